@@ -1,0 +1,355 @@
+/**
+ * Choosing the signature of a call, and the coercions of its arguments.
+ *
+ * Candidates are ranked as GoogleSQL ranks them: fewest non-literal arguments coerced, then fewest literals coerced,
+ * then the sum of the distances; the first in table order wins a tie. Errors are in Spanner's form of words.
+ */
+import { invalidArgument } from '../../base/errors.ts';
+import { canCoerce, coercionCost, commonSupertype, type CoercionSource, type SupertypeInput } from '../types/coercion.ts';
+import { isNumeric, supportsEquality, supportsGrouping, supportsOrdering } from '../types/traits.ts';
+import { arrayOf, INT64, typeName, typesEqual, type SqlType } from '../types/types.ts';
+import type { AggregateBody, Aggregator, Evaluator, FunctionDefinition, Signature } from './registry.ts';
+import type { Matcher, Parameter, SignatureShape, Trait } from './signature.ts';
+
+/** An argument as the analyser knows it before coercion. */
+export type CallArgument = { readonly name?: string } & (
+  | { readonly kind: 'value'; readonly type: SqlType; readonly source: 'expression' | 'literal' | 'parameter' }
+  /** NULL or an undeclared parameter (`untyped`), or the literal [] (`emptyArray`). */
+  | { readonly kind: 'untyped'; readonly emptyArray?: boolean }
+  /** `bind` analyses the body for the given parameter types and returns its type. */
+  | { readonly kind: 'lambda'; readonly parameterCount: number; readonly bind: (parameters: readonly SqlType[]) => SqlType }
+  | { readonly kind: 'keyword'; readonly role: 'PART' | 'KEYWORD' | 'SEQUENCE'; readonly word: string }
+);
+
+export interface ResolvedCall {
+  readonly definition: FunctionDefinition;
+  readonly signature: Signature;
+  /** One entry per slot of the evaluator: which given argument fills it (undefined: omitted). */
+  readonly slots: readonly (number | undefined)[];
+  /** Per slot, the type to which the argument is to be coerced; undefined for lambdas, keywords and omitted ones. */
+  readonly argumentTypes: readonly (SqlType | undefined)[];
+  readonly resultType: SqlType;
+}
+
+interface Candidate extends ResolvedCall {
+  readonly rank: readonly number[];
+}
+
+interface Assignment {
+  readonly parameter: Parameter;
+  readonly argument: number | undefined;
+}
+
+/** Resolves a call to an entry of the table. Throws INVALID_ARGUMENT in Spanner's words when nothing matches. */
+export function resolveCall(definition: FunctionDefinition, args: readonly CallArgument[]): ResolvedCall {
+  let best: Candidate | undefined;
+  let reason: string | undefined;
+  for (const signature of definition.signatures) {
+    const candidate = tryMatch(definition, signature, args);
+    if (candidate === undefined) continue;
+    const objection = signature.check?.(candidate.argumentTypes);
+    if (objection !== undefined) reason = objection;
+    else if (best === undefined || lower(candidate.rank, best.rank)) best = candidate;
+  }
+  if (best !== undefined) return best;
+  if (reason !== undefined) throw invalidArgument(reason);
+  throw invalidArgument(noMatchMessage(definition, args));
+}
+
+const lower = (a: readonly number[], b: readonly number[]): boolean => {
+  for (const [i, x] of a.entries()) {
+    const y = b[i] ?? 0;
+    if (x !== y) return x < y;
+  }
+  return false;
+};
+
+function tryMatch(definition: FunctionDefinition, signature: Signature, args: readonly CallArgument[]): Candidate | undefined {
+  const assignments = assign(signature.shape, args);
+  if (assignments === undefined) return undefined;
+  const templates = new Templates();
+  for (const { parameter, argument } of assignments) {
+    const given = argument === undefined ? undefined : args[argument];
+    if (given !== undefined && !templates.collect(parameter.matcher, given)) return undefined;
+  }
+  if (!templates.settle()) return undefined;
+  for (const { parameter, argument } of assignments) {
+    const given = argument === undefined ? undefined : args[argument];
+    if (given?.kind === 'lambda' && !templates.bindLambda(parameter.matcher, given)) return undefined;
+  }
+  const rank = [0, 0, 0, 0];
+  const argumentTypes: (SqlType | undefined)[] = [];
+  for (const { parameter, argument } of assignments) {
+    const given = argument === undefined ? undefined : args[argument];
+    if (given === undefined || given.kind === 'lambda' || given.kind === 'keyword') {
+      argumentTypes.push(undefined);
+      continue;
+    }
+    const target = templates.typeOf(parameter.matcher);
+    if (target === undefined || !charge(rank, given, target)) return undefined;
+    argumentTypes.push(target);
+  }
+  const resultType = signature.resultOf?.(argumentTypes) ?? templates.typeOf(signature.shape.result);
+  if (resultType === undefined) return undefined;
+  return { definition, signature, slots: assignments.map((a) => a.argument), argumentTypes, resultType, rank };
+}
+
+function charge(rank: number[], given: CallArgument & { kind: 'value' | 'untyped' }, target: SqlType): boolean {
+  if (given.kind === 'untyped') {
+    if (given.emptyArray === true && target.kind !== 'ARRAY') return false;
+    rank[1] = (rank[1] ?? 0) + 1;
+    rank[3] = (rank[3] ?? 0) + 1;
+    return true;
+  }
+  const cost = coercionCost(given.type, target, given.source);
+  if (cost === undefined) return false;
+  if (cost > 0) {
+    const literal = given.source === 'literal' ? 1 : 0;
+    rank[literal] = (rank[literal] ?? 0) + 1;
+    rank[2 + literal] = (rank[2 + literal] ?? 0) + cost;
+  }
+  return true;
+}
+
+/** Lays the given arguments over the parameters. Undefined when they do not fit by number or by name. */
+function assign(shape: SignatureShape, args: readonly CallArgument[]): Assignment[] | undefined {
+  const positional = args.findIndex((a) => a.name !== undefined);
+  const count = positional < 0 ? args.length : positional;
+  const required = shape.parameters.filter((p) => !p.optional).length;
+  const group = shape.repeated.length;
+  let trailing = 0;
+  let repeats = 0;
+  if (group > 0) {
+    const extra = count - shape.parameters.length;
+    trailing = Math.min(shape.trailing.length, Math.max(0, extra % group));
+    repeats = Math.max(0, Math.floor((extra - trailing) / group));
+    if (extra > 0 && repeats * group + trailing !== extra) return undefined;
+    if (shape.trailing.some((p, i) => !p.optional && i >= trailing)) return undefined;
+  } else if (count > shape.parameters.length) return undefined;
+  if (positional < 0 && count < required && !shape.parameters.some((p) => p.name !== undefined)) return undefined;
+  const named = namedArguments(args, count);
+  if (named === undefined) return undefined;
+  const result: Assignment[] = [];
+  let next = 0;
+  for (const parameter of shape.parameters) {
+    const byName = parameter.name === undefined ? undefined : named.get(parameter.name);
+    if (byName !== undefined) {
+      named.delete(parameter.name ?? '');
+      if (next < count && next >= result.length) return undefined;
+      result.push({ parameter, argument: byName });
+    } else if (next < count && !parameter.namedOnly) result.push({ parameter, argument: next++ });
+    else if (parameter.optional) result.push({ parameter, argument: undefined });
+    else return undefined;
+  }
+  for (let i = 0; i < repeats; i++) for (const parameter of shape.repeated) result.push({ parameter, argument: next++ });
+  for (const parameter of shape.trailing.slice(0, trailing)) result.push({ parameter, argument: next++ });
+  return named.size === 0 && next === count ? result : undefined;
+}
+
+function namedArguments(args: readonly CallArgument[], from: number): Map<string, number> | undefined {
+  const named = new Map<string, number>();
+  for (let i = from; i < args.length; i++) {
+    const name = args[i]?.name?.toLowerCase();
+    if (name === undefined || named.has(name)) return undefined;
+    named.set(name, i);
+  }
+  return named;
+}
+
+/** The types that ANY1 … ANY4 stand for in one call. */
+class Templates {
+  private readonly inputs = new Map<number, SupertypeInput[]>();
+  private readonly traits = new Map<number, Trait>();
+  private readonly settled = new Map<number, SqlType>();
+
+  /** Notes what an argument says about templates; false when its outer shape is already wrong. */
+  collect(matcher: Matcher, given: CallArgument): boolean {
+    if (matcher.kind === 'keyword') return given.kind === 'keyword' && given.role === matcher.role;
+    if (matcher.kind === 'lambda') {
+      if (given.kind !== 'lambda' || given.parameterCount !== matcher.parameters.length) return false;
+      return true;
+    }
+    if (given.kind === 'lambda' || given.kind === 'keyword') return false;
+    if (given.kind === 'untyped') return this.collectUntyped(matcher, given.emptyArray === true);
+    return this.collectType(matcher, given.type, given.source);
+  }
+
+  private collectUntyped(matcher: Matcher, emptyArray: boolean): boolean {
+    if (matcher.kind === 'array') return this.collectUntyped(matcher.element, false);
+    if (matcher.kind === 'template') this.note(matcher, { type: emptyArray ? arrayOf(INT64) : undefined, source: emptyArray ? 'literal' : 'untyped' });
+    return true;
+  }
+
+  private collectType(matcher: Matcher, type: SqlType, source: CoercionSource): boolean {
+    if (matcher.kind === 'template') this.note(matcher, { type, source });
+    else if (matcher.kind === 'array') return type.kind === 'ARRAY' && this.collectType(matcher.element, type.element, source);
+    return true;
+  }
+
+  private note(matcher: Matcher & { kind: 'template' }, input: SupertypeInput): void {
+    const list = this.inputs.get(matcher.index);
+    if (list === undefined) this.inputs.set(matcher.index, [input]);
+    else list.push(input);
+    if (matcher.trait !== undefined) this.traits.set(matcher.index, matcher.trait);
+  }
+
+  settle(): boolean {
+    for (const [index, inputs] of this.inputs) {
+      const typed = inputs.some((i) => i.type !== undefined);
+      const type = typed ? commonSupertype(inputs) : INT64;
+      if (type === undefined) return false;
+      const trait = this.traits.get(index);
+      if (trait !== undefined && !hasTrait(type, trait)) return false;
+      this.settled.set(index, type);
+    }
+    return true;
+  }
+
+  bindLambda(matcher: Matcher, given: CallArgument & { kind: 'lambda' }): boolean {
+    if (matcher.kind !== 'lambda') return false;
+    const parameters: SqlType[] = [];
+    for (const p of matcher.parameters) {
+      const type = this.typeOf(p);
+      if (type === undefined) return false;
+      parameters.push(type);
+    }
+    const body = given.bind(parameters);
+    if (matcher.result.kind !== 'template') {
+      const wanted = this.typeOf(matcher.result);
+      return wanted !== undefined && canCoerce(body, wanted, 'expression');
+    }
+    const known = this.settled.get(matcher.result.index);
+    if (known === undefined) this.settled.set(matcher.result.index, body);
+    return known === undefined || typesEqual(known, body);
+  }
+
+  typeOf(matcher: Matcher): SqlType | undefined {
+    switch (matcher.kind) {
+      case 'type':
+        return matcher.type;
+      case 'template':
+        return this.settled.get(matcher.index);
+      case 'array': {
+        const element = this.typeOf(matcher.element);
+        return element === undefined || element.kind === 'ARRAY' ? undefined : arrayOf(element);
+      }
+      case 'lambda':
+      case 'keyword':
+        return undefined;
+    }
+  }
+}
+
+function hasTrait(type: SqlType, trait: Trait): boolean {
+  switch (trait) {
+    case 'orderable':
+      return supportsOrdering(type);
+    case 'equatable':
+      return supportsEquality(type);
+    case 'groupable':
+      return supportsGrouping(type);
+    case 'number':
+      return isNumeric(type);
+  }
+}
+
+/** How operators are named in messages. */
+const OPERATOR_SIGNS: Readonly<Record<string, string>> = {
+  $add: '+',
+  $subtract: '-',
+  $multiply: '*',
+  $divide: '/',
+  $unary_minus: '-',
+  $unary_plus: '+',
+  $equal: '=',
+  $not_equal: '!=',
+  $less: '<',
+  $less_or_equal: '<=',
+  $greater: '>',
+  $greater_or_equal: '>=',
+  $between: 'BETWEEN',
+  $and: 'AND',
+  $or: 'OR',
+  $not: 'NOT',
+  $in: 'IN',
+  $in_array: 'IN UNNEST',
+  $like: 'LIKE',
+  $is_null: 'IS NULL',
+  $is_true: 'IS TRUE',
+  $is_false: 'IS FALSE',
+  $bitwise_and: '&',
+  $bitwise_or: '|',
+  $bitwise_xor: '^',
+  $bitwise_not: '~',
+  $bitwise_left_shift: '<<',
+  $bitwise_right_shift: '>>',
+  $concat_op: '||',
+};
+
+function noMatchMessage(definition: FunctionDefinition, args: readonly CallArgument[]): string {
+  const given = args.map(argumentText).join(', ');
+  const sign = OPERATOR_SIGNS[definition.name];
+  const what = sign === undefined ? `function ${definition.name.replace(/^\$/, '').toUpperCase()}` : `operator ${sign}`;
+  const head = given === '' ? `No matching signature for ${what} with no arguments.` : `No matching signature for ${what} for argument types: ${given}.`;
+  const list = definition.signatures.map((s) => signatureText(definition, s.shape));
+  return `${head} Supported signature${list.length === 1 ? '' : 's'}: ${list.join('; ')}`;
+}
+
+function argumentText(argument: CallArgument): string {
+  const prefix = argument.name === undefined ? '' : `${argument.name} => `;
+  switch (argument.kind) {
+    case 'value':
+      return prefix + typeName(argument.type);
+    case 'untyped':
+      return prefix + (argument.emptyArray === true ? 'ARRAY' : 'NULL');
+    case 'lambda':
+      return `${prefix}LAMBDA`;
+    case 'keyword':
+      return prefix + (argument.role === 'PART' ? 'DATE_TIME_PART' : argument.role);
+  }
+}
+
+/** A signature as documentation and error messages show it: `SUBSTR(STRING, INT64, [INT64])`. */
+export function signatureText(definition: FunctionDefinition, shape: SignatureShape): string {
+  const parts = shape.parameters.map(parameterText);
+  if (shape.repeated.length > 0) parts.push(`[${[...shape.repeated.map(parameterText), '...'].join(', ')}]`);
+  parts.push(...shape.trailing.map(parameterText));
+  const sign = OPERATOR_SIGNS[definition.name];
+  if (sign === undefined) return `${definition.name.replace(/^\$/, '').toUpperCase()}(${parts.join(', ')})`;
+  return parts.length === 1 ? `${sign}${parts[0] ?? ''}` : parts.join(` ${sign} `);
+}
+
+function parameterText(parameter: Parameter): string {
+  const text = (parameter.namedOnly ? `${parameter.name ?? ''} => ` : '') + matcherText(parameter.matcher);
+  return parameter.optional ? `[${text}]` : text;
+}
+
+export function matcherText(matcher: Matcher): string {
+  switch (matcher.kind) {
+    case 'type':
+      return typeName(matcher.type);
+    case 'template':
+      return matcher.index === 1 ? 'ANY' : `T${matcher.index}`;
+    case 'array':
+      return `ARRAY<${matcherText(matcher.element)}>`;
+    case 'lambda':
+      return `LAMBDA(${matcher.parameters.map(matcherText).join(', ')} -> ${matcherText(matcher.result)})`;
+    case 'keyword':
+      return matcher.role === 'PART' ? 'DATE_TIME_PART' : matcher.role;
+  }
+}
+
+/** The evaluator of a resolved scalar call. */
+export function evaluatorOf(call: ResolvedCall): Evaluator {
+  const { body } = call.signature;
+  if (body.kind === 'bound') return body.bind({ arguments: call.argumentTypes, result: call.resultType });
+  if (body.kind === 'aggregate') throw new TypeError(`${call.definition.name} is an aggregate`);
+  return body;
+}
+
+/** The aggregator of a resolved aggregate call. */
+export function aggregatorOf(call: ResolvedCall): Aggregator {
+  const body = call.signature.body;
+  if (body.kind !== 'aggregate') throw new TypeError(`${call.definition.name} is not an aggregate`);
+  return (body satisfies AggregateBody).bind({ arguments: call.argumentTypes, result: call.resultType });
+}
