@@ -1,0 +1,330 @@
+/**
+ * FROM clauses: tables, array paths, UNNEST, subqueries, table functions, joins, samples. See ast/query.ts.
+ *
+ * `a JOIN b JOIN c ON x ON y` means `a JOIN (b JOIN c ON x) ON y`: joins wait for their conditions on a stack. A join with an array path or
+ * UNNEST may do without a condition, so such a join does not wait; should a condition for it come later after all, the tree is turned.
+ */
+import type { Identifier, Path } from '../ast/node.ts';
+import type {
+  Join, JoinCondition, JoinType, PivotClause, Query, ParenthesisedQuery, TableExpression, TableFunction, TablePath, TableSample, TableSubquery,
+  Unnest, UnnestArray, WithOffset, Hint,
+} from '../ast/query.ts';
+import type { GraphTableExpression } from '../ast/graph.ts';
+import { TokenKind } from '../lex/lexer.ts';
+import { ExpressionParser } from './expressions.ts';
+
+/** The words before JOIN. */
+export interface JoinHead {
+  readonly start: number;
+  readonly type: JoinType;
+  readonly method: 'hash' | 'lookup' | undefined;
+  readonly hint: Hint | undefined;
+}
+
+export abstract class FromParser extends ExpressionParser {
+  protected abstract parseGraphTable(): GraphTableExpression;
+  protected abstract parsePivotIfPresent(): PivotClause | undefined;
+  /** `FULL UNION`, `LEFT OUTER INTERSECT`: no join. */
+  protected abstract setOperatorFollowsOuterMode(): boolean;
+
+  /** After FROM: joins separated by commas. */
+  protected parseFrom(): TableExpression {
+    this.enter();
+    const outer = this.beginHeight();
+    const start = this.start;
+    const from = this.parseJoins(this.parseTable(), start);
+    this.raise(outer, 1);
+    this.leave();
+    return from;
+  }
+
+  private parseJoins(first: TableExpression, start: number): TableExpression {
+    const operands = [first];
+    const starts = [start];
+    const waiting: JoinHead[] = [];
+    let links = 0;
+    const reduce = (condition: JoinCondition | undefined): void => {
+      const head = waiting.pop();
+      const right = operands.pop();
+      starts.pop();
+      const left = operands.pop();
+      const leftStart = starts[starts.length - 1] ?? start;
+      if (head === undefined || left === undefined || right === undefined) return;
+      operands.push(this.joinOf(head, left, leftStart, right, condition));
+    };
+    for (;;) {
+      // `INSERT … SELECT … FROM t ON CONFLICT`: no condition.
+      if ((this.word === 'ON' && this.wordAt(1) !== 'CONFLICT') || this.word === 'USING') {
+        const conditionStart = this.start;
+        const condition = this.parseJoinCondition();
+        if (waiting.length > 0) reduce(condition);
+        else operands.push(this.turned(operands.pop(), condition, conditionStart));
+        continue;
+      }
+      const head = this.parseJoinHead(true);
+      if (head === undefined) break;
+      links++;
+      // A comma binds more loosely than JOIN, yet joins lean to the left all the same.
+      if (head.type === 'comma') this.requireConditions(waiting);
+      waiting.push(head);
+      starts.push(this.start);
+      const right = this.parseTable();
+      operands.push(right);
+      const next: string = this.word;
+      if (next !== 'ON' && next !== 'USING' && (head.type === 'comma' || head.type === 'cross' || mayBeArray(right))) reduce(undefined);
+    }
+    this.requireConditions(waiting);
+    if (links > 0) this.grow(links);
+    const [result] = operands;
+    return result ?? first;
+  }
+
+  private joinOf(head: JoinHead, left: TableExpression, start: number, right: TableExpression, condition: JoinCondition | undefined): Join {
+    if (condition !== undefined && head.type === 'cross') throw this.errorAt(condition.start, `Syntax error: ${condition.kind === 'on' ? 'ON' : 'USING'} clause cannot be used with CROSS JOIN`);
+    return { kind: 'join', start, end: this.previousEnd, type: head.type, method: head.method, hint: head.hint, left, right, condition };
+  }
+
+  /** The condition belongs to a join that did not wait for it: `(a JOIN s.b) JOIN c ON x` becomes `a JOIN (s.b JOIN c ON x) ON y`. */
+  private turned(top: TableExpression | undefined, condition: JoinCondition, at: number): TableExpression {
+    const below = top?.kind === 'join' ? top.left : undefined;
+    if (top?.kind !== 'join' || below?.kind !== 'join' || below.condition !== undefined || below.type === 'comma' || below.type === 'cross') {
+      throw this.errorAt(at, `Syntax error: Expected end of input but got keyword ${condition.kind === 'on' ? 'ON' : 'USING'}`);
+    }
+    const inner: Join = { ...top, start: below.right.start, left: below.right };
+    return { ...below, end: this.previousEnd, right: inner, condition };
+  }
+
+  private requireConditions(waiting: readonly JoinHead[]): void {
+    const head = waiting[waiting.length - 1];
+    if (head === undefined) return;
+    throw this.errorAt(head.start, `${head.type.toUpperCase()} JOIN must have an immediately following ON or USING clause`);
+  }
+
+  /** The words up to JOIN and the hint after it, or a comma; undefined when no join follows. */
+  protected parseJoinHead(comma: boolean): JoinHead | undefined {
+    const start = this.start;
+    let type: JoinType = 'inner';
+    switch (this.word) {
+      case ',':
+        if (!comma) return undefined;
+        this.advance();
+        return { start, type: 'comma', method: undefined, hint: undefined };
+      case 'CROSS': case 'INNER':
+        type = this.word === 'CROSS' ? 'cross' : 'inner';
+        this.advance();
+        break;
+      case 'LEFT': case 'RIGHT': case 'FULL':
+        if (this.setOperatorFollowsOuterMode()) return undefined;
+        type = this.word === 'LEFT' ? 'left' : this.word === 'RIGHT' ? 'right' : 'full';
+        this.advance();
+        this.accept('OUTER');
+        break;
+      case 'JOIN': case 'HASH': case 'LOOKUP': break;
+      default: return undefined;
+    }
+    const method = this.accept('HASH') ? 'hash' : this.accept('LOOKUP') ? 'lookup' : undefined;
+    this.expect('JOIN');
+    return { start, type, method, hint: this.parseHintIfPresent() };
+  }
+
+  protected parseJoinConditionIfPresent(): JoinCondition | undefined {
+    return this.word === 'ON' || this.word === 'USING' ? this.parseJoinCondition() : undefined;
+  }
+
+  private parseJoinCondition(): JoinCondition {
+    const start = this.start;
+    if (this.accept('ON')) {
+      const expression = this.parseExpression();
+      return { kind: 'on', start, end: this.previousEnd, expression };
+    }
+    this.expect('USING');
+    const columns = this.parseIdentifierList();
+    return { kind: 'using', start, end: this.previousEnd, columns };
+  }
+
+  // ---- One table
+
+  protected parseTable(): TableExpression {
+    this.enter();
+    const table = this.parseTableHere();
+    this.leave();
+    return table;
+  }
+
+  private parseTableHere(): TableExpression {
+    switch (this.word) {
+      case '(': {
+        const start = this.start;
+        const inner = this.parseParenthesisedTable();
+        return inner.kind === 'query' ? this.parseSubqueryTail(inner, start) : inner;
+      }
+      case 'UNNEST': return this.parseUnnest();
+      case 'LATERAL': throw this.unexpected();
+      case 'GRAPH_TABLE':
+        if (this.wordAt(1) === '(') return this.parseGraphTable();
+        return this.parseNamedTable();
+      default: return this.parseNamedTable();
+    }
+  }
+
+  /** `(query)` or `(joins)`. As with expressions, several parentheses may open before it shows which. */
+  private parseParenthesisedTable(): Query | TableExpression {
+    const start = this.start;
+    this.enter();
+    this.expect('(');
+    let result: Query | TableExpression;
+    if (this.word === '(') {
+      result = this.parseParenthesisedTableInside(start);
+    } else if (this.startsQuery()) {
+      result = this.parseQuery();
+      this.expect(')');
+    } else {
+      const innerStart = this.start;
+      result = this.closeJoin(this.parseJoins(this.parseTable(), innerStart), start);
+    }
+    this.leave();
+    return result;
+  }
+
+  private parseParenthesisedTableInside(start: number): Query | TableExpression {
+    const innerStart = this.start;
+    const inner = this.parseParenthesisedTable();
+    const end = this.previousEnd;
+    if (inner.kind !== 'query') return this.closeJoin(this.parseJoins(inner, innerStart), start);
+    if (this.word === ')' || this.continuesQuery()) {
+      const first: ParenthesisedQuery = { kind: 'parenthesisedQuery', start: innerStart, end, query: inner };
+      const query = this.parseQueryAfter(first);
+      this.expect(')');
+      return query;
+    }
+    return this.closeJoin(this.parseJoins(this.parseSubqueryTail(inner, innerStart), innerStart), start);
+  }
+
+  /** Parentheses around a single table are an error: there must be a join to group. */
+  private closeJoin(join: TableExpression, start: number): TableExpression {
+    if (join.kind !== 'join' && join.kind !== 'parenthesisedJoin') throw this.expected('JOIN');
+    this.expect(')');
+    const sample = this.parseSampleIfPresent();
+    return { kind: 'parenthesisedJoin', start, end: this.previousEnd, join, sample };
+  }
+
+  private parseSubqueryTail(query: Query, start: number): TableSubquery {
+    const hint = this.parseHintIfPresent();
+    const before = this.parsePivotIfPresent();
+    const alias = before === undefined ? this.parseAliasIfPresent() : undefined;
+    const pivot = before ?? this.parsePivotIfPresent();
+    const sample = this.parseSampleIfPresent();
+    return { kind: 'tableSubquery', start, end: this.previousEnd, query, hint, alias, sample, pivot };
+  }
+
+  private parseNamedTable(): TableExpression {
+    if (!this.isIdentifier()) throw this.unexpected();
+    const path = this.parsePath();
+    if (this.word === '(') return this.parseTableFunction(path);
+    return this.parseTablePathTail(path);
+  }
+
+  private parseTablePathTail(path: Path): TablePath {
+    const hint = this.parseHintIfPresent();
+    const before = this.parsePivotIfPresent();
+    const alias = before === undefined ? this.parseAliasIfPresent() : undefined;
+    const withOffset = this.parseWithOffsetIfPresent();
+    const pivot = before ?? this.parsePivotIfPresent();
+    const sample = this.parseSampleIfPresent();
+    return { kind: 'tablePath', start: path.start, end: this.previousEnd, path, hint, alias, withOffset, sample, pivot };
+  }
+
+  private parseTableFunction(path: Path): TableFunction {
+    const [first, ...rest] = path.parts;
+    const safe = rest.length > 0 && first?.quoted === false && first.name.toUpperCase() === 'SAFE';
+    const name: Path = safe ? { ...path, start: rest[0]?.start ?? path.start, parts: rest } : path;
+    this.expect('(');
+    const args = this.parseArguments(true);
+    this.expect(')');
+    const hint = this.parseHintIfPresent();
+    const before = this.parsePivotIfPresent();
+    const alias = before === undefined ? this.parseAliasIfPresent() : undefined;
+    const pivot = before ?? this.parsePivotIfPresent();
+    const sample = this.parseSampleIfPresent();
+    return { kind: 'tableFunction', start: path.start, end: this.previousEnd, name, safe, args, hint, alias, sample, pivot };
+  }
+
+  private parseUnnest(): Unnest {
+    const start = this.start;
+    this.advance();
+    this.expect('(');
+    const arrays: UnnestArray[] = [];
+    let mode: Unnest['mode'];
+    do {
+      const arrayStart = this.start;
+      if (this.isIdentifier() && this.wordAt(1) === '=>') {
+        this.advance();
+        this.advance();
+        mode = this.parseExpression();
+        break;
+      }
+      const expression = this.parseExpression();
+      const alias = this.accept('AS') ? this.parseIdentifier() : undefined;
+      arrays.push({ kind: 'unnestArray', start: arrayStart, end: this.previousEnd, expression, alias });
+    } while (this.accept(','));
+    this.expect(')');
+    const hint = this.parseHintIfPresent();
+    const alias = this.parseAliasIfPresent();
+    const withOffset = this.parseWithOffsetIfPresent();
+    const sample = this.parseSampleIfPresent();
+    return { kind: 'unnest', start, end: this.previousEnd, arrays, mode, hint, alias, withOffset, sample };
+  }
+
+  private parseWithOffsetIfPresent(): WithOffset | undefined {
+    const start = this.start;
+    if (this.word !== 'WITH') return undefined;
+    this.advance();
+    this.expect('OFFSET');
+    const alias = this.parseAliasIfPresent();
+    return { kind: 'withOffset', start, end: this.previousEnd, alias };
+  }
+
+  /** `[AS] alias`. Words that begin a clause are no alias without AS. */
+  protected parseAliasIfPresent(): Identifier | undefined {
+    if (this.accept('AS')) return this.parseIdentifier();
+    return this.isIdentifier() && !this.endsTable() ? this.takeIdentifier() : undefined;
+  }
+
+  /** Whether an unreserved word begins the next clause rather than being an alias. */
+  private endsTable(): boolean {
+    switch (this.word) {
+      case 'QUALIFY': return true;
+      case 'PIVOT': case 'UNPIVOT': return this.wordAt(1) === '(' || this.wordAt(1) === 'INCLUDE' || this.wordAt(1) === 'EXCLUDE';
+      default: return false;
+    }
+  }
+
+  protected parseSampleIfPresent(): TableSample | undefined {
+    return this.word === 'TABLESAMPLE' ? this.parseSample() : undefined;
+  }
+
+  protected parseSample(): TableSample {
+    const start = this.start;
+    this.expect('TABLESAMPLE');
+    const hint = this.parseHintIfPresent();
+    const method = this.parseIdentifier().name.toUpperCase();
+    this.expect('(');
+    if (this.kind === TokenKind.end) throw this.unexpected();
+    const size = this.parseExpression();
+    const rows = this.accept('ROWS');
+    if (!rows && !this.accept('PERCENT')) throw this.expected('PERCENT', 'ROWS');
+    this.expect(')');
+    let repeatable: TableSample['repeatable'];
+    if (this.accept('REPEATABLE')) {
+      this.expect('(');
+      repeatable = this.parseExpression();
+      this.expect(')');
+    }
+    return { kind: 'tableSample', start, end: this.previousEnd, hint, method, size, unit: rows ? 'rows' : 'percent', repeatable };
+  }
+}
+
+/** Joins with arrays need no condition. A path of one part is a table always. */
+function mayBeArray(table: TableExpression): boolean {
+  return table.kind === 'unnest' || (table.kind === 'tablePath' && table.path.parts.length > 1);
+}
