@@ -1,0 +1,132 @@
+/**
+ * What the rooms above (sql/, api/) see of transactions: ordered keys, records and timestamps. Nothing here knows SQL;
+ * tables, indexes and constraints are turned into keys and records above.
+ *
+ * A record is the stored form of one row: cells by column id (storage/record.ts). Values read are record bytes.
+ */
+import type { Key, Timestamp, TxnId } from '../base/ids.ts';
+
+/** Key-value pair of a row as read: `record` in the format of storage/record.ts, `timestamp` of the version. */
+export interface Row {
+  readonly key: Key;
+  readonly record: Uint8Array;
+}
+
+/** from <= key < to. */
+export interface KeyRange {
+  readonly from: Key;
+  readonly to: Key;
+}
+
+export type LockMode = 'none' | 'shared' | 'exclusive';
+
+export interface ReadOptions {
+  /** Lock taken in a read-write transaction; the default is that of the transaction (shared when pessimistic). */
+  readonly lock?: LockMode;
+  readonly signal?: AbortSignal;
+}
+
+export interface RangeReadOptions extends ReadOptions {
+  readonly reverse?: boolean;
+  /** The reader needs at most this many rows: bounds what is read and locked beyond a batch. */
+  readonly limit?: number;
+}
+
+/** Rows in key order, a batch at a time; undefined at the end. `close` early releases what the scan holds. */
+export interface RowCursor {
+  next(): Promise<readonly Row[] | undefined>;
+  close(): Promise<void>;
+}
+
+/** Something rows can be read from: a snapshot at one timestamp, or a read-write transaction with its own writes laid over. */
+export interface ReadView {
+  /** Fixed in a snapshot; undefined in a read-write transaction. */
+  readonly readTimestamp: Timestamp | undefined;
+  /** The record at each key, in the order asked, undefined where there is none. */
+  get(keys: readonly Key[], options?: ReadOptions): Promise<readonly (Uint8Array | undefined)[]>;
+  scan(range: KeyRange, options?: RangeReadOptions): RowCursor;
+}
+
+/** How a snapshot chooses its timestamp (google.spanner.v1.TransactionOptions.ReadOnly). Durations in microseconds. */
+export type TimestampBound =
+  | { readonly kind: 'strong' }
+  | { readonly kind: 'readTimestamp'; readonly timestamp: Timestamp }
+  | { readonly kind: 'minReadTimestamp'; readonly timestamp: Timestamp }
+  | { readonly kind: 'exactStaleness'; readonly stalenessMicros: number }
+  | { readonly kind: 'maxStaleness'; readonly stalenessMicros: number };
+
+export interface Snapshot extends ReadView {
+  readonly readTimestamp: Timestamp;
+}
+
+/**
+ * One write of a transaction. `cells` are column id and encoded cell (storage/record.ts); absent columns are NULL, or
+ * unchanged in `update` and `upsert` of an existing row.
+ *
+ *   insert   the row must not exist                       (ALREADY_EXISTS)
+ *   update   the row must exist; given cells change       (NOT_FOUND)
+ *   upsert   insert, or change the given cells
+ *   put      the row becomes exactly these cells, existing or not (REPLACE; index entries)
+ *   delete   the row goes, if it exists
+ *   deleteRange  every row with from <= key < to goes
+ */
+export type WriteOp =
+  | { readonly kind: 'insert' | 'update' | 'upsert' | 'put'; readonly key: Key; readonly cells: readonly Cell[] }
+  | { readonly kind: 'delete'; readonly key: Key }
+  | { readonly kind: 'deleteRange'; readonly from: Key; readonly to: Key };
+
+export interface Cell {
+  readonly column: number;
+  /** Encoded value; the codec has an encoding of NULL and of "the commit timestamp", filled in when it is chosen. */
+  readonly value: Uint8Array;
+}
+
+export interface CommitOptions {
+  /** 0 to 500 ms: how long the leader may delay the commit to batch it with others. */
+  readonly maxCommitDelayMicros?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface CommitResult {
+  readonly commitTimestamp: Timestamp;
+}
+
+export type IsolationLevel = 'serializable' | 'repeatable-read';
+export type ReadLockMode = 'pessimistic' | 'optimistic';
+
+export interface ReadWriteOptions {
+  readonly isolation?: IsolationLevel;
+  readonly readLockMode?: ReadLockMode;
+  /** Wound-wait age: microseconds, older (smaller) wins. Kept over the retries of one transaction. */
+  readonly age?: Timestamp;
+  readonly tag?: string;
+}
+
+/**
+ * A read-write transaction at its gateway. Reads lock and see the buffered writes. A failed operation with ABORTED ends
+ * the transaction; its locks are gone.
+ */
+export interface ReadWriteTransaction extends ReadView {
+  readonly id: TxnId;
+  /** For wound-wait: hand it to the transaction that retries this one. */
+  readonly age: Timestamp;
+  readonly state: 'active' | 'committing' | 'committed' | 'aborted';
+  /** Adds writes, which later reads of this transaction see. Preconditions are checked at the leaders, here for keys already written. */
+  write(ops: readonly WriteOp[]): Promise<void>;
+  /** Commits everything written. Throws ABORTED (retry the transaction), or the error of a precondition that failed. */
+  commit(options?: CommitOptions): Promise<CommitResult>;
+  rollback(): Promise<void>;
+}
+
+/** The database key space of one SQL database begins with its number; `keyspace` is the range that belongs to it. */
+export interface TransactionSystem {
+  beginReadWrite(options?: ReadWriteOptions): ReadWriteTransaction;
+  /** Chooses the timestamp, waiting for nothing; reads wait for safe time. */
+  snapshot(bound: TimestampBound): Promise<Snapshot>;
+}
+
+/** A precondition of a write that did not hold, so that the SQL layer can name table and row. */
+export interface WriteConflict {
+  readonly kind: 'exists' | 'missing';
+  readonly key: Key;
+}
