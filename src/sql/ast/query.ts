@@ -284,7 +284,14 @@ export interface TableSample extends SourceRange {
   readonly method: string;
   readonly size: Expression;
   readonly unit: 'rows' | 'percent';
+  /** From `WITH WEIGHT [[AS] alias]`; the column is called `weight` without an alias. */
+  readonly weight: SampleWeight | undefined;
   readonly repeatable: Expression | undefined;
+}
+
+export interface SampleWeight extends SourceRange {
+  readonly kind: 'sampleWeight';
+  readonly alias: Identifier | undefined;
 }
 
 /** PIVOT or UNPIVOT after a table. Spanner has neither; kept so that the analyser can say so. */

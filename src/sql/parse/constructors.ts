@@ -48,7 +48,7 @@ export abstract class ConstructorParser extends CallParser {
   private parseStructField(typed: boolean): StructField {
     const start = this.start;
     const value = this.parseExpression();
-    if (typed && this.word === 'AS') throw this.errorAt(this.start, 'Syntax error: STRUCT constructors cannot specify both an explicit type and field names with AS');
+    if (typed && this.word === 'AS') throw this.errorAt(this.start, 'STRUCT constructors cannot specify both an explicit type and field names with AS');
     const alias = this.accept('AS') ? this.parseIdentifier() : undefined;
     return { kind: 'structField', start, end: this.previousEnd, value, alias };
   }

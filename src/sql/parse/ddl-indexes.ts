@@ -1,5 +1,6 @@
 /** CREATE and ALTER of indexes, search indexes and vector indexes. See ast/ddl-table.ts. */
 import type { AlterIndex, AlterIndexAction, CreateIndex, CreateSearchIndex, CreateVectorIndex, KeyPart, ParenthesisedExpression } from '../ast/ddl-table.ts';
+import type { Expression } from '../ast/expressions.ts';
 import type { Path } from '../ast/node.ts';
 import { DdlTableParser } from './ddl-tables.ts';
 
@@ -63,18 +64,25 @@ export abstract class DdlIndexParser extends DdlTableParser {
     return parts;
   }
 
-  /** `WHERE a IS NOT NULL AND …`: up to the next clause. */
+  /** `WHERE a IS NOT NULL AND b IS NOT NULL`: nothing else is possible. */
   private parseIndexWhere(): ParenthesisedExpression | undefined {
     if (!this.accept('WHERE')) return undefined;
-    let close = this.at;
-    let open = 0;
-    for (; close < this.lastIndex; close++) {
-      const word = this.wordAt(close - this.at);
-      if (word === '(') open++;
-      else if (word === ')') open--;
-      else if (open === 0 && (word === ',' || (word === 'OPTIONS' && this.wordAt(close - this.at + 1) === '('))) break;
-    }
-    return this.parseExpressionBefore(close, 'Error parsing the WHERE clause of the index: ');
+    const start = this.start;
+    const operands = [this.parseNotNull()];
+    while (this.accept('AND')) operands.push(this.parseNotNull());
+    const end = this.previousEnd;
+    const [only] = operands;
+    const expression: Expression = only !== undefined && operands.length === 1 ? only : { kind: 'and', start, end, operands };
+    return { kind: 'parenthesisedExpression', start, end, expression, text: this.text.slice(start, end) };
+  }
+
+  private parseNotNull(): Expression {
+    const path = this.parsePath();
+    this.expect('IS');
+    this.expect('NOT');
+    this.expect('NULL');
+    const operand: Expression = { ...path, kind: 'pathExpression' };
+    return { kind: 'is', start: path.start, end: this.previousEnd, negated: true, operand, test: 'null' };
   }
 
   private parseInterleaveIn(): Path | undefined {

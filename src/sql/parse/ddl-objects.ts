@@ -33,7 +33,7 @@ export abstract class DdlObjectParser extends DdlGraphParser {
     this.expect('SECURITY');
     if (this.kind === TokenKind.identifier && this.accept('INVOKER')) return 'invoker';
     if (this.kind === TokenKind.identifier && this.accept('DEFINER')) return 'definer';
-    throw this.unexpected('sql_security');
+    throw this.expected('INVOKER');
   }
 
   // ---- Sequences

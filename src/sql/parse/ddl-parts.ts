@@ -119,20 +119,25 @@ export abstract class DdlPartParser extends DmlParser {
 
   // ---- Expressions
 
-  /** `(expression)`; `prefix` begins the message of an error in it. */
-  protected parseKeptExpression(prefix: string): ParenthesisedExpression {
+  /**
+   * `(expression)`; `prefix` begins the message of an error in it. `shown`: messages show the parentheses, as Spanner does for generated
+   * columns only.
+   */
+  protected parseKeptExpression(prefix: string, shown = false): ParenthesisedExpression {
+    const open = this.start;
     this.expect('(');
     const close = this.closingParenthesis();
-    const node = this.parseExpressionBefore(close, prefix);
-    this.expect(')');
-    return node;
-  }
-
-  protected parseExpressionBefore(close: number, prefix: string): ParenthesisedExpression {
+    if (close === this.lastIndex) {
+      this.at = close;
+      throw this.expected(')');
+    }
     const start = this.start;
     const end = Math.max(start, this.endBefore(close));
     const text = this.text.slice(start, end);
-    const expression = this.within(close, { prefix, text, offset: start, textKind: 'expression' }, () => this.parseExpression());
+    if (shown) this.at--;
+    const place = { prefix, text: shown ? `(${text})` : text, offset: shown ? open : start, textKind: 'expression' as const };
+    const expression = this.within(shown ? close + 1 : close, place, () => this.parseExpression());
+    if (!shown) this.expect(')');
     return { kind: 'parenthesisedExpression', start, end, expression, text };
   }
 
@@ -142,7 +147,7 @@ export abstract class DdlPartParser extends DmlParser {
   protected parseColumn(table: string): ColumnDefinition {
     const start = this.start;
     const name = this.parseIdentifier();
-    const type = this.parseType();
+    const type = this.parseColumnType();
     const place = `column \`${table}\`.\`${name.name}\`: `;
     let notNull = false;
     let value: ColumnValue | undefined;
@@ -178,7 +183,7 @@ export abstract class DdlPartParser extends DmlParser {
       }
       case 'AS': {
         this.advance();
-        const expression = this.parseKeptExpression(`Error parsing the definition of generated ${place}`);
+        const expression = this.parseKeptExpression(`Error parsing the definition of generated ${place}`, true);
         const stored = this.accept('STORED');
         return { kind: 'generated', start, end: this.previousEnd, expression, stored };
       }

@@ -267,10 +267,11 @@ export abstract class DdlTableParser extends DdlPartParser {
         break;
       default:
     }
-    const type = this.parseType();
+    const type = this.parseColumnType();
     const notNull = this.accept2('NOT', 'NULL');
-    const value = this.parseColumnValue(place);
+    let value = this.parseColumnValue(place);
     const onUpdate = this.parseOnUpdate(place);
+    value ??= this.parseColumnValue(place);
     return { kind: 'redefine', start, end: this.previousEnd, type, notNull, value, onUpdate };
   }
 

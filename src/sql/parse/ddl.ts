@@ -244,7 +244,7 @@ export abstract class DdlParser extends DdlObjectParser {
       case 'DELETE': privilege = 'delete'; break;
       case 'EXECUTE': privilege = 'execute'; break;
       case 'USAGE': privilege = 'usage'; break;
-      default: throw this.unexpected('privilege');
+      default: throw this.unexpected('grant_statement');
     }
     this.advance();
     const columns = this.is('(') ? this.parseIdentifierList() : undefined;

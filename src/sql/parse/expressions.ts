@@ -5,6 +5,7 @@
  * chain: `a = b = c` is an error); NOT; AND; OR. Source: GoogleSQL "Operators". The place of `||` between `*` and `+` is that of the
  * reference grammar, which is finer than the documentation's table.
  */
+import type { TrestleError } from '../../base/errors.ts';
 import type { BinaryOperator, Expression, MembershipSource } from '../ast/expressions.ts';
 import type { ParenthesisedQuery, Query } from '../ast/query.ts';
 import type { GraphLabelExpression } from '../ast/graph.ts';
@@ -57,7 +58,7 @@ export abstract class ExpressionParser extends PrimaryParser {
       if (precedence === 0 || precedence < minimum) break;
       if (precedence === COMPARISON) {
         // `a = b = c`: comparisons do not associate.
-        if (compared) throw this.unexpected();
+        if (compared) throw this.chainedComparison(left);
         compared = true;
         left = this.parseComparison(left, start);
       } else if (precedence <= AND) {
@@ -70,6 +71,12 @@ export abstract class ExpressionParser extends PrimaryParser {
     }
     if (links > 0) this.grow(links);
     return left;
+  }
+
+  private chainedComparison(left: Expression): TrestleError {
+    if (left.kind !== 'in' && left.kind !== 'is') return this.unexpected();
+    const word = this.word === 'NOT' ? this.wordAt(1) : this.word;
+    return this.error(`Expression to the left of ${/^[A-Z]/.test(word) ? word : 'comparison'} must be parenthesized`);
   }
 
   private infixPrecedence(): number {

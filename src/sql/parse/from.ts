@@ -1,12 +1,11 @@
 /**
  * FROM clauses: tables, array paths, UNNEST, subqueries, table functions, joins, samples. See ast/query.ts.
  *
- * `a JOIN b JOIN c ON x ON y` means `a JOIN (b JOIN c ON x) ON y`: joins wait for their conditions on a stack. A join with an array path or
- * UNNEST may do without a condition, so such a join does not wait; should a condition for it come later after all, the tree is turned.
+ * Every join but a comma or cross join has its condition right after it; only a join with an array may do without.
  */
 import type { Identifier, Path } from '../ast/node.ts';
 import type {
-  Join, JoinCondition, JoinType, PivotClause, Query, ParenthesisedQuery, TableExpression, TableFunction, TablePath, TableSample, TableSubquery,
+  Join, JoinCondition, JoinType, PivotClause, Query, ParenthesisedQuery, SampleWeight, TableExpression, TableFunction, TablePath, TableSample, TableSubquery,
   Unnest, UnnestArray, WithOffset, Hint,
 } from '../ast/query.ts';
 import type { GraphTableExpression } from '../ast/graph.ts';
@@ -39,65 +38,27 @@ export abstract class FromParser extends ExpressionParser {
   }
 
   private parseJoins(first: TableExpression, start: number): TableExpression {
-    const operands = [first];
-    const starts = [start];
-    const waiting: JoinHead[] = [];
+    let left = first;
     let links = 0;
-    const reduce = (condition: JoinCondition | undefined): void => {
-      const head = waiting.pop();
-      const right = operands.pop();
-      starts.pop();
-      const left = operands.pop();
-      const leftStart = starts[starts.length - 1] ?? start;
-      if (head === undefined || left === undefined || right === undefined) return;
-      operands.push(this.joinOf(head, left, leftStart, right, condition));
-    };
     for (;;) {
-      // `INSERT … SELECT … FROM t ON CONFLICT`: no condition.
-      if ((this.word === 'ON' && this.wordAt(1) !== 'CONFLICT') || this.word === 'USING') {
-        const conditionStart = this.start;
-        const condition = this.parseJoinCondition();
-        if (waiting.length > 0) reduce(condition);
-        else operands.push(this.turned(operands.pop(), condition, conditionStart));
-        continue;
-      }
       const head = this.parseJoinHead(true);
       if (head === undefined) break;
+      left = this.parseJoinAfter(left, start, head);
       links++;
-      // A comma binds more loosely than JOIN, yet joins lean to the left all the same.
-      if (head.type === 'comma') this.requireConditions(waiting);
-      waiting.push(head);
-      starts.push(this.start);
-      const right = this.parseTable();
-      operands.push(right);
-      const next: string = this.word;
-      if (next !== 'ON' && next !== 'USING' && (head.type === 'comma' || head.type === 'cross' || mayBeArray(right))) reduce(undefined);
     }
-    this.requireConditions(waiting);
     if (links > 0) this.grow(links);
-    const [result] = operands;
-    return result ?? first;
+    return left;
   }
 
-  private joinOf(head: JoinHead, left: TableExpression, start: number, right: TableExpression, condition: JoinCondition | undefined): Join {
-    if (condition !== undefined && head.type === 'cross') throw this.errorAt(condition.start, `Syntax error: ${condition.kind === 'on' ? 'ON' : 'USING'} clause cannot be used with CROSS JOIN`);
-    return { kind: 'join', start, end: this.previousEnd, type: head.type, method: head.method, hint: head.hint, left, right, condition };
-  }
-
-  /** The condition belongs to a join that did not wait for it: `(a JOIN s.b) JOIN c ON x` becomes `a JOIN (s.b JOIN c ON x) ON y`. */
-  private turned(top: TableExpression | undefined, condition: JoinCondition, at: number): TableExpression {
-    const below = top?.kind === 'join' ? top.left : undefined;
-    if (top?.kind !== 'join' || below?.kind !== 'join' || below.condition !== undefined || below.type === 'comma' || below.type === 'cross') {
-      throw this.errorAt(at, `Syntax error: Expected end of input but got keyword ${condition.kind === 'on' ? 'ON' : 'USING'}`);
+  private parseJoinAfter(left: TableExpression, start: number, head: JoinHead): Join {
+    const { type, method, hint } = head;
+    const right = this.parseTable();
+    const condition = type === 'comma' ? undefined : this.parseJoinConditionIfPresent();
+    if (condition !== undefined && type === 'cross') throw this.errorAt(condition.start, `${condition.kind.toUpperCase()} clause cannot be used with CROSS JOIN`);
+    if (condition === undefined && type !== 'cross' && type !== 'comma' && !mayBeArray(right)) {
+      throw this.errorAt(head.start, `${type.toUpperCase()} JOIN must have an immediately following ON or USING clause`);
     }
-    const inner: Join = { ...top, start: below.right.start, left: below.right };
-    return { ...below, end: this.previousEnd, right: inner, condition };
-  }
-
-  private requireConditions(waiting: readonly JoinHead[]): void {
-    const head = waiting[waiting.length - 1];
-    if (head === undefined) return;
-    throw this.errorAt(head.start, `${head.type.toUpperCase()} JOIN must have an immediately following ON or USING clause`);
+    return { kind: 'join', start, end: this.previousEnd, type, method, hint, left, right, condition };
   }
 
   /** The words up to JOIN and the hint after it, or a comma; undefined when no join follows. */
@@ -128,7 +89,9 @@ export abstract class FromParser extends ExpressionParser {
   }
 
   protected parseJoinConditionIfPresent(): JoinCondition | undefined {
-    return this.word === 'ON' || this.word === 'USING' ? this.parseJoinCondition() : undefined;
+    // `INSERT … SELECT … FROM t JOIN t.array ON CONFLICT`: no condition.
+    const on = this.word === 'ON' && this.wordAt(1) !== 'CONFLICT';
+    return on || this.word === 'USING' ? this.parseJoinCondition() : undefined;
   }
 
   private parseJoinCondition(): JoinCondition {
@@ -294,6 +257,7 @@ export abstract class FromParser extends ExpressionParser {
   private endsTable(): boolean {
     switch (this.word) {
       case 'QUALIFY': return true;
+      case 'REPEATABLE': return this.wordAt(1) === '(';
       case 'PIVOT': case 'UNPIVOT': return this.wordAt(1) === '(' || this.wordAt(1) === 'INCLUDE' || this.wordAt(1) === 'EXCLUDE';
       default: return false;
     }
@@ -314,13 +278,21 @@ export abstract class FromParser extends ExpressionParser {
     const rows = this.accept('ROWS');
     if (!rows && !this.accept('PERCENT')) throw this.expected('PERCENT', 'ROWS');
     this.expect(')');
+    const weight = this.word === 'WITH' && this.wordAt(1) === 'WEIGHT' ? this.parseSampleWeight() : undefined;
     let repeatable: TableSample['repeatable'];
     if (this.accept('REPEATABLE')) {
       this.expect('(');
       repeatable = this.parseExpression();
       this.expect(')');
     }
-    return { kind: 'tableSample', start, end: this.previousEnd, hint, method, size, unit: rows ? 'rows' : 'percent', repeatable };
+    return { kind: 'tableSample', start, end: this.previousEnd, hint, method, size, unit: rows ? 'rows' : 'percent', weight, repeatable };
+  }
+
+  private parseSampleWeight(): SampleWeight {
+    const start = this.start;
+    this.accept2('WITH', 'WEIGHT');
+    const alias = this.parseAliasIfPresent();
+    return { kind: 'sampleWeight', start, end: this.previousEnd, alias };
   }
 }
 

@@ -10,6 +10,9 @@ import { TokenKind } from '../lex/lexer.ts';
 import { GraphPatternParser } from './graph-patterns.ts';
 
 export abstract class GraphQueryParser extends GraphPatternParser {
+  /** Whether `COLUMNS (…)` may stand for RETURN. */
+  private inGraphTable = false;
+
   protected parseGraphQuery(): GraphQuery {
     const start = this.start;
     this.expect('GRAPH');
@@ -30,7 +33,10 @@ export abstract class GraphQueryParser extends GraphPatternParser {
     this.accept2('GRAPH_TABLE', '(');
     const queryStart = this.start;
     const graph = this.parsePath();
+    const outer = this.inGraphTable;
+    this.inGraphTable = true;
     const query = this.parseGraphStatements(graph, queryStart);
+    this.inGraphTable = outer;
     this.expect(')');
     const alias = this.parseAliasIfPresent();
     const sample = this.parseSampleIfPresent();
@@ -119,6 +125,7 @@ export abstract class GraphQueryParser extends GraphPatternParser {
       }
       case 'FOR': return this.parseGraphFor(start);
       case 'RETURN': return this.parseReturn(start);
+      case 'COLUMNS': return this.inGraphTable ? this.parseColumnsClause(start) : undefined;
       case 'WITH': {
         this.advance();
         const head = this.parseReturnHead();
@@ -187,6 +194,10 @@ export abstract class GraphQueryParser extends GraphPatternParser {
         continue;
       }
       const expression = this.parseExpression();
+      if (this.accept2('.', '*')) {
+        items.push({ kind: 'selectDotStar', start, end: this.previousEnd, expression, except: [], replace: [] });
+        continue;
+      }
       const alias = this.accept('AS') ? this.parseIdentifier() : undefined;
       items.push({ kind: 'selectExpression', start, end: this.previousEnd, expression, alias });
     } while (this.accept(','));
@@ -201,6 +212,15 @@ export abstract class GraphQueryParser extends GraphPatternParser {
     const limit = this.word === 'LIMIT' ? this.parseReturnLimit(offsetFirst) : undefined;
     const offset = limit === undefined ? offsetFirst : undefined;
     return { kind: 'graphReturn', start, end: this.previousEnd, ...head, orderBy, limit, offset };
+  }
+
+  private parseColumnsClause(start: number): GraphReturn {
+    this.advance();
+    this.expect('(');
+    const items = this.parseGraphItems();
+    this.expect(')');
+    const range = { start, end: this.previousEnd };
+    return { kind: 'graphReturn', ...range, hint: undefined, distinct: false, items, groupBy: undefined, orderBy: [], limit: undefined, offset: undefined };
   }
 
   private parseOffset(): Expression | undefined {

@@ -57,9 +57,10 @@ export abstract class NameParser extends Cursor {
       return small;
     }
     const digits = image.replace(/^0+(?=[0-9])/, '');
-    if (digits.length > 20) throw this.errorAt(start, `Invalid integer literal: ${image}`);
-    const big = BigInt(digits);
-    if (big > 0xffff_ffff_ffff_ffffn) throw this.errorAt(start, `Invalid integer literal: ${image}`);
+    const big = digits.length > 20 ? undefined : BigInt(digits);
+    if (big === undefined || big > 0xffff_ffff_ffff_ffffn) {
+      throw this.errorAt(start, `Invalid ${/^0x/i.test(image) ? 'hex ' : ''}integer literal: ${image}`);
+    }
     this.advance();
     return big <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(big) : big;
   }

@@ -28,6 +28,8 @@ export abstract class PrimaryParser extends ConstructorParser {
         node = this.parseField(node, start);
       } else if (this.word === '[') {
         node = this.parseSubscript(node, start);
+      } else if (this.is('(') && mayNotBeCalled(node)) {
+        throw this.error('Function call cannot be applied to this expression. Function calls require a path, e.g. a.b.c()');
       } else {
         break;
       }
@@ -230,4 +232,9 @@ export abstract class PrimaryParser extends ConstructorParser {
         return this.parseArrayLiteral(undefined, start);
     }
   }
+}
+
+/** Whether a parenthesis after the expression can only be meant as a call. */
+function mayNotBeCalled(node: Expression): boolean {
+  return node.kind === 'arrayConstructor' || node.kind === 'subscript' || node.kind === 'fieldAccess' || node.kind === 'functionCall' || node.kind === 'parameter';
 }

@@ -5,6 +5,17 @@ import { TokenKind } from '../lex/lexer.ts';
 import { NameParser } from './names.ts';
 
 export abstract class TypeParser extends NameParser {
+  /** Whether STRING and BYTES must have a length, as the types of columns must. */
+  private lengthRequired = false;
+
+  /** The type of a column. */
+  protected parseColumnType(): TypeName {
+    this.lengthRequired = this.ddlErrors;
+    const type = this.parseType();
+    this.lengthRequired = false;
+    return type;
+  }
+
   protected parseType(): TypeName {
     this.enter();
     const type = this.parseTypeHere();
@@ -50,7 +61,7 @@ export abstract class TypeParser extends NameParser {
     const name = this.parsePath();
     const parameters: TypeParameter[] = [];
     const first = name.parts[0];
-    if (this.ddlErrors && name.parts.length === 1 && first !== undefined && /^(string|bytes)$/i.test(first.name) && this.word !== '(') throw this.expected('(');
+    if (this.lengthRequired && name.parts.length === 1 && first !== undefined && /^(string|bytes)$/i.test(first.name) && this.word !== '(') throw this.expected('(');
     if (this.accept('(')) {
       do parameters.push(this.parseTypeParameter());
       while (this.accept(','));
