@@ -1,0 +1,100 @@
+/**
+ * What the edge needs of the SQL layer for one database: statements prepared and run over a view, reads by key, and
+ * mutations. Values that come from a client travel as plain JSON (google.protobuf.Value without its wrapping), values
+ * that go to a client as run-time values (sql/values/value.ts) with their types.
+ */
+import type { Timestamp } from '../base/ids.ts';
+import type { SqlType, StructField } from '../sql/types/types.ts';
+import type { SqlValue } from '../sql/values/value.ts';
+import type { ReadView, ReadWriteTransaction } from '../txn/types.ts';
+
+export type SqlRow = readonly SqlValue[];
+
+/** Rows in batches; undefined at the end. `close` early releases what the statement holds; it may be called twice. */
+export interface RowStream {
+  readonly columns: readonly StructField[];
+  next(): Promise<readonly SqlRow[] | undefined>;
+  close(): Promise<void>;
+}
+
+export interface StatementOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** A statement analysed against the schema. Cached by the SQL layer: (text, parameter types, schema version). */
+export interface PreparedStatement {
+  readonly kind: 'query' | 'insert' | 'update' | 'delete';
+  /** Empty for DML without THEN RETURN. */
+  readonly columns: readonly StructField[];
+  /** Parameters in the text without a declared type, with the type inferred. */
+  readonly undeclaredParameters: readonly StructField[];
+  /** Whether PartitionQuery accepts it. */
+  readonly partitionable: boolean;
+  /** The plan as nodes in the order of their index; the root first. */
+  plan(): readonly PlanNode[];
+}
+
+/** google.spanner.v1.PlanNode, without its statistics. */
+export interface PlanNode {
+  readonly kind: 'relational' | 'scalar';
+  readonly displayName: string;
+  readonly children: readonly { readonly index: number; readonly type: string; readonly variable: string }[];
+  readonly shortRepresentation: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Parameter values by name, in wire form, not yet checked against their types. */
+export type StatementParameters = Readonly<Record<string, unknown>>;
+
+export interface DmlResult {
+  readonly rowCount: number;
+  /** Rows of THEN RETURN, already computed; empty without it. */
+  readonly rows: readonly SqlRow[];
+}
+
+export interface KeyRangeSpec {
+  readonly start: readonly unknown[];
+  readonly startClosed: boolean;
+  readonly end: readonly unknown[];
+  readonly endClosed: boolean;
+}
+
+export interface KeySetSpec {
+  readonly all: boolean;
+  readonly keys: readonly (readonly unknown[])[];
+  readonly ranges: readonly KeyRangeSpec[];
+}
+
+export interface ReadSpec {
+  readonly table: string;
+  /** Empty for the table itself. */
+  readonly index: string;
+  readonly columns: readonly string[];
+  readonly keySet: KeySetSpec;
+  /** 0 for no limit. */
+  readonly limit: number;
+  /** Key order, or any order. */
+  readonly ordered: boolean;
+  readonly lock: 'default' | 'shared' | 'exclusive';
+}
+
+export type Mutation =
+  | {
+      readonly kind: 'insert' | 'update' | 'insertOrUpdate' | 'replace';
+      readonly table: string;
+      readonly columns: readonly string[];
+      readonly rows: readonly (readonly unknown[])[];
+    }
+  | { readonly kind: 'delete'; readonly table: string; readonly keySet: KeySetSpec };
+
+export interface SqlDatabase {
+  /** Analyses against the schema at `at`, or the current one. INVALID_ARGUMENT with the position for what is wrong in the text. */
+  prepare(sql: string, parameterTypes: ReadonlyMap<string, SqlType>, at?: Timestamp): Promise<PreparedStatement>;
+  query(view: ReadView, statement: PreparedStatement, parameters: StatementParameters, options: StatementOptions): Promise<RowStream>;
+  dml(transaction: ReadWriteTransaction, statement: PreparedStatement, parameters: StatementParameters, options: StatementOptions): Promise<DmlResult>;
+  /** Runs UPDATE or DELETE in as many transactions as it takes; answers a lower bound of the rows changed. */
+  partitionedDml(statement: PreparedStatement, parameters: StatementParameters, options: StatementOptions): Promise<number>;
+  read(view: ReadView, spec: ReadSpec, options: StatementOptions): Promise<RowStream>;
+  /** Turns the mutations into writes of the transaction, in order; answers their count as Spanner counts against its limit. */
+  write(transaction: ReadWriteTransaction, mutations: readonly Mutation[], options: StatementOptions): Promise<number>;
+}
