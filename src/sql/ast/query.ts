@@ -341,6 +341,6 @@ export interface HintEntry extends SourceRange {
 export interface Call extends SourceRange {
   readonly kind: 'call';
   readonly procedure: Path;
-  readonly args: readonly (Argument | TableFunction)[];
+  readonly args: readonly Argument[];
 }
 

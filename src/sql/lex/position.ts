@@ -9,7 +9,7 @@ import { invalidArgument, type TrestleError } from '../../base/errors.ts';
 const TAB_WIDTH = 8;
 /** Columns of source shown before `...` marks a cut. */
 const SHOWN_WIDTH = 80;
-const ELLIPSIS = '...';
+const ELLIPSIS = ['.', '.', '.'] as const;
 
 export interface Position {
   readonly line: number;
@@ -63,19 +63,27 @@ export function positionAt(text: string, offset: number): Position {
   return { line, column: codePoints(expandTabs(text.slice(start, offset))) + 1 };
 }
 
+const isWordChar = (char: string | undefined): boolean => char !== undefined && /^\w$/.test(char);
+
+/** Where a long line is cut before the caret: at the beginning of a word 41 to 52 columns to the left, or else 40 columns. */
+function cutBefore(chars: readonly string[], caret: number): number {
+  for (let i = caret - 52; i < caret - 40; i++) {
+    if (isWordChar(chars[i]) && !isWordChar(chars[i - 1])) return i;
+  }
+  return caret - 40;
+}
+
 /** The line that the offset is in and a caret below it, cut to SHOWN_WIDTH columns around the caret. */
 function excerpt(text: string, offset: number, column: number): string {
-  let chars = [...expandTabs(text.slice(lineStart(text, offset), lineEnd(text, offset)))];
+  let chars = Array.from(expandTabs(text.slice(lineStart(text, offset), lineEnd(text, offset))));
   let caret = column - 1;
-  // A caret far to the right moves the window so that about two thirds of it lie before the caret.
-  const lead = Math.floor((SHOWN_WIDTH * 2) / 3);
-  if (caret > SHOWN_WIDTH - ELLIPSIS.length * 2 && chars.length > SHOWN_WIDTH) {
-    const cut = caret - lead;
-    chars = [...ELLIPSIS, ...chars.slice(cut + ELLIPSIS.length)];
-    caret -= cut;
+  if (chars.length > SHOWN_WIDTH && column > (SHOWN_WIDTH * 2) / 3) {
+    const cut = cutBefore(chars, caret);
+    chars = [...ELLIPSIS, ...chars.slice(cut)];
+    caret -= cut - ELLIPSIS.length;
   }
   if (chars.length > SHOWN_WIDTH) chars = [...chars.slice(0, SHOWN_WIDTH - ELLIPSIS.length), ...ELLIPSIS];
-  return `${chars.join('').trimEnd()}\n${' '.repeat(caret)}^`;
+  return `${chars.join('')}\n${' '.repeat(caret)}^`;
 }
 
 /** `message [at 1:8]` and the excerpt of the text. */

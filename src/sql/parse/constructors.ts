@@ -130,6 +130,8 @@ export abstract class ConstructorParser extends CallParser {
       const when = this.parseExpression();
       this.expect('THEN');
       const then = this.parseExpression();
+      // `then` is SQL's word, and nothing awaits a syntax node.
+      // oxlint-disable-next-line unicorn/no-thenable
       branches.push({ kind: 'caseBranch', start: branchStart, end: this.previousEnd, when, then });
     }
     const otherwise = this.accept('ELSE') ? this.parseExpression() : undefined;

@@ -8,6 +8,7 @@
  * Two styles of syntax errors exist in Spanner, and both are kept: the query parser's `Syntax error: Expected … but got … [at 1:8]`,
  * and the schema parser's `Error parsing Spanner DDL statement: … : Syntax error on line 1, column 8: …`.
  */
+import { unreachable } from '../../base/assert.ts';
 import { invalidArgument, type TrestleError } from '../../base/errors.ts';
 import type { Identifier } from '../ast/node.ts';
 import { TokenKind, type Tokens } from '../lex/lexer.ts';
@@ -214,6 +215,7 @@ export abstract class Cursor {
       case TokenKind.bytes: return `bytes literal ${image}`;
       case TokenKind.symbol:
       case TokenKind.error: return `"${image}"`;
+      default: return unreachable(this.kind);
     }
   }
 

@@ -2,6 +2,7 @@
  * Expressions without operators: literals, names, parameters, calls, subqueries; and the postfix forms (fields and subscripts).
  * Constructors and conversions are in constructors.ts.
  */
+import { unreachable } from '../../base/assert.ts';
 import type { Expression, PathExpression, ScalarSubquery, Subscript, SubscriptAccessor } from '../ast/expressions.ts';
 import type { Identifier } from '../ast/node.ts';
 import type { Query } from '../ast/query.ts';
@@ -102,6 +103,7 @@ export abstract class PrimaryParser extends ConstructorParser {
       case TokenKind.symbol: return this.parseAtSymbol();
       case TokenKind.end:
       case TokenKind.error: throw this.unexpected();
+      default: return unreachable(this.kind);
     }
   }
 

@@ -1,4 +1,5 @@
 /** Expressions as text. Parentheses are written where the grammar needs them to give the same tree again, and nowhere else. */
+import { unreachable } from '../../base/assert.ts';
 import type { Argument, DatePart, Expression, FunctionCall, MembershipSource, WindowFrameBound, WindowSpecification } from '../ast/expressions.ts';
 import type { GraphLabelExpression } from '../ast/graph.ts';
 import type { Hint, OrderItem, Query } from '../ast/query.ts';
@@ -103,6 +104,11 @@ export abstract class ExpressionPrinter extends TypePrinter {
     return precedence(node) < minimum ? `(${this.expression(node)})` : this.expression(node);
   }
 
+  /** In places where the grammar has no operators. */
+  protected primary(node: Expression): string {
+    return this.operand(node, PRIMARY);
+  }
+
   private postfix(node: Extract<Expression, { kind: 'fieldAccess' | 'extensionAccess' | 'subscript' }>): string {
     const base = this.postfixBase(node.operand, node.kind === 'subscript');
     if (node.kind === 'fieldAccess') return `${base}.${this.name(node.field)}`;
@@ -138,6 +144,7 @@ export abstract class ExpressionPrinter extends TypePrinter {
         const fields = node.fields.map((field) => `${field.extension ? `(${this.path(field.path)})` : this.path(field.path)}: ${this.expression(field.value)}`);
         return `${node.type === undefined ? '' : `NEW ${this.path(node.type)} `}{ ${fields.join(', ')} }`;
       }
+      default: return unreachable(node);
     }
   }
 
@@ -146,6 +153,7 @@ export abstract class ExpressionPrinter extends TypePrinter {
       case 'list': return `(${this.list(source.items)})`;
       case 'subquery': return `(${this.query(source.query)})`;
       case 'unnest': return `UNNEST(${this.expression(source.array)})`;
+      default: return unreachable(source);
     }
   }
 
@@ -225,6 +233,7 @@ export abstract class ExpressionPrinter extends TypePrinter {
       case 'unboundedFollowing': return 'UNBOUNDED FOLLOWING';
       case 'preceding': return `${offset} PRECEDING`;
       case 'following': return `${offset} FOLLOWING`;
+      default: return unreachable(bound.bound);
     }
   }
 
@@ -246,7 +255,7 @@ export abstract class ExpressionPrinter extends TypePrinter {
 
   protected orderItems(items: readonly OrderItem[]): string {
     return items.map((item) => {
-      const collation = item.collation === undefined ? '' : ` COLLATE ${this.expression(item.collation)}`;
+      const collation = item.collation === undefined ? '' : ` COLLATE ${this.primary(item.collation)}`;
       return `${this.expression(item.expression)}${collation}${this.order(item)}`;
     }).join(', ');
   }

@@ -1,4 +1,5 @@
 /** Graph queries as text. */
+import { unreachable } from '../../base/assert.ts';
 import type {
   GraphCompositeStatement, GraphEdgePattern, GraphElementFiller, GraphLabelExpression, GraphLinearStatement, GraphPath, GraphPathElement, GraphPattern,
   GraphQuantifier, GraphQuery, GraphReturn, GraphSearchPrefix, GraphStatement,
@@ -47,6 +48,7 @@ export abstract class GraphPrinter extends QueryPrinter {
         return `${node.optional ? 'OPTIONAL ' : ''}CALL${per} ${this.path(node.name)}(${this.args(node.args)})${yields}`;
       }
       case 'graphInlineCall': return `${node.optional ? 'OPTIONAL ' : ''}CALL (${this.names(node.columns)}) { ${this.graphQuery(node.query)} }`;
+      default: return unreachable(node);
     }
   }
 
@@ -63,7 +65,7 @@ export abstract class GraphPrinter extends QueryPrinter {
   pattern(pattern: GraphPattern): string {
     const paths = pattern.paths.map((path) => {
       const variable = path.variable === undefined ? '' : `${this.name(path.variable)} = `;
-      const search = path.search === undefined ? '' : `${SEARCH[path.search.form]} ${path.search.count === undefined ? '' : `${this.expression(path.search.count)} `}`;
+      const search = path.search === undefined ? '' : `${SEARCH[path.search.form]} ${path.search.count === undefined ? '' : `${this.primary(path.search.count)} `}`;
       return `${this.hint(path.hint)}${variable}${search}${path.mode === undefined ? '' : `${path.mode.toUpperCase()} `}${this.graphPath(path.path)}`;
     });
     return `${paths.join(', ')}${pattern.where === undefined ? '' : ` WHERE ${this.expression(pattern.where)}`}`;
@@ -84,6 +86,7 @@ export abstract class GraphPrinter extends QueryPrinter {
         const where = element.where === undefined ? '' : ` WHERE ${this.expression(element.where)}`;
         return `(${this.hint(element.hint)}${variable}${mode}${this.graphPath(element.path)}${where})${this.quantifier(element.quantifier)}`;
       }
+      default: return unreachable(element);
     }
   }
 
@@ -107,14 +110,15 @@ export abstract class GraphPrinter extends QueryPrinter {
 
   private quantifier(quantifier: GraphQuantifier | undefined): string {
     if (quantifier === undefined) return '';
-    const min = quantifier.min === undefined ? '' : this.expression(quantifier.min);
-    const max = quantifier.max === undefined ? '' : this.expression(quantifier.max);
+    const min = quantifier.min === undefined ? '' : this.primary(quantifier.min);
+    const max = quantifier.max === undefined ? '' : this.primary(quantifier.max);
     switch (quantifier.form) {
       case 'fixed': return `{${min}}`;
       case 'bounded': return `{${min}, ${max}}`;
       case 'star': return '*';
       case 'plus': return '+';
       case 'optional': return '?';
+      default: return unreachable(quantifier.form);
     }
   }
 
@@ -126,6 +130,7 @@ export abstract class GraphPrinter extends QueryPrinter {
       case 'notLabel': return `!${this.labelOperand(label.operand)}`;
       case 'andLabel': return label.operands.map((operand) => this.labelOperand(operand)).join('&');
       case 'orLabel': return label.operands.map((operand) => this.labelOperand(operand)).join('|');
+      default: return unreachable(label);
     }
   }
 

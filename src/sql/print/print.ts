@@ -4,6 +4,7 @@
  * One class in layers, as the parser is: types, expressions, queries, graph queries, and DML here. Schema statements are not printed: what the
  * database keeps of them is made from the schema, with expressions and view bodies as text slices of the statement.
  */
+import { unreachable } from '../../base/assert.ts';
 import type { DefaultValue, DmlStatement, Insert, ThenReturn, UpdateItem } from '../ast/dml.ts';
 import type { Expression } from '../ast/expressions.ts';
 import type { GraphPattern } from '../ast/graph.ts';
@@ -15,7 +16,7 @@ class Printer extends GraphPrinter {
   statement(node: QueryStatement | DmlStatement | Call): string {
     switch (node.kind) {
       case 'queryStatement': return `${this.hint(node.hint)}${this.query(node.query)}`.trimStart();
-      case 'call': return `CALL ${this.path(node.procedure)}(${this.args(node.args.filter((arg) => arg.kind !== 'tableFunction'))})`;
+      case 'call': return `CALL ${this.path(node.procedure)}(${this.args(node.args)})`;
       default: return this.dml(node).trimStart();
     }
   }
@@ -23,7 +24,7 @@ class Printer extends GraphPrinter {
   private dml(node: DmlStatement): string {
     const hint = this.hint(node.hint);
     const target = `${this.path(node.target)}${this.hint(node.tableHint)}`;
-    const tail = `${node.assertRowsModified === undefined ? '' : ` ASSERT_ROWS_MODIFIED ${this.expression(node.assertRowsModified)}`}${this.thenReturn(node.thenReturn)}`;
+    const tail = `${node.assertRowsModified === undefined ? '' : ` ASSERT_ROWS_MODIFIED ${this.primary(node.assertRowsModified)}`}${this.thenReturn(node.thenReturn)}`;
     switch (node.kind) {
       case 'insert': return `${hint}INSERT ${this.insertMode(node)}INTO ${target}${this.insertRest(node)}${tail}`;
       case 'update': {
@@ -31,6 +32,7 @@ class Printer extends GraphPrinter {
         return `${hint}UPDATE ${target}${this.alias(node.alias)} SET ${this.updateItems(node.items)}${from}${this.where(node.where)}${tail}`;
       }
       case 'delete': return `${hint}DELETE FROM ${target}${this.alias(node.alias)}${this.where(node.where)}${tail}`;
+      default: return unreachable(node);
     }
   }
 
@@ -40,6 +42,7 @@ class Printer extends GraphPrinter {
       case 'orIgnore': return 'OR IGNORE ';
       case 'orUpdate': return 'OR UPDATE ';
       case 'orReplace': return 'OR REPLACE ';
+      default: return unreachable(node.mode);
     }
   }
 

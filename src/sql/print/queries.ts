@@ -1,4 +1,5 @@
 /** Queries, FROM clauses and pipe operators as text. */
+import { unreachable } from '../../base/assert.ts';
 import type { PipeOperator } from '../ast/pipe.ts';
 import type {
   ColumnMatching, GroupBy, GroupByItem, JoinCondition, JoinType, LimitClause, NamedWindow, PivotClause, Query, QueryBody, Select, SelectItem, SetOperation,
@@ -28,8 +29,8 @@ export abstract class QueryPrinter extends ExpressionPrinter {
   private withClause(clause: WithClause): string {
     const entries = clause.entries.map((entry) => {
       const depth = entry.recursionDepth;
-      const low = depth?.low === undefined ? 'UNBOUNDED' : this.expression(depth.low);
-      const high = depth?.high === undefined ? 'UNBOUNDED' : this.expression(depth.high);
+      const low = depth?.low === undefined ? 'UNBOUNDED' : this.primary(depth.low);
+      const high = depth?.high === undefined ? 'UNBOUNDED' : this.primary(depth.high);
       const suffix = depth === undefined ? '' : ` WITH DEPTH${this.alias(depth.alias)} BETWEEN ${low} AND ${high}`;
       return `${this.name(entry.name)} AS (${this.query(entry.query)})${suffix}`;
     });
@@ -43,6 +44,7 @@ export abstract class QueryPrinter extends ExpressionPrinter {
       case 'parenthesisedQuery': return `(${this.query(body.query)})`;
       case 'fromQuery': return `FROM ${this.table(body.from)}`;
       case 'graphQuery': return this.graphQuery(body);
+      default: return unreachable(body);
     }
   }
 
@@ -64,6 +66,7 @@ export abstract class QueryPrinter extends ExpressionPrinter {
       case 'position': return strict;
       case 'corresponding': return `${strict} CORRESPONDING${columns === '' ? '' : ` BY ${columns}`}`;
       case 'byName': return `${strict} BY NAME${columns === '' ? '' : ` ON ${columns}`}`;
+      default: return unreachable(matching.by);
     }
   }
 
@@ -92,6 +95,7 @@ export abstract class QueryPrinter extends ExpressionPrinter {
         case 'selectExpression': return `${this.expression(item.expression)}${this.alias(item.alias)}`;
         case 'selectStar': return `*${this.starModifiers(item)}`;
         case 'selectDotStar': return `${this.starBase(item.expression)}.*${this.starModifiers(item)}`;
+        default: return unreachable(item);
       }
     }).join(', ');
   }
@@ -124,6 +128,7 @@ export abstract class QueryPrinter extends ExpressionPrinter {
       case 'cube': return `CUBE(${items})`;
       case 'groupingSets': return `GROUPING SETS (${items})`;
       case 'expressions': return `(${items})`;
+      default: return unreachable(item.form);
     }
   }
 
@@ -153,6 +158,7 @@ export abstract class QueryPrinter extends ExpressionPrinter {
       }
       case 'parenthesisedJoin': return `(${this.table(table.join)})${this.sampleAfter(table.sample)}`;
       case 'graphTable': return `GRAPH_TABLE(${this.graphQuery(table.query).replace(/^GRAPH /, '')})${this.alias(table.alias)}${this.sampleAfter(table.sample)}`;
+      default: return unreachable(table);
     }
   }
 
@@ -188,11 +194,11 @@ export abstract class QueryPrinter extends ExpressionPrinter {
   private pivot(pivot: PivotClause | undefined): string {
     if (pivot === undefined) return '';
     if (pivot.kind === 'pivot') {
-      return ` PIVOT(${this.items(pivot.aggregates)} FOR ${this.expression(pivot.input)} IN (${this.items(pivot.values)}))${this.alias(pivot.alias)}`;
+      return ` PIVOT(${this.items(pivot.aggregates)} FOR ${this.primary(pivot.input)} IN (${this.items(pivot.values)}))${this.alias(pivot.alias)}`;
     }
     const nulls = pivot.includeNulls === undefined ? '' : pivot.includeNulls ? ' INCLUDE NULLS' : ' EXCLUDE NULLS';
     const group = (texts: readonly string[]): string => (texts.length === 1 ? texts.join('') : `(${texts.join(', ')})`);
-    const inputs = pivot.inputs.map((input) => `${group(input.columns.map((column) => this.path(column)))}${spaced('AS ', input.label === undefined ? undefined : this.expression(input.label))}`);
+    const inputs = pivot.inputs.map((input) => `${group(input.columns.map((column) => this.path(column)))}${spaced('AS ', input.label === undefined ? undefined : this.primary(input.label))}`);
     return ` UNPIVOT${nulls} (${group(pivot.valueColumns.map((column) => this.name(column)))} FOR ${this.name(pivot.nameColumn)} IN (${inputs.join(', ')}))${this.alias(pivot.alias)}`;
   }
 
@@ -224,6 +230,7 @@ export abstract class QueryPrinter extends ExpressionPrinter {
       case 'pipeAssert': return `ASSERT ${this.list([pipe.condition, ...pipe.payload])}`;
       case 'pipeWith': return this.withClause(pipe.clause);
       case 'pipeStaticDescribe': return 'STATIC_DESCRIBE';
+      default: return unreachable(pipe);
     }
   }
 }

@@ -1,4 +1,5 @@
 /** Names, literals' content and types as text: the first layer of the printer (see print.ts). */
+import { unreachable } from '../../base/assert.ts';
 import type { Identifier, Path } from '../ast/node.ts';
 import type { TypeName } from '../ast/types.ts';
 
@@ -58,6 +59,7 @@ export abstract class TypePrinter {
       case 'mapType': return `MAP<${this.type(type.key)}, ${this.type(type.value)}>`;
       case 'functionType': return `FUNCTION<(${type.parameters.map((parameter) => this.type(parameter)).join(', ')})->${this.type(type.result)}>`;
       case 'templatedType': return 'ANY TYPE';
+      default: return unreachable(type);
     }
   }
 }
