@@ -81,7 +81,7 @@ export abstract class CallParser extends HintParser {
         break;
       case 'SELECT':
         // GoogleSQL says where the parentheses are missing; so does this.
-        throw this.error('Each function argument is an expression, not a query; to use a query as an expression, the query must be wrapped with additional parentheses to make it a scalar subquery expression');
+        throw this.errorAt(this.start, 'Each function argument is an expression, not a query; to use a query as an expression, the query must be wrapped with additional parentheses to make it a scalar subquery expression');
       default:
     }
     const special = this.parseObjectArgument() ?? this.parseLambdaIfPresent();

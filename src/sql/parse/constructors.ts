@@ -48,8 +48,8 @@ export abstract class ConstructorParser extends CallParser {
   private parseStructField(typed: boolean): StructField {
     const start = this.start;
     const value = this.parseExpression();
-    if (typed && this.word === 'AS') throw this.errorAt(this.start, 'STRUCT constructors cannot specify both an explicit type and field names with AS');
     const alias = this.accept('AS') ? this.parseIdentifier() : undefined;
+    if (typed && alias !== undefined) throw this.errorAt(alias.start, 'STRUCT constructors cannot specify both an explicit type and field names with AS');
     return { kind: 'structField', start, end: this.previousEnd, value, alias };
   }
 
@@ -135,7 +135,7 @@ export abstract class ConstructorParser extends CallParser {
       branches.push({ kind: 'caseBranch', start: branchStart, end: this.previousEnd, when, then });
     }
     const otherwise = this.accept('ELSE') ? this.parseExpression() : undefined;
-    if (!this.accept('END')) throw otherwise === undefined ? this.expected('ELSE', 'END', 'WHEN') : this.expected('END');
+    if (!this.accept('END')) throw otherwise === undefined ? this.expected('ELSE', 'END') : this.expected('END');
     return { kind: 'case', start, end: this.previousEnd, operand, branches, otherwise };
   }
 

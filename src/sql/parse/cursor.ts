@@ -16,6 +16,9 @@ import { messageAt, positionAt, sqlErrorAt } from '../lex/position.ts';
 import { isNamedKeyword, type Word } from '../lex/words.ts';
 import { MAX_NESTING } from './limits.ts';
 
+/** Characters of a schema statement that its error message repeats. */
+const SHOWN_STATEMENT_LENGTH = 4_000;
+
 /** What the end of the text is called in messages. */
 export type TextKind = 'statement' | 'expression';
 
@@ -164,8 +167,9 @@ export abstract class Cursor {
     if (this.ddlErrors) return this.ddlError(message, offset);
     const { embedded } = this;
     if (embedded === undefined) return sqlErrorAt(this.text, offset, message);
-    // The end of an embedded text is where it stops after trimming.
-    const at = Math.min(offset - embedded.offset, embedded.text.length);
+    // White space before the end of an embedded text is not part of it: what comes after is at its last character or its end.
+    const last = embedded.text.length - (this.kind === TokenKind.end ? 0 : 1);
+    const at = Math.min(offset - embedded.offset, last);
     return invalidArgument(embedded.prefix + messageAt(embedded.text, Math.max(0, at), message));
   }
   /** A syntax error at the current token; a lexical error there goes first. */
@@ -188,7 +192,12 @@ export abstract class Cursor {
   }
   protected ddlError(message: string, offset: number): TrestleError {
     const { line, column } = positionAt(this.text, offset);
-    return invalidArgument(`Error parsing Spanner DDL statement: ${this.text} : Syntax error on line ${line}, column ${column}: ${message}`);
+    return this.ddlFailure(`Syntax error on line ${line}, column ${column}: ${message}`);
+  }
+  /** Messages repeat the statement, up to a length that still fits into a status. */
+  protected ddlFailure(message: string): TrestleError {
+    const shown = this.text.length > SHOWN_STATEMENT_LENGTH ? `${this.text.slice(0, SHOWN_STATEMENT_LENGTH)}...` : this.text;
+    return invalidArgument(`Error parsing Spanner DDL statement: ${shown} : ${message}`);
   }
   private ddlExpecting(word: string): TrestleError {
     return this.ddlError(`Expecting '${word}' but found ${this.ddlImage()}`, this.ddlOffset());

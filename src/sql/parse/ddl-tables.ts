@@ -1,5 +1,4 @@
 /** CREATE TABLE, ALTER TABLE, RENAME TABLE. See ast/ddl-table.ts. */
-import { invalidArgument } from '../../base/errors.ts';
 import type {
   AlterColumnChange, AlterTable, AlterTableAction, CheckConstraint, ColumnDefinition, CreateTable, ForeignKey, Interleave, KeyPart, RenameTable,
   RowDeletionPolicy, TableConstraint, TableRename,
@@ -33,7 +32,7 @@ export abstract class DdlTableParser extends DdlPartParser {
     if (this.word === 'PRIMARY' && primaryKey === undefined) primaryKey = this.parsePrimaryKey();
     const tail = this.parseTableTail();
     if (primaryKey === undefined && !columns.some((column) => column.primaryKey)) {
-      throw invalidArgument(`Error parsing Spanner DDL statement: ${this.text} : Must specify either table or column PRIMARY KEY`);
+      throw this.ddlFailure('Must specify either table or column PRIMARY KEY');
     }
     return { kind: 'createTable', start, end: this.previousEnd, ifNotExists, name, columns, constraints, synonyms, primaryKey, ...tail };
   }

@@ -30,6 +30,7 @@ class Parser extends DdlParser {
       return { kind: 'queryStatement', start, end: this.previousEnd, hint, query };
     }
     if (this.startsDml()) return this.parseDml(hint, start);
+    if (this.word === 'EXPLAIN') throw this.errorAt(start, 'Statement not supported: ExplainStatement');
     if (hint === undefined && this.word === 'CALL') return this.parseCallStatement(start);
     if (hint === undefined && this.startsDdl()) return this.parseDdlStatement();
     throw this.unexpected();

@@ -5,6 +5,7 @@ import type {
   ColumnMatching, Hint, ParenthesisedQuery, Query, QueryBody, RecursionDepth, SetOperation, SetOperator, WithClause, WithEntry,
 } from '../ast/query.ts';
 import type { PipeOperator } from '../ast/pipe.ts';
+import { TokenKind } from '../lex/lexer.ts';
 import { SelectParser } from './select.ts';
 
 /** What is written between two operands of a set operation. */
@@ -44,7 +45,11 @@ export abstract class QueryParser extends SelectParser {
       orderBy = this.parseOrderItemsAfterOrder();
     }
     const limit = this.word === 'LIMIT' ? this.parseLimit() : undefined;
+    const forStart = this.start;
     const forUpdate = this.accept('FOR');
+    if (forUpdate && this.kind === TokenKind.identifier && this.value.toUpperCase() === 'SYSTEM_TIME') {
+      throw this.errorAt(forStart, 'FOR SYSTEM_TIME AS OF is not supported');
+    }
     if (forUpdate) this.expect('UPDATE');
     const pipes = this.word === '|>' ? this.parsePipeOperators() : [];
     return { kind: 'query', start, end: this.previousEnd, with: clause, body, orderByHint, orderBy, limit, forUpdate, pipes };
