@@ -50,6 +50,8 @@ export interface DmlResult {
   readonly rowCount: number;
   /** Rows of THEN RETURN, already computed; empty without it. */
   readonly rows: readonly SqlRow[];
+  /** As Spanner counts mutations against its limit: columns written, index entries included. */
+  readonly mutationCount: number;
 }
 
 export interface KeyRangeSpec {

@@ -1,0 +1,120 @@
+/**
+ * Makes src/api/generated/ from the public .proto files of the development dependency google-proto-files and the small
+ * ones beside this script: the definitions of every message and service that the edge speaks, without comments and
+ * options, as JSON for protobufjs (descriptor.ts), and as FileDescriptorProtos for gRPC reflection (reflection.ts).
+ *
+ * The output is TypeScript with one string in it, so that the compiler, the test runner and Node load it alike, and
+ * nothing is parsed before it is needed. Usage: node scripts/build-protos.ts
+ */
+import { mkdirSync, readFileSync, writeFileSync, existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import protobuf from 'protobufjs';
+import { fileDescriptor } from './file-descriptor.ts';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const outDir = join(here, '..', 'src', 'api', 'generated');
+const require = createRequire(import.meta.url);
+const googleDir = dirname(require.resolve('google-proto-files/package.json'));
+const commonDir = dirname(require.resolve('protobufjs/package.json'));
+
+const FILES = [
+  'google/spanner/v1/spanner.proto',
+  'google/spanner/v1/change_stream.proto',
+  'google/spanner/admin/database/v1/spanner_database_admin.proto',
+  'google/spanner/admin/instance/v1/spanner_instance_admin.proto',
+  'google/longrunning/operations.proto',
+  'google/rpc/status.proto',
+  'google/rpc/error_details.proto',
+  'health.proto',
+  'reflection_v1.proto',
+  'reflection_v1alpha.proto',
+];
+
+/** Files that only carry options, which are dropped. */
+const OPTION_FILES = /^google\/api\//;
+
+function locate(path: string): string {
+  for (const dir of [join(here, 'proto'), googleDir, commonDir]) {
+    const candidate = join(dir, path);
+    if (existsSync(candidate)) return candidate;
+  }
+  throw new Error(`proto file not found: ${path}`);
+}
+
+/** What google/protobuf/descriptor.proto defines: needed to resolve the files, not by the edge. */
+const DESCRIPTOR_FILE = 'google/protobuf/descriptor.proto';
+const OPTION_TYPES =
+  /^(FileDescriptorSet|Edition|SymbolVisibility|\w*DescriptorProto|ExtensionRangeOptions|(File|Message|Field|Oneof|Enum|EnumValue|Service|Method)Options|UninterpretedOption|FeatureSet|FeatureSetDefaults|SourceCodeInfo|GeneratedCodeInfo)$/;
+
+/** The JSON without options, except the HTTP rules of methods, which the REST edge reads. */
+function trim(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(trim);
+  if (typeof node !== 'object' || node === null) return node;
+  const out: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(node)) {
+    if (name === 'comment' || name === 'comments' || name === 'reserved') continue;
+    if (name === 'options' && !('requestType' in node)) {
+      const kept = keptOptions(value);
+      if (kept !== undefined) out[name] = kept;
+      continue;
+    }
+    if (name === 'parsedOptions') {
+      const http = httpRules(value);
+      if (http.length > 0) out['http'] = http;
+      continue;
+    }
+    if (name === 'options') continue;
+    // An extension of options, or the definition of options itself.
+    if (isRecord(value) && ('extend' in value || OPTION_TYPES.test(name))) continue;
+    out[name] = trim(value);
+  }
+  return out;
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+function keptOptions(options: unknown): unknown {
+  if (typeof options !== 'object' || options === null || !('proto3_optional' in options)) return undefined;
+  return { proto3_optional: true };
+}
+
+function httpRules(parsed: unknown): unknown[] {
+  if (!Array.isArray(parsed)) return [];
+  return parsed.flatMap((option: Record<string, unknown>) => ('(google.api.http)' in option ? [option['(google.api.http)']] : []));
+}
+
+function dropOptionTypes(json: { nested?: Record<string, { nested?: Record<string, unknown> }> }): void {
+  delete json.nested?.['google']?.nested?.['api'];
+}
+
+function main(): void {
+  const root = new protobuf.Root();
+  const files = new Map<string, { imports: string[]; publicImports: string[] }>();
+  const load = (path: string): void => {
+    if (files.has(path) || OPTION_FILES.test(path)) return;
+    protobuf.parse.filename = path;
+    const parsed = protobuf.parse(readFileSync(locate(path), 'utf8'), root, { keepCase: true });
+    files.set(path, { imports: [...(parsed.imports ?? []), ...(parsed.weakImports ?? [])], publicImports: [] });
+    for (const each of parsed.imports ?? []) load(each);
+  };
+  for (const path of FILES) load(path);
+  root.resolveAll();
+  const json = root.toJSON();
+  dropOptionTypes(json);
+  mkdirSync(outDir, { recursive: true });
+  write('descriptor.ts', 'DESCRIPTOR_JSON', 'Definitions of the public API as JSON for protobufjs.', JSON.stringify(trim(json)));
+  const descriptors = [...files.keys()].filter((path) => path !== DESCRIPTOR_FILE).map((path) => [path, ...fileDescriptor(root, path)] as const);
+  const reflection = descriptors.map(([path, bytes, symbols]) => ({ path, bytes: bytes.toString('base64'), symbols }));
+  write('reflection.ts', 'REFLECTION_JSON', 'FileDescriptorProtos (base64) and the symbols each defines.', JSON.stringify(reflection));
+}
+
+function write(file: string, name: string, what: string, text: string): void {
+  const source = `/** ${what} Made by scripts/build-protos.ts. */\nexport const ${name}: string =\n  ${JSON.stringify(text)};\n`;
+  const path = join(outDir, file);
+  if (existsSync(path) && readFileSync(path, 'utf8') === source) return;
+  writeFileSync(path, source);
+}
+
+main();
