@@ -85,13 +85,19 @@ function tryMatch(definition: FunctionDefinition, signature: Signature, args: re
       argumentTypes.push(undefined);
       continue;
     }
-    const target = templates.typeOf(parameter.matcher);
+    const target = parameter.matcher.kind === 'any' ? ownType(given) : templates.typeOf(parameter.matcher);
     if (target === undefined || !charge(rank, given, target)) return undefined;
     argumentTypes.push(target);
   }
   const resultType = signature.resultOf?.(argumentTypes) ?? templates.typeOf(signature.shape.result);
   if (resultType === undefined) return undefined;
   return { definition, signature, slots: assignments.map((a) => a.argument), argumentTypes, resultType, rank };
+}
+
+/** The type of an argument that nothing constrains. */
+function ownType(given: CallArgument & { kind: 'value' | 'untyped' }): SqlType {
+  if (given.kind === 'value') return given.type;
+  return given.emptyArray === true ? arrayOf(INT64) : INT64;
 }
 
 function charge(rank: number[], given: CallArgument & { kind: 'value' | 'untyped' }, target: SqlType): boolean {
@@ -113,36 +119,28 @@ function charge(rank: number[], given: CallArgument & { kind: 'value' | 'untyped
 
 /** Lays the given arguments over the parameters. Undefined when they do not fit by number or by name. */
 function assign(shape: SignatureShape, args: readonly CallArgument[]): Assignment[] | undefined {
-  const positional = args.findIndex((a) => a.name !== undefined);
-  const count = positional < 0 ? args.length : positional;
-  const required = shape.parameters.filter((p) => !p.optional).length;
-  const group = shape.repeated.length;
-  let trailing = 0;
-  let repeats = 0;
-  if (group > 0) {
-    const extra = count - shape.parameters.length;
-    trailing = Math.min(shape.trailing.length, Math.max(0, extra % group));
-    repeats = Math.max(0, Math.floor((extra - trailing) / group));
-    if (extra > 0 && repeats * group + trailing !== extra) return undefined;
-    if (shape.trailing.some((p, i) => !p.optional && i >= trailing)) return undefined;
-  } else if (count > shape.parameters.length) return undefined;
-  if (positional < 0 && count < required && !shape.parameters.some((p) => p.name !== undefined)) return undefined;
+  const firstNamed = args.findIndex((a) => a.name !== undefined);
+  const count = firstNamed < 0 ? args.length : firstNamed;
   const named = namedArguments(args, count);
   if (named === undefined) return undefined;
+  const trailing = shape.trailing.filter((p) => !p.namedOnly);
+  const group = shape.repeated.length;
+  const extra = Math.max(0, count - shape.parameters.length);
+  const tail = group === 0 ? 0 : Math.min(trailing.length, extra % group);
+  const repeats = group === 0 ? 0 : (extra - tail) / group;
+  if (!Number.isInteger(repeats)) return undefined;
+  const list = [...shape.parameters, ...Array.from({ length: repeats }, () => shape.repeated).flat(), ...shape.trailing];
   const result: Assignment[] = [];
   let next = 0;
-  for (const parameter of shape.parameters) {
+  for (const parameter of list) {
     const byName = parameter.name === undefined ? undefined : named.get(parameter.name);
-    if (byName !== undefined) {
+    if (next < count && !parameter.namedOnly) result.push({ parameter, argument: next++ });
+    else if (byName !== undefined) {
       named.delete(parameter.name ?? '');
-      if (next < count && next >= result.length) return undefined;
       result.push({ parameter, argument: byName });
-    } else if (next < count && !parameter.namedOnly) result.push({ parameter, argument: next++ });
-    else if (parameter.optional) result.push({ parameter, argument: undefined });
+    } else if (parameter.optional) result.push({ parameter, argument: undefined });
     else return undefined;
   }
-  for (let i = 0; i < repeats; i++) for (const parameter of shape.repeated) result.push({ parameter, argument: next++ });
-  for (const parameter of shape.trailing.slice(0, trailing)) result.push({ parameter, argument: next++ });
   return named.size === 0 && next === count ? result : undefined;
 }
 
@@ -233,6 +231,7 @@ class Templates {
         const element = this.typeOf(matcher.element);
         return element === undefined || element.kind === 'ARRAY' ? undefined : arrayOf(element);
       }
+      case 'any':
       case 'lambda':
       case 'keyword':
         return undefined;
@@ -289,9 +288,13 @@ const OPERATOR_SIGNS: Readonly<Record<string, string>> = {
 function noMatchMessage(definition: FunctionDefinition, args: readonly CallArgument[]): string {
   const given = args.map(argumentText).join(', ');
   const sign = OPERATOR_SIGNS[definition.name];
-  const what = sign === undefined ? `function ${definition.name.replace(/^\$/, '').toUpperCase()}` : `operator ${sign}`;
+  const what = sign === undefined ? `${definition.kind === 'aggregate' ? 'aggregate ' : ''}function ${definition.name.replace(/^\$/, '').toUpperCase()}` : `operator ${sign}`;
   const head = given === '' ? `No matching signature for ${what} with no arguments.` : `No matching signature for ${what} for argument types: ${given}.`;
   const list = definition.signatures.map((s) => signatureText(definition, s.shape));
+  const only = definition.signatures.length === 1 ? definition.signatures[0] : undefined;
+  if (only !== undefined && args.length > 0 && assign(only.shape, args) === undefined && args.every((a) => a.name === undefined)) {
+    return `Number of arguments does not match for ${what}. Supported signature: ${list.join('')}`;
+  }
   return `${head} Supported signature${list.length === 1 ? '' : 's'}: ${list.join('; ')}`;
 }
 
@@ -328,6 +331,8 @@ export function matcherText(matcher: Matcher): string {
   switch (matcher.kind) {
     case 'type':
       return typeName(matcher.type);
+    case 'any':
+      return 'ANY';
     case 'template':
       return matcher.index === 1 ? 'ANY' : `T${matcher.index}`;
     case 'array':

@@ -4,6 +4,7 @@
  *   (STRING, [INT64], [lang => STRING], STRING...) -> ARRAY<STRING>
  *
  *  - a type name, ARRAY<type>, or a template ANY1 … ANY4, which stands for one type throughout the signature;
+ *  - ANY: any type, independent of every other argument;
  *  - ORDERABLE, EQUATABLE, GROUPABLE: template ANY1 with that property; NUMERICAL likewise with any number type;
  *  - PART: a date part keyword; KEYWORD: another bare keyword; SEQUENCE: SEQUENCE name;
  *  - LAMBDA<ANY1 -> ANY2> and LAMBDA<ANY1, INT64 -> BOOL>;
@@ -18,6 +19,7 @@ export type Trait = 'orderable' | 'equatable' | 'groupable' | 'number';
 
 export type Matcher =
   | { readonly kind: 'type'; readonly type: SqlType }
+  | { readonly kind: 'any' }
   | { readonly kind: 'template'; readonly index: number; readonly trait?: Trait }
   | { readonly kind: 'array'; readonly element: Matcher }
   | { readonly kind: 'lambda'; readonly parameters: readonly Matcher[]; readonly result: Matcher }
@@ -82,6 +84,7 @@ const TRAITS: Readonly<Record<string, Trait>> = { ORDERABLE: 'orderable', EQUATA
 
 function readMatcher(r: Reader): Matcher {
   const word = r.take();
+  if (word === 'ANY') return { kind: 'any' };
   const template = /^ANY([1-4])$/.exec(word);
   if (template !== null) return { kind: 'template', index: Number(template[1]) };
   const trait = TRAITS[word];

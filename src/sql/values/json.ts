@@ -36,9 +36,13 @@ export const isJsonArray = (node: JsonNode): node is readonly JsonNode[] => Arra
 
 /** Builds an object from members in any order: sorted, the first of duplicates kept. */
 export function jsonObject(members: readonly (readonly [string, JsonNode])[]): JsonObject {
+  return new Map([...firstOfEach(members)].sort((a, b) => compareStrings(a[0], b[0])));
+}
+
+function firstOfEach(members: readonly (readonly [string, JsonNode])[]): Map<string, JsonNode> {
   const first = new Map<string, JsonNode>();
   for (const [name, value] of members) if (!first.has(name)) first.set(name, value);
-  return new Map([...first].sort((a, b) => compareStrings(a[0], b[0])));
+  return first;
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { '"': '\\"', '\\': '\\\\', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
@@ -83,9 +87,9 @@ export type WideNumberMode = 'exact' | 'round';
 /** The message of a failed parse; the caller adds what was being parsed. */
 export class JsonSyntaxError extends Error {}
 
-/** Parses JSON text. Throws JsonSyntaxError. */
-export function parseJson(text: string, mode: WideNumberMode = 'exact'): Json {
-  return new Json(new Parser(text, mode).document());
+/** Parses JSON text; `keep` leaves members in the order of the text. Throws JsonSyntaxError. */
+export function parseJson(text: string, mode: WideNumberMode = 'exact', order: 'sort' | 'keep' = 'sort'): Json {
+  return new Json(new Parser(text, mode, order === 'sort').document());
 }
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
@@ -94,11 +98,13 @@ const PLAIN = /[^"\\\u0000-\u001f]*/y;
 class Parser {
   private readonly text: string;
   private readonly mode: WideNumberMode;
+  private readonly sorted: boolean;
   private at = 0;
 
-  constructor(text: string, mode: WideNumberMode) {
+  constructor(text: string, mode: WideNumberMode, sorted: boolean) {
     this.text = text;
     this.mode = mode;
+    this.sorted = sorted;
   }
 
   document(): JsonNode {
@@ -159,7 +165,7 @@ class Parser {
       this.blank();
     } while (this.skip(','));
     if (!this.skip('}')) this.fail("expected ',' or '}'");
-    return jsonObject(members);
+    return this.sorted ? jsonObject(members) : firstOfEach(members);
   }
 
   private array(depth: number): JsonNode {

@@ -1,0 +1,324 @@
+/**
+ * Aggregate functions. DISTINCT, ORDER BY, LIMIT, HAVING MAX/MIN and IGNORE NULLS are the executor's; these see the
+ * rows that remain, in order. Every state can be merged with that of later rows, for partial aggregation.
+ * Source: GoogleSQL for Spanner "Aggregate functions"; messages as observed.
+ */
+import { outOfRange } from '../../base/errors.ts';
+import { supportsOrdering } from '../types/traits.ts';
+import { typeName, type SqlType } from '../types/types.ts';
+import { sqlOrder } from '../values/compare.ts';
+import { canonicalInt, inInt64Range } from '../values/int64.ts';
+import { Interval, makeInterval } from '../values/interval.ts';
+import { divideRounded, inNumericRange, NUMERIC_SCALE } from '../values/numeric.ts';
+import { limitLength } from '../values/text.ts';
+import type { Int64, SqlValue } from '../values/value.ts';
+import { aggregate, onRows } from './define.ts';
+import { divideInterval } from './intervalmath.ts';
+import type { Aggregator, FunctionDefinition } from './registry.ts';
+
+/** An aggregator over the values that are not NULL, whose state is made by the first one. NULL when there is none. */
+function fold<S>(first: (x: SqlValue) => S, next: (s: S, x: SqlValue) => S, merge: (a: S, b: S) => S, finish: (s: S) => SqlValue): Aggregator {
+  return {
+    init: () => undefined,
+    accumulate: (state: S | undefined, x: SqlValue) => (x === null ? state : state === undefined ? first(x) : next(state, x)),
+    merge: (a: S | undefined, b: S | undefined) => (a === undefined ? b : b === undefined ? a : merge(a, b)),
+    finish: (state: S | undefined) => (state === undefined ? null : finish(state)),
+  };
+}
+
+const counter = (counts: (...args: readonly SqlValue[]) => boolean): Aggregator => ({
+  init: () => 0,
+  accumulate: (n: number, ...args: SqlValue[]) => (counts(...args) ? n + 1 : n),
+  merge: (a: number, b: number) => a + b,
+  finish: (n: number) => n,
+});
+
+/** Sums of integers: a number while it is safe, moved to the bigint before it is not. */
+interface IntSum {
+  small: number;
+  smallBefore: number;
+  big: bigint;
+  count: number;
+}
+
+function addInt(s: IntSum, x: Int64): IntSum {
+  s.count++;
+  if (typeof x === 'bigint') s.big += x;
+  else {
+    s.small += x;
+    if (!Number.isSafeInteger(s.small)) {
+      // The sum before the addition was safe; undo the inexact step and move all to the bigint.
+      s.big += BigInt(x) + BigInt(s.smallBefore);
+      s.small = 0;
+    }
+    s.smallBefore = s.small;
+  }
+  return s;
+}
+
+const intTotal = (s: IntSum): bigint => s.big + BigInt(s.small);
+
+const intSum = (finish: (s: IntSum) => SqlValue): Aggregator =>
+  fold<IntSum>(
+    (x) => addInt({ small: 0, smallBefore: 0, big: 0n, count: 0 }, x as Int64),
+    (s, x) => addInt(s, x as Int64),
+    (a, b) => ({ small: 0, smallBefore: 0, big: intTotal(a) + intTotal(b), count: a.count + b.count }),
+    finish,
+  );
+
+/** Neumaier's compensated sum, so that the order of rows hardly matters. */
+interface FloatSum {
+  sum: number;
+  lost: number;
+  count: number;
+}
+
+function addFloat(s: FloatSum, x: number): FloatSum {
+  const t = s.sum + x;
+  if (Number.isFinite(t)) s.lost += Math.abs(s.sum) >= Math.abs(x) ? s.sum - t + x : x - t + s.sum;
+  else if (Number.isFinite(s.sum) && Number.isFinite(x)) throw outOfRange('double overflow');
+  s.sum = t;
+  s.count++;
+  return s;
+}
+
+function floatTotal(s: FloatSum): number {
+  return Number.isFinite(s.sum) ? s.sum + s.lost : s.sum;
+}
+
+const floatSum = (finish: (s: FloatSum) => SqlValue): Aggregator =>
+  fold<FloatSum>(
+    (x) => addFloat({ sum: 0, lost: 0, count: 0 }, x as number),
+    (s, x) => addFloat(s, x as number),
+    (a, b) => {
+      const count = a.count + b.count;
+      const s = addFloat(addFloat(a, b.sum), b.lost);
+      s.count = count;
+      return s;
+    },
+    finish,
+  );
+
+interface BigSum {
+  sum: bigint;
+  count: number;
+}
+
+const numericSum = (finish: (s: BigSum) => SqlValue): Aggregator =>
+  fold<BigSum>(
+    (x) => ({ sum: x as bigint, count: 1 }),
+    (s, x) => {
+      s.sum += x as bigint;
+      s.count++;
+      return s;
+    },
+    (a, b) => ({ sum: a.sum + b.sum, count: a.count + b.count }),
+    finish,
+  );
+
+function checkedNumeric(value: bigint): bigint {
+  if (!inNumericRange(value)) throw outOfRange('numeric overflow');
+  return value;
+}
+
+interface IntervalSum {
+  readonly total: Interval;
+  readonly count: number;
+}
+
+const intervalSum = (finish: (s: IntervalSum) => SqlValue): Aggregator =>
+  fold<IntervalSum>(
+    (x) => ({ total: x as Interval, count: 1 }),
+    (s, x) => ({ total: plus(s.total, x as Interval), count: s.count + 1 }),
+    (a, b) => ({ total: plus(a.total, b.total), count: a.count + b.count }),
+    finish,
+  );
+const plus = (a: Interval, b: Interval): Interval => new Interval(a.months + b.months, a.days + b.days, a.nanos + b.nanos);
+const ranged = (i: Interval): Interval => makeInterval(i.months, i.days, i.nanos);
+
+function checkedInt(value: bigint): Int64 {
+  if (!inInt64Range(value)) throw outOfRange('int64 overflow');
+  return canonicalInt(value);
+}
+
+/** The quotient of a bigint and a count as a double, exact before the last rounding. */
+function ratio(total: bigint, divisor: bigint): number {
+  const quick = Number(total);
+  if (Number.isSafeInteger(quick)) return quick / Number(divisor);
+  const whole = total / divisor;
+  return Number(whole) + Number(total % divisor) / Number(divisor);
+}
+
+const sums: readonly FunctionDefinition[] = [
+  aggregate('SUM', 'The sum of the values that are not NULL.', [
+    onRows('(INT64) -> INT64', () => intSum((s) => checkedInt(intTotal(s)))),
+    onRows('(FLOAT64) -> FLOAT64', () => floatSum(floatTotal)),
+    onRows('(NUMERIC) -> NUMERIC', () => numericSum((s) => checkedNumeric(s.sum))),
+    onRows('(INTERVAL) -> INTERVAL', () => intervalSum((s) => ranged(s.total))),
+  ]),
+  aggregate('AVG', 'The average of the values that are not NULL.', [
+    onRows('(INT64) -> FLOAT64', () => intSum((s) => ratio(intTotal(s), BigInt(s.count)))),
+    onRows('(FLOAT64) -> FLOAT64', () => floatSum((s) => floatTotal(s) / s.count)),
+    onRows('(NUMERIC) -> NUMERIC', () => numericSum((s) => checkedNumeric(divideRounded(s.sum, BigInt(s.count))))),
+    onRows('(INTERVAL) -> INTERVAL', () => intervalSum((s) => divideInterval(s.total, s.count))),
+  ]),
+  aggregate('COUNT', 'The number of values that are not NULL.', [onRows('(ANY) -> INT64', () => counter((x) => x !== null))]),
+  aggregate('$count_star', 'The number of rows: COUNT(*).', [onRows('() -> INT64', () => counter(() => true))], { distinct: false }),
+  aggregate('COUNTIF', 'The number of rows for which the condition is TRUE.', [onRows('(BOOL) -> INT64', () => counter((x) => x === true))]),
+];
+
+/** The greatest or least value; NaN wins over every number. */
+function extreme(type: SqlType, sign: number): Aggregator {
+  const order = sqlOrder(type);
+  const pick = (best: SqlValue, x: SqlValue): SqlValue => {
+    const o = order(x, best);
+    return o === undefined ? NaN : o * sign > 0 ? x : best;
+  };
+  return fold<SqlValue>((x) => x, pick, pick, (x) => x);
+}
+
+const needsOrder = (name: string) => (types: readonly (SqlType | undefined)[]) => {
+  const type = types[0];
+  return type === undefined || supportsOrdering(type) ? undefined : `${name} is not defined for arguments of type ${typeName(type)}`;
+};
+
+const logical = (combine: (a: boolean, b: boolean) => boolean): Aggregator =>
+  fold<boolean>((x) => x === true, (s, x) => combine(s, x === true), combine, (s) => s);
+
+const bitwise = (combine: (a: bigint, b: bigint) => bigint): Aggregator =>
+  fold<bigint>((x) => BigInt(x as Int64), (s, x) => combine(s, BigInt(x as Int64)), combine, (s) => canonicalInt(s));
+
+const selections: readonly FunctionDefinition[] = [
+  aggregate('MAX', 'The greatest value.', [onRows('(ANY1) -> ANY1', (t) => extreme(t.result, 1), { check: needsOrder('MAX') })]),
+  aggregate('MIN', 'The least value.', [onRows('(ANY1) -> ANY1', (t) => extreme(t.result, -1), { check: needsOrder('MIN') })]),
+  aggregate('ANY_VALUE', 'The value of some row, not NULL if there is one.', [onRows('(ANY1) -> ANY1', () => fold<SqlValue>((x) => x, (s) => s, (a) => a, (s) => s))]),
+  aggregate('LOGICAL_AND', 'Whether all values that are not NULL are TRUE.', [onRows('(BOOL) -> BOOL', () => logical((a, b) => a && b))]),
+  aggregate('LOGICAL_OR', 'Whether some value is TRUE.', [onRows('(BOOL) -> BOOL', () => logical((a, b) => a || b))]),
+  aggregate('BIT_AND', 'Bitwise AND of the values.', [onRows('(INT64) -> INT64', () => bitwise((a, b) => a & b))]),
+  aggregate('BIT_OR', 'Bitwise OR of the values.', [onRows('(INT64) -> INT64', () => bitwise((a, b) => a | b))]),
+  aggregate('BIT_XOR', 'Bitwise exclusive OR of the values.', [onRows('(INT64) -> INT64', () => bitwise((a, b) => a ^ b))]),
+];
+
+/** Collects into one array, which is handed over at the end. */
+const collector = (items: (x: SqlValue) => readonly SqlValue[] | null): Aggregator => ({
+  init: () => undefined,
+  accumulate: (state: SqlValue[] | undefined, x: SqlValue) => {
+    const more = items(x);
+    if (more === null) return state;
+    const list = state ?? [];
+    for (const item of more) list.push(item);
+    return list;
+  },
+  merge: (a: SqlValue[] | undefined, b: SqlValue[] | undefined) => (a === undefined ? b : b === undefined ? a : [...a, ...b]),
+  finish: (state: SqlValue[] | undefined) => state ?? null,
+});
+
+interface Joined {
+  readonly parts: (string | Uint8Array)[];
+  length: number;
+}
+
+/** STRING_AGG: the delimiter stands before every value but the first, and is that row's own delimiter. */
+function joiner(empty: string | Uint8Array, comma: string | Uint8Array): Aggregator {
+  const push = (s: Joined, delimiter: string | Uint8Array, x: string | Uint8Array): Joined => {
+    s.parts.push(delimiter, x);
+    s.length += delimiter.length + x.length;
+    limitLength(s.length, 'STRING_AGG');
+    return s;
+  };
+  return {
+    init: () => undefined,
+    accumulate: (state: Joined | undefined, x: string | Uint8Array | null, delimiter: string | Uint8Array | null | undefined = comma) =>
+      x === null ? state : push(state ?? { parts: [], length: 0 }, delimiter ?? empty, x),
+    merge: (a: Joined | undefined, b: Joined | undefined) =>
+      a === undefined ? b : b === undefined ? a : { parts: [...a.parts, ...b.parts], length: a.length + b.length },
+    finish: (state: Joined | undefined) => {
+      if (state === undefined) return null;
+      const parts = state.parts.slice(1);
+      return typeof empty === 'string' ? parts.join('') : new Uint8Array(Buffer.concat(parts.filter((p) => typeof p !== 'string')));
+    },
+  };
+}
+
+const ORDERED = { orderBy: true, limit: true } as const;
+const text = (): Aggregator => joiner('', ',');
+const bytes = (): Aggregator => joiner(new Uint8Array(), new Uint8Array([44]));
+
+const collections: readonly FunctionDefinition[] = [
+  aggregate('ARRAY_AGG', 'The values as an array, NULLs included; NULL when there are no rows.', [
+    onRows('(ANY1) -> ARRAY<ANY1>', () => collector((x) => [x]), {
+      check: (types) => (types[0]?.kind === 'ARRAY' ? 'The argument to ARRAY_AGG must not be an array type but was ' + typeName(types[0]) : undefined),
+    }),
+  ], { ...ORDERED, nulls: true }),
+  aggregate('ARRAY_CONCAT_AGG', 'The elements of the arrays as one array; NULL arrays are left out.', [
+    onRows('(ARRAY<ANY1>) -> ARRAY<ANY1>', () => collector((x) => x as readonly SqlValue[] | null)),
+  ], { ...ORDERED, distinct: false }),
+  aggregate('STRING_AGG', 'The values as one text with delimiters, a comma by default; NULLs are left out.', [
+    onRows('(STRING) -> STRING', text),
+    onRows('(STRING, STRING) -> STRING', text),
+    onRows('(BYTES) -> BYTES', bytes),
+    onRows('(BYTES, BYTES) -> BYTES', bytes),
+  ], ORDERED),
+];
+
+/** Welford's running variance; states merge by Chan's formula. */
+interface Moments {
+  count: number;
+  mean: number;
+  m2: number;
+}
+
+const floatVariance = (finish: (variance: number) => number): Aggregator =>
+  fold<Moments>(
+    (x) => ({ count: 1, mean: x as number, m2: Number.isFinite(x as number) ? 0 : NaN }),
+    (s, x) => {
+      const value = x as number;
+      s.count++;
+      const delta = value - s.mean;
+      s.mean += delta / s.count;
+      s.m2 += delta * (value - s.mean);
+      return s;
+    },
+    (a, b) => {
+      const count = a.count + b.count;
+      const delta = b.mean - a.mean;
+      return { count, mean: a.mean + (delta * b.count) / count, m2: a.m2 + b.m2 + (delta * delta * a.count * b.count) / count };
+    },
+    (s) => (s.count < 2 ? null : finish(s.m2 / (s.count - 1))),
+  );
+
+interface Squares {
+  sum: bigint;
+  squares: bigint;
+  count: bigint;
+}
+
+/** Exact until the last step: (n·Σx² − (Σx)²) / (n·(n−1)). */
+const numericVariance = (finish: (variance: number) => number): Aggregator =>
+  fold<Squares>(
+    (x) => ({ sum: x as bigint, squares: (x as bigint) ** 2n, count: 1n }),
+    (s, x) => {
+      s.sum += x as bigint;
+      s.squares += (x as bigint) ** 2n;
+      s.count++;
+      return s;
+    },
+    (a, b) => ({ sum: a.sum + b.sum, squares: a.squares + b.squares, count: a.count + b.count }),
+    (s) => {
+      if (s.count < 2n) return null;
+      const numerator = s.count * s.squares - s.sum * s.sum;
+      const denominator = s.count * (s.count - 1n) * NUMERIC_SCALE * NUMERIC_SCALE;
+      return finish(Number(divideRounded(numerator * 10n ** 40n, denominator)) / 1e40);
+    },
+  );
+
+const statistic = (name: string, doc: string, finish: (variance: number) => number, aliases: readonly string[]): FunctionDefinition =>
+  aggregate(name, doc, [onRows('(NUMERIC) -> FLOAT64', () => numericVariance(finish)), onRows('(FLOAT64) -> FLOAT64', () => floatVariance(finish))], {}, aliases);
+
+export const AGGREGATES: readonly FunctionDefinition[] = [
+  ...sums,
+  ...selections,
+  ...collections,
+  statistic('VAR_SAMP', 'The sample variance; NULL for fewer than two values.', (v) => v, ['VARIANCE']),
+  statistic('STDDEV_SAMP', 'The sample standard deviation; NULL for fewer than two values.', Math.sqrt, ['STDDEV']),
+];

@@ -1,0 +1,59 @@
+/**
+ * JSONPath as GoogleSQL has it: $, .name, ."quoted name", [index]. No wildcards, no filters.
+ * Parsed paths are cached, since a path is nearly always a constant.
+ */
+import { outOfRange } from '../../base/errors.ts';
+import { isJsonArray, isJsonObject, type JsonNode } from '../values/json.ts';
+
+/** A member's name or an element's index. */
+export type PathStep = string | number;
+export type JsonPath = readonly PathStep[];
+
+const MAX_STEPS = 1000;
+const CACHE_LIMIT = 500;
+const cache = new Map<string, JsonPath>();
+
+const STEP = /\.([^.[\]"]+)|\."((?:[^"\\]|\\.)*)"|\[\s*(-?[0-9]+)\s*\]/y;
+
+/** Throws OUT_OF_RANGE in Spanner's words when the text is no path. */
+export function parsePath(text: string): JsonPath {
+  const known = cache.get(text);
+  if (known !== undefined) return known;
+  const path = parse(text);
+  if (cache.size >= CACHE_LIMIT) cache.clear();
+  cache.set(text, path);
+  return path;
+}
+
+function parse(text: string): JsonPath {
+  if (!text.startsWith('$')) throw outOfRange("JSONPath must start with '$'");
+  const steps: PathStep[] = [];
+  let at = 1;
+  while (at < text.length) {
+    STEP.lastIndex = at;
+    const match = STEP.exec(text);
+    if (match === null) {
+      if (/^(?:\[\*\]|\.\*)/.test(text.slice(at))) throw outOfRange('Unsupported operator in JSONPath: *');
+      throw outOfRange(`Invalid token in JSONPath at: ${text.slice(at)}`);
+    }
+    if (steps.length >= MAX_STEPS) throw outOfRange('JSONPath is too long');
+    steps.push(match[3] !== undefined ? Number(match[3]) : (match[1] ?? (match[2] ?? '').replace(/\\(.)/g, '$1')));
+    at = STEP.lastIndex;
+  }
+  return steps;
+}
+
+/** The node one step down; undefined when there is none. */
+export function stepInto(node: JsonNode, step: PathStep): JsonNode | undefined {
+  if (typeof step === 'string') return isJsonObject(node) ? node.get(step) : undefined;
+  return isJsonArray(node) && step >= 0 ? node[step] : undefined;
+}
+
+export function follow(root: JsonNode, path: JsonPath): JsonNode | undefined {
+  let node: JsonNode | undefined = root;
+  for (const step of path) {
+    if (node === undefined) return undefined;
+    node = stepInto(node, step);
+  }
+  return node;
+}
