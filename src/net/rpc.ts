@@ -58,7 +58,7 @@ interface Incoming {
   readonly producer: StreamProducer | undefined;
 }
 
-/** What one peer has open here. Replaced as a whole when the peer goes down, so that late answers find it gone. */
+/** What is in flight between one peer and this node. */
 class PeerCalls {
   readonly incoming = new Map<number, Incoming>();
   outgoing = 0;
@@ -267,13 +267,15 @@ export class Rpc {
   private peerDown(node: NodeId, reason: string): void {
     const peer = this.peers.get(node);
     if (peer === undefined) return;
-    this.peers.delete(node);
+    const incoming = [...peer.incoming.values()];
+    // Emptied first: what these handlers still answer finds its call gone, also once the peer is back.
+    peer.incoming.clear();
     for (const [id, call] of this.outgoing) {
       if (call.to !== node) continue;
       this.finish(id);
       call.reject(new RpcUnavailable(`${reason} (${call.method})`, true));
     }
-    for (const incoming of peer.incoming.values()) this.stop(incoming);
+    for (const one of incoming) this.stop(one);
   }
 
   private stop(incoming: Incoming): void {

@@ -1,0 +1,107 @@
+/**
+ * Frames on a socket: `u32 length, u32 crc32 of the body, body`, big endian. A body is a batch of messages
+ * `u8 channel, varint length, payload`; an empty body is a sign of life.
+ *
+ * A reader yields whole, checked messages or throws CorruptBytes; it buffers at most one frame, of at most the size it
+ * was told. Large frames are joined once, when complete.
+ */
+import { crc32 } from 'node:zlib';
+import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
+
+const HEADER_BYTES = 8;
+/** Payloads up to this size are copied next to each other; larger ones are written to the socket as they are. */
+const COPY_MAX_BYTES = 8 * 1024;
+/** Channel and length take at most this much. */
+export const MESSAGE_OVERHEAD_BYTES = 6;
+
+export interface Message {
+  readonly channel: number;
+  readonly payload: Uint8Array;
+}
+
+/** The buffers of one frame, header first. */
+export function encodeFrame(messages: readonly Message[]): Buffer[] {
+  const parts: Buffer[] = [];
+  let w = new ByteWriter(smallBytes(messages));
+  for (const { channel, payload } of messages) {
+    w.u8(channel).varint(payload.length);
+    if (payload.length <= COPY_MAX_BYTES) {
+      w.raw(payload);
+      continue;
+    }
+    parts.push(w.view(), Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
+    w = new ByteWriter(COPY_MAX_BYTES);
+  }
+  if (w.size > 0) parts.push(w.view());
+  return withHeader(parts);
+}
+
+export function encodeRawFrame(body: Buffer): Buffer[] {
+  return withHeader([body]);
+}
+
+function withHeader(parts: Buffer[]): Buffer[] {
+  let length = 0;
+  let crc = 0;
+  for (const part of parts) {
+    length += part.length;
+    crc = crc32(part, crc);
+  }
+  const header = Buffer.allocUnsafe(HEADER_BYTES);
+  header.writeUInt32BE(length, 0);
+  header.writeUInt32BE(crc, 4);
+  parts.unshift(header);
+  return parts;
+}
+
+function smallBytes(messages: readonly Message[]): number {
+  let total = 16;
+  for (const { payload } of messages) total += MESSAGE_OVERHEAD_BYTES + (payload.length <= COPY_MAX_BYTES ? payload.length : 0);
+  return total;
+}
+
+/** Calls `each` for every message of a frame's body. */
+export function decodeMessages(body: Buffer, each: (channel: number, payload: Buffer) => void): void {
+  const r = new ByteReader(body);
+  while (r.remaining > 0) {
+    const channel = r.u8();
+    each(channel, r.bytes());
+  }
+}
+
+export class FrameReader {
+  private readonly chunks: Buffer[] = [];
+  private buffered = 0;
+  private needed = HEADER_BYTES;
+  /** May be raised once the peer has said who it is. */
+  maxBytes: number;
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
+  }
+
+  /** Takes what the socket gave and calls `onBody` for each complete frame, in order. Throws CorruptBytes; the reader is then useless. */
+  feed(chunk: Buffer, onBody: (body: Buffer) => void): void {
+    this.chunks.push(chunk);
+    this.buffered += chunk.length;
+    if (this.buffered < this.needed) return;
+    const data = this.chunks.length === 1 ? chunk : Buffer.concat(this.chunks, this.buffered);
+    this.chunks.length = 0;
+    let at = 0;
+    this.needed = HEADER_BYTES;
+    while (data.length - at >= HEADER_BYTES) {
+      const length = data.readUInt32BE(at);
+      if (length > this.maxBytes) throw new CorruptBytes('frame is too long');
+      if (data.length - at < HEADER_BYTES + length) {
+        this.needed = HEADER_BYTES + length;
+        break;
+      }
+      const body = data.subarray(at + HEADER_BYTES, at + HEADER_BYTES + length);
+      if (crc32(body) !== data.readUInt32BE(at + 4)) throw new CorruptBytes('frame has a wrong checksum');
+      at += HEADER_BYTES + length;
+      onBody(body);
+    }
+    this.buffered = data.length - at;
+    if (this.buffered > 0) this.chunks.push(data.subarray(at));
+  }
+}
