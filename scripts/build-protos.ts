@@ -89,24 +89,32 @@ function dropOptionTypes(json: { nested?: Record<string, { nested?: Record<strin
   delete json.nested?.['google']?.nested?.['api'];
 }
 
-function main(): void {
+/** Parses every file into one root. Names stay as written for reflection, and become camelCase for JSON. */
+function load(keepCase: boolean): { root: protobuf.Root; files: readonly string[] } {
   const root = new protobuf.Root();
-  const files = new Map<string, { imports: string[]; publicImports: string[] }>();
-  const load = (path: string): void => {
+  const files = new Set<string>();
+  const visit = (path: string): void => {
     if (files.has(path) || OPTION_FILES.test(path)) return;
+    files.add(path);
     protobuf.parse.filename = path;
-    const parsed = protobuf.parse(readFileSync(locate(path), 'utf8'), root, { keepCase: true });
-    files.set(path, { imports: [...(parsed.imports ?? []), ...(parsed.weakImports ?? [])], publicImports: [] });
-    for (const each of parsed.imports ?? []) load(each);
+    const parsed = protobuf.parse(readFileSync(locate(path), 'utf8'), root, { keepCase });
+    for (const each of [...(parsed.imports ?? []), ...(parsed.weakImports ?? [])]) visit(each);
   };
-  for (const path of FILES) load(path);
+  for (const path of FILES) visit(path);
   root.resolveAll();
-  const json = root.toJSON();
+  return { root, files: [...files].filter((path) => path !== DESCRIPTOR_FILE) };
+}
+
+function main(): void {
+  const json = load(false).root.toJSON();
   dropOptionTypes(json);
   mkdirSync(outDir, { recursive: true });
   write('descriptor.ts', 'DESCRIPTOR_JSON', 'Definitions of the public API as JSON for protobufjs.', JSON.stringify(trim(json)));
-  const descriptors = [...files.keys()].filter((path) => path !== DESCRIPTOR_FILE).map((path) => [path, ...fileDescriptor(root, path)] as const);
-  const reflection = descriptors.map(([path, bytes, symbols]) => ({ path, bytes: bytes.toString('base64'), symbols }));
+  const { root, files } = load(true);
+  const reflection = files.map((path) => {
+    const [bytes, symbols] = fileDescriptor(root, path);
+    return { path, bytes: bytes.toString('base64'), symbols };
+  });
   write('reflection.ts', 'REFLECTION_JSON', 'FileDescriptorProtos (base64) and the symbols each defines.', JSON.stringify(reflection));
 }
 

@@ -107,7 +107,7 @@ export class ProtoReader {
     this.expect(WireType.BYTES);
     const size = this.uint();
     const at = this.take(size);
-    return this.bytes.utf8Slice(at, at + size);
+    return this.bytes.toString('utf8', at, at + size);
   }
 
   /** A view of the bytes; copy it if it is kept for long. */

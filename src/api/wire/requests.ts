@@ -13,7 +13,6 @@ import { readStruct } from './value.ts';
 
 const EMPTY_BYTES: Uint8Array = new Uint8Array(0);
 const NO_PARAMETERS: StatementParameters = Object.freeze(Object.create(null) as Record<string, unknown>);
-const NO_TYPES: ReadonlyMap<string, SqlType> = new Map();
 const ABSENT: TransactionSelector = { kind: 'absent' };
 
 /** ExecuteSqlRequest.QueryMode, by number. */
@@ -23,7 +22,7 @@ export type QueryMode = (typeof QUERY_MODES)[number];
 export interface StatementRequest {
   sql: string;
   params: StatementParameters;
-  paramTypes: ReadonlyMap<string, SqlType>;
+  paramTypes: Map<string, SqlType>;
 }
 
 export interface ExecuteSqlRequest extends StatementRequest {
@@ -54,9 +53,8 @@ function readRequestOptions(reader: ProtoReader): Tags {
   return tags;
 }
 
-function addParamType(reader: ProtoReader, types: ReadonlyMap<string, SqlType>): ReadonlyMap<string, SqlType> {
-  const map = types === NO_TYPES ? new Map<string, SqlType>() : new Map(types);
-  return reader.message((entry) => {
+function readParamType(reader: ProtoReader, types: Map<string, SqlType>): void {
+  reader.message((entry) => {
     let name = '';
     let type: SqlType | undefined;
     while (entry.next()) {
@@ -64,8 +62,7 @@ function addParamType(reader: ProtoReader, types: ReadonlyMap<string, SqlType>):
       else if (entry.field === 2) type = entry.message(readOptionalType);
       else entry.skip();
     }
-    if (type !== undefined) map.set(name, type);
-    return map;
+    if (type !== undefined) types.set(name, type);
   });
 }
 
@@ -81,7 +78,7 @@ export function decodeExecuteSql(bytes: Uint8Array): ExecuteSqlRequest {
     transaction: ABSENT,
     sql: '',
     params: NO_PARAMETERS,
-    paramTypes: NO_TYPES,
+    paramTypes: new Map(),
     resumeToken: EMPTY_BYTES,
     queryMode: 'normal',
     partitionToken: EMPTY_BYTES,
@@ -110,7 +107,7 @@ function readExecuteSqlField(reader: ProtoReader, out: ExecuteSqlRequest): void 
       out.params = reader.message(readStruct);
       return;
     case 5:
-      out.paramTypes = addParamType(reader, out.paramTypes);
+      readParamType(reader, out.paramTypes);
       return;
     case 6:
       out.resumeToken = reader.view();
@@ -164,11 +161,11 @@ export function decodeExecuteBatchDml(bytes: Uint8Array): ExecuteBatchDmlRequest
 }
 
 function readStatement(reader: ProtoReader): StatementRequest {
-  const out: StatementRequest = { sql: '', params: NO_PARAMETERS, paramTypes: NO_TYPES };
+  const out: StatementRequest = { sql: '', params: NO_PARAMETERS, paramTypes: new Map() };
   while (reader.next()) {
     if (reader.field === 1) out.sql = reader.string();
     else if (reader.field === 2) out.params = reader.message(readStruct);
-    else if (reader.field === 3) out.paramTypes = addParamType(reader, out.paramTypes);
+    else if (reader.field === 3) readParamType(reader, out.paramTypes);
     else reader.skip();
   }
   return out;

@@ -10,6 +10,8 @@ const INITIAL_CAPACITY = 512;
 const MAX_UTF8_PER_UNIT = 3;
 /** Up to this many units a string is written first and measured afterwards: its length then fits into one byte. */
 const SHORT_TEXT_UNITS = Math.floor(127 / MAX_UTF8_PER_UNIT);
+/** Tag of google.protobuf.Value.string_value. */
+const STRING_VALUE_TAG = 0x1a;
 const TWO_POW_32 = 0x1_0000_0000;
 const UINT64_MASK = 0xffff_ffff_ffff_ffffn;
 
@@ -91,6 +93,13 @@ export class ProtoWriter {
     this.position = this.buffer.writeDoubleLE(value, this.position);
   }
 
+  /** A double behind a tag of one byte. */
+  float64(tag: number, value: number): void {
+    this.reserve(9);
+    this.buffer[this.position] = tag;
+    this.position = this.buffer.writeDoubleLE(value, this.position + 1);
+  }
+
   /** Nothing when empty. */
   string(field: number, text: string): void {
     if (text !== '') this.stringAlways(field, text);
@@ -105,7 +114,7 @@ export class ProtoWriter {
   text(text: string): void {
     if (text.length <= SHORT_TEXT_UNITS) {
       this.reserve(1 + text.length * MAX_UTF8_PER_UNIT);
-      const size = this.buffer.utf8Write(text, this.position + 1);
+      const size = this.buffer.write(text, this.position + 1, 'utf8');
       this.buffer[this.position] = size;
       this.position += 1 + size;
       return;
@@ -113,7 +122,27 @@ export class ProtoWriter {
     const size = Buffer.byteLength(text, 'utf8');
     this.varint(size);
     this.reserve(size);
-    this.position += this.buffer.utf8Write(text, this.position);
+    this.position += this.buffer.write(text, this.position, 'utf8');
+  }
+
+  /** A google.protobuf.Value that is a string, with its length but without a tag. */
+  textValue(text: string): void {
+    if (text.length <= SHORT_TEXT_UNITS) {
+      this.reserve(3 + text.length * MAX_UTF8_PER_UNIT);
+      const at = this.position;
+      const size = text === '' ? 0 : this.buffer.write(text, at + 3, 'utf8');
+      this.buffer[at] = size + 2;
+      this.buffer[at + 1] = STRING_VALUE_TAG;
+      this.buffer[at + 2] = size;
+      this.position = at + 3 + size;
+      return;
+    }
+    const size = Buffer.byteLength(text, 'utf8');
+    this.varint(1 + varintSize(size) + size);
+    this.byte(STRING_VALUE_TAG);
+    this.varint(size);
+    this.reserve(size);
+    this.position += this.buffer.write(text, this.position, 'utf8');
   }
 
   /** Nothing when empty. */
@@ -136,6 +165,12 @@ export class ProtoWriter {
   /** Opens a nested message; hand the answer to `end`. */
   begin(field: number): number {
     this.tag(field, WireType.BYTES);
+    this.byte(0);
+    return this.position;
+  }
+
+  /** As `begin`, where the tag is already written. */
+  beginUntagged(): number {
     this.byte(0);
     return this.position;
   }
