@@ -1,0 +1,46 @@
+/**
+ * A cache of values read from the disk, bounded in bytes: two maps, of which the older one is dropped when the younger
+ * has filled half of the room; what is read again moves to the younger. Nearly LRU at the price of a map look-up.
+ */
+const ENTRY_OVERHEAD = 120;
+
+export class ValueCache {
+  private readonly generationBytes: number;
+  private young = new Map<string, Uint8Array | undefined>();
+  private old = new Map<string, Uint8Array | undefined>();
+  private youngBytes = 0;
+
+  constructor(maxBytes: number) {
+    this.generationBytes = maxBytes / 2;
+  }
+
+  /** null: not known. undefined: known not to exist. */
+  get(key: string): Uint8Array | undefined | null {
+    const young = this.young.get(key);
+    if (young !== undefined || this.young.has(key)) return young;
+    if (!this.old.has(key)) return null;
+    const value = this.old.get(key);
+    this.old.delete(key);
+    this.add(key, value);
+    return value;
+  }
+
+  add(key: string, value: Uint8Array | undefined): void {
+    const size = key.length + (value?.length ?? 0) + ENTRY_OVERHEAD;
+    if (size > this.generationBytes / 4) return;
+    this.young.set(key, value);
+    this.youngBytes += size;
+    if (this.youngBytes < this.generationBytes) return;
+    this.old = this.young;
+    this.young = new Map();
+    this.youngBytes = 0;
+  }
+
+  /** The key has a new value: replaces the one that is cached, if one is. */
+  update(key: string, value: Uint8Array | undefined): void {
+    if (this.old.delete(key) || this.young.has(key)) {
+      this.young.delete(key);
+      this.add(key, value);
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/** A disk that lives in memory: for `--in-memory` servers and for tests. Nothing outlives the process. */
+import type { Scheduler } from '../base/env.ts';
+import type { Key } from '../base/ids.ts';
+import type { Disk, DiskError, DiskIterator } from './disk.ts';
+import { SortedMap, type SortedWalk } from './sorted.ts';
+import type { Entry, WriteOp } from './types.ts';
+
+export class MemoryDisk implements Disk {
+  private readonly map = new SortedMap<Uint8Array>();
+  private readonly scheduler: Scheduler;
+
+  constructor(scheduler: Scheduler) {
+    this.scheduler = scheduler;
+  }
+
+  getSync(key: Key): Uint8Array | undefined {
+    return this.map.get(key);
+  }
+
+  iterate(from: Key, to: Key, reverse: boolean): DiskIterator {
+    return new WalkIterator(this.map.view().walk(from, to, reverse));
+  }
+
+  batch(ops: readonly WriteOp[], done: (error?: DiskError) => void): void {
+    applyOps(this.map, ops);
+    this.scheduler.endOfTurn(done);
+  }
+
+  async close(): Promise<void> {
+    // The map goes with the process.
+  }
+}
+
+export function applyOps(map: SortedMap<Uint8Array>, ops: readonly WriteOp[]): void {
+  for (const { key, value } of ops) {
+    if (value === undefined) map.delete(key);
+    else map.set(key, value);
+  }
+}
+
+/** Entries of a walk, in batches. */
+export class WalkIterator implements DiskIterator {
+  private readonly walk: SortedWalk<Uint8Array>;
+
+  constructor(walk: SortedWalk<Uint8Array>) {
+    this.walk = walk;
+  }
+
+  async next(max: number): Promise<readonly Entry[]> {
+    const out: Entry[] = [];
+    for (; out.length < max && this.walk.key !== undefined && this.walk.value !== undefined; this.walk.advance()) {
+      out.push({ key: this.walk.key as Key, value: this.walk.value });
+    }
+    return out;
+  }
+
+  async close(): Promise<void> {
+    // A snapshot holds nothing but memory.
+  }
+}
