@@ -228,8 +228,8 @@ function joiner(empty: string | Uint8Array, comma: string | Uint8Array): Aggrega
   };
   return {
     init: () => undefined,
-    accumulate: (state: Joined | undefined, x: string | Uint8Array | null, delimiter: string | Uint8Array | null | undefined = comma) =>
-      x === null ? state : push(state ?? { parts: [], length: 0 }, delimiter ?? empty, x),
+    accumulate: (state: Joined | undefined, x: string | Uint8Array | null, ...delimiter: (string | Uint8Array | null)[]) =>
+      x === null ? state : push(state ?? { parts: [], length: 0 }, delimiter.length === 0 ? comma : (delimiter[0] ?? empty), x),
     merge: (a: Joined | undefined, b: Joined | undefined) =>
       a === undefined ? b : b === undefined ? a : { parts: [...a.parts, ...b.parts], length: a.length + b.length },
     finish: (state: Joined | undefined) => {

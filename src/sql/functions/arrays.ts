@@ -27,7 +27,7 @@ const zeroStep = (): never => {
   throw outOfRange('Sequence step cannot be 0.');
 };
 
-function generate<T extends number | bigint>(start: T, end: T, at: (i: number) => T, ascending: boolean): T[] {
+function generate<T extends number | bigint>(end: T, at: (i: number) => T, ascending: boolean): T[] {
   const result: T[] = [];
   for (let i = 0; ; i++) {
     const value = at(i);
@@ -40,18 +40,18 @@ function generate<T extends number | bigint>(start: T, end: T, at: (i: number) =
 function generateInts(start: Int64, end: Int64, step: Int64 = 1): SqlValue {
   if (step === 0) return zeroStep();
   const [from, by] = [BigInt(start), BigInt(step)];
-  return generate(from, BigInt(end), (i) => from + BigInt(i) * by, by > 0n).map(canonicalInt);
+  return generate(BigInt(end), (i) => from + BigInt(i) * by, by > 0n).map(canonicalInt);
 }
 
 function generateFloats(start: number, end: number, step = 1): SqlValue {
   if (step === 0) return zeroStep();
   if (![start, end, step].every(Number.isFinite)) throw outOfRange('Illegal non-finite values in GENERATE_ARRAY');
-  return generate(start, end, (i) => start + i * step, step > 0);
+  return generate(end, (i) => start + i * step, step > 0);
 }
 
 function generateNumerics(start: bigint, end: bigint, step = 1_000_000_000n): SqlValue {
   if (step === 0n) return zeroStep();
-  return generate(start, end, (i) => start + BigInt(i) * step, step > 0n);
+  return generate(end, (i) => start + BigInt(i) * step, step > 0n);
 }
 
 /** Each date is a step from the one before, so that month ends shorten for good. */

@@ -11,10 +11,10 @@ import { jsonToPrettyString } from '../values/json.ts';
 import { divideRounded, NUMERIC_SCALE } from '../values/numeric.ts';
 import { literalText, valueText } from '../values/print.ts';
 import { characterCount, limitLength, sliceCharacters } from '../values/text.ts';
-import { timeZone } from '../values/timezone.ts';
+import { UTC } from '../values/timezone.ts';
 import type { SqlValue } from '../values/value.ts';
 import { on, scalar } from './define.ts';
-import { boundWithContext, type EvaluationContext, type FunctionDefinition } from './registry.ts';
+import { bound, type FunctionDefinition } from './registry.ts';
 
 interface Directive {
   readonly flags: string;
@@ -85,7 +85,7 @@ function sizeOf(spec: number | '*' | undefined, args: Arguments): number | undef
   return Number(value);
 }
 
-function formatOne(d: Directive, args: Arguments, ctx: EvaluationContext): string {
+function formatOne(d: Directive, args: Arguments): string {
   if (d.specifier === '%') return '%';
   const width = sizeOf(d.width, args);
   const precision = sizeOf(d.precision, args);
@@ -94,8 +94,8 @@ function formatOne(d: Directive, args: Arguments, ctx: EvaluationContext): strin
   limitLength(columns + (precision ?? 0), 'FORMAT');
   const { value, type, index } = args.next();
   if ('tT'.includes(d.specifier)) {
-    const zone = timeZone(ctx.defaultTimeZone);
-    const text = (d.specifier === 't' ? valueText : literalText)(type, zone)(value);
+    // Timestamps print in UTC, whatever the default time zone.
+    const text = (d.specifier === 't' ? valueText : literalText)(type, UTC)(value);
     return padText(cut(text, precision), columns, left);
   }
   if (d.specifier === 's') {
@@ -240,14 +240,14 @@ function general(x: Decimal, precision: number, keepZeros: boolean): string {
   return `${kept.charAt(0)}${fraction !== '' || keepZeros ? `.${fraction}` : ''}e${exponentSuffix(exponent)}`;
 }
 
-function format(types: readonly (SqlType | undefined)[]): (ctx: EvaluationContext, pattern: string | null, ...values: SqlValue[]) => string | null {
-  return (ctx, pattern, ...values) => {
+function format(types: readonly (SqlType | undefined)[]): (pattern: string | null, ...values: SqlValue[]) => string | null {
+  return (pattern, ...values) => {
     if (pattern === null) return null;
     const args = new Arguments(pattern, values, types);
     let result = '';
     try {
       for (const part of parse(pattern)) {
-        result += typeof part === 'string' ? part : formatOne(part, args, ctx);
+        result += typeof part === 'string' ? part : formatOne(part, args);
         limitLength(result.length, 'FORMAT');
       }
     } catch (error) {
@@ -261,6 +261,6 @@ function format(types: readonly (SqlType | undefined)[]): (ctx: EvaluationContex
 
 export const FORMAT: readonly FunctionDefinition[] = [
   scalar('FORMAT', 'string', 'Formats values by a pattern as printf does.', [
-    on('(STRING, ANY...) -> STRING', boundWithContext((types) => format(types.arguments.slice(1)))),
+    on('(STRING, ANY...) -> STRING', bound((types) => format(types.arguments.slice(1)))),
   ], { nullBehaviour: 'custom' }),
 ];

@@ -37,10 +37,8 @@ function changeAt(node: JsonNode | undefined, path: JsonPath, at: number, create
   const step = path[at];
   if (step === undefined) return change(node);
   if (typeof step === 'string') {
-    const members = isJsonObject(node ?? new Map()) && node !== null ? node : create && (node === undefined || node === null) ? new Map<string, JsonNode>() : undefined;
-    const object = members === undefined ? new Map<string, JsonNode>() : members;
-    if (members === undefined || !isJsonObject(object)) return undefined;
-    if (!object.has(step) && !create) return undefined;
+    const object = node === undefined || node === null ? (create ? new Map<string, JsonNode>() : undefined) : isJsonObject(node) ? node : undefined;
+    if (object === undefined || (!object.has(step) && !create)) return undefined;
     const next = changeAt(object.get(step), path, at + 1, create, change);
     return next === undefined ? undefined : jsonObject([...[...object].filter(([name]) => name !== step), [step, next]]);
   }
@@ -51,6 +49,12 @@ function changeAt(node: JsonNode | undefined, path: JsonPath, at: number, create
   const copy = padded(array, step + 1);
   copy[step] = next;
   return copy;
+}
+
+/** The tree after a change, or as it was. JSON null is a result like any other, so `??` would be wrong. */
+function changed(root: JsonNode, path: JsonPath, create: boolean, change: Change): JsonNode {
+  const result = changeAt(root, path, 0, create, change);
+  return result === undefined ? root : result;
 }
 
 /** The pairs (path, value) after the first argument. */
@@ -82,39 +86,36 @@ const mutator = (name: string, doc: string, flag: string, apply: (root: JsonNode
     })),
   ], CUSTOM);
 
-const set = (root: JsonNode, path: JsonPath, value: JsonNode, _type: SqlType, create: boolean): JsonNode => changeAt(root, path, 0, create, () => value) ?? root;
+const set = (root: JsonNode, path: JsonPath, value: JsonNode, _type: SqlType, create: boolean): JsonNode => changed(root, path, create, () => value);
 
 /** A SQL ARRAY's elements go in one by one, unless the flag says otherwise; a JSON array is one element. */
 const elementsOf = (value: JsonNode, type: SqlType, each: boolean): readonly JsonNode[] => (each && type.kind === 'ARRAY' ? (isJsonArray(value) ? value : []) : [value]);
 
 function append(root: JsonNode, path: JsonPath, value: JsonNode, type: SqlType, each: boolean): JsonNode {
-  const changed = changeAt(root, path, 0, false, (node) => {
+  return changed(root, path, false, (node) => {
     if (node === null) return [...elementsOf(value, type, each)];
     return node !== undefined && isJsonArray(node) ? [...node, ...elementsOf(value, type, each)] : undefined;
   });
-  return changed ?? root;
 }
 
 function insert(root: JsonNode, path: JsonPath, value: JsonNode, type: SqlType, each: boolean): JsonNode {
   const index = path[path.length - 1];
   if (typeof index !== 'number' || index < 0) return root;
-  const changed = changeAt(root, path.slice(0, -1), 0, false, (node) => {
+  return changed(root, path.slice(0, -1), false, (node) => {
     if (node !== null && (node === undefined || !isJsonArray(node))) return undefined;
     const array = padded(node ?? [], index);
     return [...array.slice(0, index), ...elementsOf(value, type, each), ...array.slice(index)];
   });
-  return changed ?? root;
 }
 
 function remove(root: JsonNode, path: JsonPath): JsonNode {
   const last = path[path.length - 1];
   if (last === undefined) throw outOfRange("The JSONPath cannot be '$'");
-  const changed = changeAt(root, path.slice(0, -1), 0, false, (node) => {
+  return changed(root, path.slice(0, -1), false, (node) => {
     if (node === undefined) return undefined;
     if (typeof last === 'string') return isJsonObject(node) ? new Map([...node].filter(([name]) => name !== last)) : undefined;
     return isJsonArray(node) ? node.filter((_, i) => i !== last) : undefined;
   });
-  return changed ?? root;
 }
 
 /** Drops JSON nulls; undefined when the node itself is to be dropped. */
@@ -138,7 +139,7 @@ function strip(json: Json | null, path: string | null = '$', arrays: boolean | n
   if (json === null || path === null || arrays === null || empty === null) return null;
   const steps = parsePath(path);
   if (follow(json.root, steps) === undefined) return json;
-  return new Json(changeAt(json.root, steps, 0, false, (node) => stripNulls(node ?? null, arrays, empty) ?? null) ?? json.root);
+  return new Json(changed(json.root, steps, false, (node) => stripNulls(node ?? null, arrays, empty) ?? null));
 }
 
 function object(types: readonly (SqlType | undefined)[]): PlainEvaluator {

@@ -81,7 +81,7 @@ const COMPOSITES: Readonly<Record<string, string>> = { D: '%m/%d/%y', x: '%m/%d/
 const DATE_READERS: Readonly<Record<string, (c: Cursor, f: Fields) => void>> = {
   Y: (c, f) => {
     c.blank();
-    f.year = Number(c.take(/[0-9]{1,5}/y));
+    f.year = Number(c.take(/[0-9]{1,4}/y));
     f.century = f.yearOfCentury = undefined;
   },
   C: (c, f) => void (f.century = c.number(2, 0, 99)),

@@ -29,7 +29,7 @@ function compile(pattern: string): RE2JS {
   }
 }
 
-const reasonOf = (message: string): string => message.replace(/^error parsing regexp: /, '').replace(/`/g, '');
+const reasonOf = (message: string): string => message.replace(/^error parsing regexp: /, '').replace(/`/g, '').replace('missing closing )', 'missing )');
 
 function extractor(pattern: string): RE2JS {
   const regexp = compile(pattern);

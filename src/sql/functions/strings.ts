@@ -129,7 +129,7 @@ function codePointsToBytes(points: readonly (Int64 | null)[]): Uint8Array | null
 
 const SOUNDEX_CODES = '01230120022455012623010202';
 
-/** Letters with one code count once, also across H and W; vowels separate. Anything but ASCII letters is skipped. */
+/** Consecutive letters with one code count once, whatever vowels stand between them. Only ASCII letters count. */
 function soundex(text: string): string {
   let result = '';
   let last = '';
@@ -139,7 +139,7 @@ function soundex(text: string): string {
     const code = SOUNDEX_CODES.charAt(upper.charCodeAt(0) - 65);
     if (result === '') result = c;
     else if (code !== '0' && code !== last) result += code;
-    if (upper !== 'H' && upper !== 'W') last = code;
+    if (code !== '0') last = code;
     if (result.length === 4) break;
   }
   return result === '' ? '' : result.padEnd(4, '0');

@@ -13,7 +13,7 @@ import { FLOAT64, structOf, typesEqual, typesEquivalent, arrayOf, type SqlType, 
 export type CoercionSource = 'expression' | 'literal' | 'parameter' | 'untyped';
 
 const EXPRESSION_TARGETS: Readonly<Partial<Record<TypeKind, readonly TypeKind[]>>> = {
-  INT64: ['NUMERIC', 'FLOAT64', 'FLOAT32'],
+  INT64: ['FLOAT64', 'NUMERIC', 'FLOAT32'],
   NUMERIC: ['FLOAT64'],
   FLOAT32: ['FLOAT64'],
 };

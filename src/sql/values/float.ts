@@ -1,6 +1,6 @@
 /**
  * Text of FLOAT64 and FLOAT32 values. CAST to STRING gives 15 significant digits when they are enough to read the same
- * value back, otherwise 17 (6 and 9, with 7 and 8 between, for FLOAT32), in the style of C's %g. `exactDecimal` is the
+ * value back, otherwise 17 (6, 8 or 9 for FLOAT32), in the style of C's %g. `exactDecimal` is the
  * exact value of a double as digits, from which printf-like formatting rounds half to even on the true value.
  */
 const SPACES = '[\\t\\n\\v\\f\\r ]*';
@@ -29,7 +29,7 @@ export function float64ToString(value: number): string {
 export function float32ToString(value: number): string {
   if (!Number.isFinite(value)) return nonFinite(value);
   if (value === 0) return '0';
-  for (const digits of [6, 7, 8]) {
+  for (const digits of [6, 8]) {
     const text = value.toPrecision(digits);
     if (Math.fround(Number(text)) === value) return generalStyle(text, digits);
   }

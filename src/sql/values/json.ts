@@ -27,7 +27,7 @@ export class Json {
 }
 
 /** Nesting beyond this is refused, so that recursion over a tree is bounded. */
-export const MAX_JSON_DEPTH = 200;
+export const MAX_JSON_DEPTH = 1000;
 const UINT64_MAX = 18446744073709551615n;
 const INT64_MIN = -9223372036854775808n;
 
