@@ -1,0 +1,244 @@
+/**
+ * Multi-version rows over the engine.
+ *
+ *   'd' key                          the newest version of the row (its head), or the tombstone of a deleted one
+ *   'h' key 00 inverted-timestamp    older versions, newest first
+ *
+ *          t=10      t=20        t=30
+ *   k1      A         B          (deleted)      'd' k1 → t30 tombstone, 'h' k1 → t20 B, t10 A
+ *   k2                C                         'd' k2 → t20 C
+ *
+ *   version   01, kind (00 tombstone, 01 record), timestamp (8 bytes), record, crc32 of all before (4 bytes)
+ *
+ * Invariants
+ *  1. Versions of a key have strictly rising timestamps; a write not above the head's timestamp is a bug above.
+ *  2. A key without a head has no versions at all.
+ *  3. The newest version at or below the horizon of garbage collection, and all above it, are kept.
+ *
+ * Reads of the present touch the head alone, so a scan is one walk, whatever the number of versions. User keys never
+ * continue another key with 00 or 01 (keycodec.ts), so histories don't mix.
+ */
+import { crc32 } from 'node:zlib';
+import { assert } from '../base/assert.ts';
+import type { Key, Timestamp } from '../base/ids.ts';
+import { dataLoss } from '../base/errors.ts';
+import type { Cursor, Engine, Entry, WriteOp } from './types.ts';
+
+export interface Version {
+  readonly timestamp: Timestamp;
+  /** Undefined: the row was deleted at `timestamp`. */
+  readonly record: Uint8Array | undefined;
+}
+
+export interface VersionedRow {
+  readonly key: Key;
+  readonly record: Uint8Array;
+  /** When this version was committed. */
+  readonly timestamp: Timestamp;
+}
+
+export interface VersionCursor {
+  /** The next rows in order, at most `max`; an empty array at the end. */
+  next(max: number): Promise<readonly VersionedRow[]>;
+  close(): Promise<void>;
+}
+
+export interface VersionScanOptions {
+  readonly reverse?: boolean;
+}
+
+export const HEAD_PREFIX = 'd';
+export const HISTORY_PREFIX = 'h';
+
+const FORMAT = 1;
+const KIND_TOMBSTONE = 0;
+const KIND_RECORD = 1;
+const TIMESTAMP_OFFSET = 2;
+const RECORD_OFFSET = 10;
+const CHECKSUM_LENGTH = 4;
+const TWO_32 = 0x1_0000_0000;
+const UINT32_MAX = 0xffff_ffff;
+/** 00 and the inverted timestamp after the user key. */
+const HISTORY_SUFFIX_LENGTH = 9;
+/** History look-ups of one scan that are under way at once. */
+const LOOK_UPS_AT_ONCE = 32;
+const SCAN_BATCH = 512;
+
+export const headKey = (key: Key): Key => (HEAD_PREFIX + key) as Key;
+const historyOf = (key: Key): string => `${HISTORY_PREFIX}${key}\x00`;
+
+/** The place of a version in the history: later versions come first. */
+export function historyKey(key: Key, timestamp: Timestamp): Key {
+  const high = UINT32_MAX - Math.floor(timestamp / TWO_32);
+  const low = UINT32_MAX - (timestamp % TWO_32);
+  const c = String.fromCharCode;
+  return (historyOf(key) +
+    c(high >>> 24, (high >>> 16) & 0xff, (high >>> 8) & 0xff, high & 0xff, low >>> 24, (low >>> 16) & 0xff, (low >>> 8) & 0xff, low & 0xff)) as Key;
+}
+
+const userKeyOfHistory = (historyKeyText: Key): Key => historyKeyText.slice(1, -HISTORY_SUFFIX_LENGTH) as Key;
+
+export function encodeVersion(record: Uint8Array | undefined, timestamp: Timestamp): Uint8Array {
+  const length = RECORD_OFFSET + (record?.length ?? 0) + CHECKSUM_LENGTH;
+  const out = Buffer.allocUnsafeSlow(length);
+  out[0] = FORMAT;
+  out[1] = record === undefined ? KIND_TOMBSTONE : KIND_RECORD;
+  out.writeUInt32BE(Math.floor(timestamp / TWO_32), TIMESTAMP_OFFSET);
+  out.writeUInt32BE(timestamp % TWO_32, TIMESTAMP_OFFSET + 4);
+  if (record !== undefined) out.set(record, RECORD_OFFSET);
+  out.writeUInt32BE(crc32(out.subarray(0, length - CHECKSUM_LENGTH)), length - CHECKSUM_LENGTH);
+  return out;
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+
+/** Checks and decodes a version; DATA_LOSS when it is damaged. The record is a view of `bytes`. */
+export function decodeVersion(bytes: Uint8Array): Version {
+  const buffer = asBuffer(bytes);
+  const end = buffer.length - CHECKSUM_LENGTH;
+  if (end < RECORD_OFFSET || crc32(buffer.subarray(0, end)) !== buffer.readUInt32BE(end)) throw dataLoss('a stored row is damaged: its checksum is wrong');
+  if (buffer[0] !== FORMAT) throw dataLoss('a stored row has an unknown format');
+  return { timestamp: timestampOf(buffer), record: buffer[1] === KIND_TOMBSTONE ? undefined : buffer.subarray(RECORD_OFFSET, end) };
+}
+
+function timestampOf(version: Buffer): Timestamp {
+  return (version.readUInt32BE(TIMESTAMP_OFFSET) * TWO_32 + version.readUInt32BE(TIMESTAMP_OFFSET + 4)) as Timestamp;
+}
+
+/** A row's newest version, which may be its deletion; undefined when the row is not known at all. */
+export function latestVersion(engine: Engine, key: Key): Version | undefined {
+  const head = engine.get(headKey(key));
+  return head === undefined ? undefined : decodeVersion(head);
+}
+
+/** The record of a row as of a timestamp; undefined where there was none. A promise only if the row has changed since. */
+export function readAt(engine: Engine, key: Key, timestamp: Timestamp): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+  const head = latestVersion(engine, key);
+  if (head === undefined) return undefined;
+  return head.timestamp <= timestamp ? head.record : historicRecord(engine, key, timestamp);
+}
+
+async function historicRecord(engine: Engine, key: Key, timestamp: Timestamp): Promise<Uint8Array | undefined> {
+  return (await historicVersion(engine, key, timestamp))?.record;
+}
+
+/** The newest version in the history with a timestamp <= `timestamp`. */
+async function historicVersion(engine: Engine, key: Key, timestamp: Timestamp): Promise<Version | undefined> {
+  const cursor = engine.scan(historyKey(key, timestamp), `${HISTORY_PREFIX}${key}\x01` as Key);
+  try {
+    const [entry] = await cursor.next(1);
+    return entry === undefined ? undefined : decodeVersion(entry.value);
+  } finally {
+    await cursor.close();
+  }
+}
+
+/** Rows with from <= key < to as of a timestamp, in key order. The versions must not be garbage-collected meanwhile. */
+export function scanAt(engine: Engine, from: Key, to: Key, timestamp: Timestamp, options?: VersionScanOptions): VersionCursor {
+  return new SnapshotCursor(engine, engine.scan(headKey(from), headKey(to), options), timestamp);
+}
+
+class SnapshotCursor implements VersionCursor {
+  private readonly engine: Engine;
+  private readonly heads: Cursor;
+  private readonly timestamp: Timestamp;
+
+  constructor(engine: Engine, heads: Cursor, timestamp: Timestamp) {
+    this.engine = engine;
+    this.heads = heads;
+    this.timestamp = timestamp;
+  }
+
+  async next(max: number): Promise<readonly VersionedRow[]> {
+    for (;;) {
+      const entries = await this.heads.next(max);
+      if (entries.length === 0) return [];
+      const rows = await this.visible(entries);
+      if (rows.length > 0) return rows;
+    }
+  }
+
+  private async visible(entries: readonly Entry[]): Promise<VersionedRow[]> {
+    const found: (VersionedRow | undefined)[] = [];
+    const changed: number[] = [];
+    for (const entry of entries) {
+      const key = entry.key.slice(1) as Key;
+      const { timestamp, record } = decodeVersion(entry.value);
+      if (timestamp > this.timestamp) changed.push(found.length);
+      found.push(record === undefined || timestamp > this.timestamp ? undefined : { key, record, timestamp });
+    }
+    for (let i = 0; i < changed.length; i += LOOK_UPS_AT_ONCE) {
+      await Promise.all(changed.slice(i, i + LOOK_UPS_AT_ONCE).map((index) => this.lookUp(entries, index, found)));
+    }
+    return found.filter((row) => row !== undefined);
+  }
+
+  private async lookUp(entries: readonly Entry[], index: number, found: (VersionedRow | undefined)[]): Promise<void> {
+    const key = (entries[index]?.key.slice(1) ?? '') as Key;
+    const version = await historicVersion(this.engine, key, this.timestamp);
+    if (version?.record !== undefined) found[index] = { key, record: version.record, timestamp: version.timestamp };
+  }
+
+  close(): Promise<void> {
+    return this.heads.close();
+  }
+}
+
+/** Keys of the rows that exist now, from <= key < to, in order. */
+export async function* scanLatest(engine: Engine, from: Key, to: Key): AsyncGenerator<Key> {
+  const cursor = engine.scan(headKey(from), headKey(to));
+  try {
+    for (;;) {
+      const entries = await cursor.next(SCAN_BATCH);
+      if (entries.length === 0) return;
+      for (const { key, value } of entries) if (decodeVersion(value).record !== undefined) yield key.slice(1) as Key;
+    }
+  } finally {
+    await cursor.close();
+  }
+}
+
+/**
+ * Stages a new version: the row becomes `record`, or is deleted. What was the head moves into the history. A key may be
+ * staged once between two calls of `engine.write`, since the head is read from the engine.
+ */
+export function stageWrite(engine: Engine, out: WriteOp[], key: Key, record: Uint8Array | undefined, timestamp: Timestamp): void {
+  const at = headKey(key);
+  const head = engine.get(at);
+  if (head === undefined) {
+    if (record !== undefined) out.push({ key: at, value: encodeVersion(record, timestamp) });
+    return;
+  }
+  const version = decodeVersion(head);
+  assert(timestamp > version.timestamp, 'row is written at or below the timestamp of its newest version');
+  // A deletion of what is deleted changes no read.
+  if (record === undefined && version.record === undefined) return;
+  out.push({ key: historyKey(key, version.timestamp), value: head }, { key: at, value: encodeVersion(record, timestamp) });
+}
+
+/** The highest timestamp of any version in a range; 0 when there is none. Walks over all heads. */
+export async function latestTimestampIn(engine: Engine, from: Key, to: Key): Promise<Timestamp> {
+  const cursor = engine.scan(headKey(from), headKey(to));
+  let highest = 0;
+  try {
+    for (;;) {
+      const entries = await cursor.next(SCAN_BATCH);
+      if (entries.length === 0) return highest as Timestamp;
+      for (const { value } of entries) highest = Math.max(highest, decodeVersion(value).timestamp);
+    }
+  } finally {
+    await cursor.close();
+  }
+}
+
+/** The row and timestamp of a key in the history. */
+export function parseHistoryKey(text: Key): { readonly key: Key; readonly timestamp: Timestamp } {
+  const at = text.length - 8;
+  let high = 0;
+  let low = 0;
+  for (let i = 0; i < 4; i++) {
+    high = high * 256 + (0xff - text.charCodeAt(at + i));
+    low = low * 256 + (0xff - text.charCodeAt(at + 4 + i));
+  }
+  return { key: userKeyOfHistory(text), timestamp: (high * TWO_32 + low) as Timestamp };
+}
