@@ -1,0 +1,556 @@
+/**
+ * Expressions: names, literals, operators, conditionals, constructors, subqueries. Calls are in calls.ts.
+ * Source: GoogleSQL "Operators", "Conditional expressions", "Expression subqueries", "Conversion rules".
+ */
+import type {
+  ArrayConstructor, BinaryOperator, CaseExpression, CastExpression, Expression, InExpression, IntLiteral, Literal, PathExpression,
+  QuantifiedLike, StructConstructor, Subscript, TypedLiteral, UnaryOperation, FunctionCall, ExtractExpression, IntervalExpression, DatePart,
+} from '../ast/expressions.ts';
+import type { Identifier, SourceRange } from '../ast/node.ts';
+import type { Query } from '../ast/query.ts';
+import { castValue, resolveCast } from '../functions/cast.ts';
+import type { CallArgument } from '../functions/resolve.ts';
+import { supportsEquality } from '../types/traits.ts';
+import {
+  arrayOf, BOOL, BYTES, DATE, FLOAT64, INT64, JSON_TYPE, NUMERIC, STRING, structOf, TIMESTAMP, typeName, typesEqual, type SqlType,
+} from '../types/types.ts';
+import { canonicalInt, inInt64Range } from '../values/int64.ts';
+import { parseJson } from '../values/json.ts';
+import { parseNumeric } from '../values/numeric.ts';
+import { TrestleError } from '../../base/errors.ts';
+import { BinderBase, constantContext } from './base.ts';
+import { BIND_LIMITS } from './limits.ts';
+import { bindHints } from './hints.ts';
+import { findInRange, variableScope, type Range, type Scope } from './scope.ts';
+import type { CallArgumentExpr, CallExpr, Column, Expr, Rel, SubqueryExpr } from './tree.ts';
+import { isVolatile } from './walk.ts';
+
+/** Whether aggregate calls may stand here; `undefined` clause means that they may. */
+export interface AggregatePlace {
+  readonly clause: string | undefined;
+  found: number;
+}
+
+/** A query as an operand: its columns, and the single value that a row is when it is a value table. */
+export interface BoundQuery {
+  readonly rel: Rel;
+  readonly columns: readonly Column[];
+  readonly isValue: boolean;
+}
+
+const BINARY: Readonly<Record<BinaryOperator, string>> = {
+  '+': '$add', '-': '$subtract', '*': '$multiply', '/': '$divide', '||': '$concat_op', '<<': '$bitwise_left_shift', '>>': '$bitwise_right_shift',
+  '&': '$bitwise_and', '^': '$bitwise_xor', '|': '$bitwise_or', '=': '$equal', '!=': '$not_equal', '<': '$less', '<=': '$less_or_equal',
+  '>': '$greater', '>=': '$greater_or_equal',
+};
+
+const SUBSCRIPTS = {
+  OFFSET: '$array_at_offset', ORDINAL: '$array_at_ordinal', SAFE_OFFSET: '$safe_array_at_offset', SAFE_ORDINAL: '$safe_array_at_ordinal',
+} as const;
+
+export abstract class ExpressionBinder extends BinderBase {
+  protected aggregates: AggregatePlace = { clause: 'this clause', found: 0 };
+
+  abstract bindSubquery(query: Query, scope: Scope | undefined): BoundQuery;
+  protected abstract bindCall(e: FunctionCall, scope: Scope | undefined): Expr;
+
+  /** Runs `body` where aggregates are forbidden (`clause` names the place) or allowed (undefined). */
+  protected inClause<T>(clause: string | undefined, body: () => T): { readonly result: T; readonly aggregates: number } {
+    const saved = this.aggregates;
+    const place: AggregatePlace = { clause, found: 0 };
+    this.aggregates = place;
+    try {
+      const result = body();
+      return { result, aggregates: place.found };
+    } finally {
+      this.aggregates = saved;
+    }
+  }
+
+  bindScalar(e: Expression, scope: Scope | undefined, clause: string): Expr {
+    return this.inClause(clause, () => this.bind(e, scope)).result;
+  }
+
+  /** A condition: BOOL. */
+  bindCondition(e: Expression, scope: Scope | undefined, what: string, clause: string | undefined): Expr {
+    const condition = this.inClause(clause, () => this.bind(e, scope)).result;
+    return this.asCondition(condition, e, what);
+  }
+
+  protected asCondition(condition: Expr, node: SourceRange, what: string): Expr {
+    return this.coerce(condition, BOOL, node, (from) => `${what} should return type BOOL, but returns type ${from}`);
+  }
+
+  bind(e: Expression, scope: Scope | undefined): Expr {
+    switch (e.kind) {
+      case 'nullLiteral': case 'boolLiteral': case 'intLiteral': case 'floatLiteral': case 'stringLiteral': case 'bytesLiteral': case 'typedLiteral':
+      case 'rangeLiteral':
+        return this.bindLiteral(e);
+      case 'pathExpression':
+        return this.bindPath(e, scope);
+      case 'parameter': {
+        const info = this.parameters.get(e.name);
+        if (this.parameters.infos.length > BIND_LIMITS.parameters) throw this.error(e, `Number of parameters exceeds the maximum allowed limit of ${BIND_LIMITS.parameters}.`);
+        return { kind: 'parameter', type: info.type ?? INT64, info, untyped: info.type === undefined };
+      }
+      case 'positionalParameter':
+        throw this.error(e, 'Positional parameters are not supported');
+      case 'systemVariable':
+        throw this.error(e, `Unrecognized name: @@${e.path.parts.map((p) => p.name).join('.')}`);
+      case 'fieldAccess':
+        return this.bindField(this.bind(e.operand, scope), e.field);
+      case 'extensionAccess':
+        throw this.error(e, 'Generalized field access is not supported');
+      case 'subscript':
+        return this.bindSubscript(e, scope);
+      case 'unary':
+        return this.bindUnary(e, scope);
+      case 'binary':
+        return this.bindOperator(BINARY[e.operator], [e.left, e.right], e, scope, e.operator);
+      case 'and':
+      case 'or':
+        return this.bindLogic(e.kind, e.operands, scope);
+      case 'like': {
+        const like = this.bindOperator('$like', [e.operand, e.pattern], e, scope);
+        return e.negated ? this.not(like, e) : like;
+      }
+      case 'quantifiedLike':
+        return this.bindQuantifiedLike(e, scope);
+      case 'between': {
+        const between = this.bindOperator('$between', [e.operand, e.low, e.high], e, scope);
+        return e.negated ? this.not(between, e) : between;
+      }
+      case 'in':
+        return this.bindIn(e, scope);
+      case 'is':
+        return this.bindIs(e.operand, e.test, e.negated, e, scope);
+      case 'isDistinctFrom':
+        return this.bindOperator(e.negated ? '$is_not_distinct_from' : '$is_distinct_from', [e.left, e.right], e, scope);
+      case 'case':
+        return this.bindCase(e, scope);
+      case 'cast':
+        return this.bindCast(e, scope);
+      case 'extract':
+        return this.bindExtract(e, scope);
+      case 'interval':
+        return this.bindInterval(e, scope);
+      case 'arrayConstructor':
+        return this.bindArray(e, scope);
+      case 'structConstructor':
+        return this.bindStruct(e, scope);
+      case 'functionCall':
+        return this.bindCall(e, scope);
+      case 'scalarSubquery':
+      case 'arraySubquery':
+        return this.bindQueryExpression(e.query, e.kind === 'arraySubquery', e, scope);
+      case 'existsSubquery': {
+        bindHints(e.hint, 'subquery', (n, m) => this.error(n, m));
+        const { rel, columns } = this.bindSubquery(e.query, scope);
+        const output = columns[0] ?? this.newColumn('', INT64);
+        return { kind: 'subquery', type: BOOL, form: 'exists', rel, output, operand: undefined };
+      }
+      case 'withExpression': {
+        let inner = scope;
+        const bindings = e.bindings.map((b) => {
+          const value = this.settle(this.bind(b.value, inner));
+          const column = this.newColumn(b.name.name, value.type);
+          inner = variableScope([column], inner);
+          return { column, value };
+        });
+        const body = this.bind(e.body, inner);
+        return { kind: 'let', type: body.type, bindings, body };
+      }
+      case 'newConstructor':
+      case 'bracedConstructor':
+        throw this.error(e, 'Protocol buffer constructors are not supported');
+      default:
+        throw this.error(e, 'Graph expressions are not supported here');
+    }
+  }
+
+  // ---- Literals
+
+  private bindLiteral(e: Literal): Expr {
+    switch (e.kind) {
+      case 'nullLiteral':
+        return { kind: 'const', type: INT64, value: null, source: 'untyped' };
+      case 'boolLiteral':
+        return this.literal(e.value, BOOL);
+      case 'intLiteral':
+        return this.bindInt(e, false);
+      case 'floatLiteral':
+        return this.literal(e.value, FLOAT64);
+      case 'stringLiteral':
+        return this.literal(e.value, STRING);
+      case 'bytesLiteral':
+        return this.literal(e.value, BYTES);
+      case 'typedLiteral':
+        return this.bindTyped(e);
+      case 'rangeLiteral':
+        throw this.error(e, 'RANGE type is not supported');
+    }
+  }
+
+  private bindInt(e: IntLiteral, negative: boolean): Expr {
+    const value = negative ? -BigInt(e.value) : BigInt(e.value);
+    if (!inInt64Range(value)) throw this.error(e, `Invalid integer literal: ${value}`);
+    return this.literal(canonicalInt(value), INT64);
+  }
+
+  private bindTyped(e: TypedLiteral): Expr {
+    if (e.type === 'BIGNUMERIC' || e.type === 'DATETIME' || e.type === 'TIME') throw this.error(e, `${e.type} literals are not supported`);
+    const type = { DATE, TIMESTAMP, NUMERIC, JSON: JSON_TYPE }[e.type];
+    try {
+      if (e.type === 'JSON') return this.literal(parseJson(e.value, 'exact'), type);
+      if (e.type === 'NUMERIC') {
+        const value = parseNumeric(e.value);
+        if (value === undefined) throw this.error(e, `Invalid NUMERIC literal: "${e.value}"`);
+        return this.literal(value, type);
+      }
+      return this.literal(castValue(e.value, STRING, type, constantContext(this.catalog.defaultTimeZone)), type);
+    } catch (error) {
+      if (error instanceof TrestleError) throw error.message.includes('[at ') ? error : this.error(e, `Invalid ${e.type} literal: "${e.value}"`);
+      throw this.error(e, `Invalid ${e.type} literal: ${error instanceof Error ? error.message : 'malformed'}`);
+    }
+  }
+
+  // ---- Names
+
+  private bindPath(e: PathExpression, scope: Scope | undefined): Expr {
+    const [first, ...rest] = e.parts;
+    if (first === undefined) throw this.error(e, 'Expected a name');
+    const entry = scope?.find(first.name);
+    if (entry === undefined) throw this.error(first, `Unrecognized name: ${e.parts.map((p) => p.name).join('.')}`);
+    if (entry.kind === 'ambiguous') throw this.error(first, `Column name ${first.name} is ambiguous`);
+    if (entry.kind === 'column') return rest.reduce((value: Expr, field) => this.bindField(value, field), this.at(entry.expr, first));
+    const [column, ...fields] = rest;
+    if (column === undefined) return this.rangeValue(entry.range, first);
+    const base = this.rangeColumn(entry.range, column);
+    return fields.reduce((value: Expr, field) => this.bindField(value, field), this.at(base, first));
+  }
+
+  private at(e: Expr, node: SourceRange): Expr {
+    return e.kind === 'column' ? { ...e, at: node.start } : e;
+  }
+
+  rangeColumn(range: Range, column: Identifier): Expr {
+    const found = findInRange(range, column.name);
+    if (found === 'ambiguous') throw this.error(column, `Name ${column.name} is ambiguous inside ${range.alias}`);
+    if (found !== undefined) return found;
+    if (range.value !== undefined && range.value.type.kind !== 'STRUCT') return this.bindField(range.value, column);
+    throw this.error(column, `Name ${column.name} not found inside ${range.alias}`);
+  }
+
+  /** A table's alias as a value: the row as a struct, or the value that a row is. */
+  rangeValue(range: Range, node: SourceRange): Expr {
+    if (range.value !== undefined) return this.at(range.value, node);
+    const columns = range.columns.filter((c) => c.hidden !== true);
+    const type = structOf(columns.map((c) => ({ name: c.name, type: c.expr.type })));
+    return { kind: 'struct', type, fields: columns.map((c) => c.expr) };
+  }
+
+  bindField(operand: Expr, field: Identifier): Expr {
+    const { type } = operand;
+    if (type.kind === 'JSON') return this.callOf('$subscript', [operand, this.literal(field.name, STRING)], field);
+    if (type.kind !== 'STRUCT') throw this.error(field, `Cannot access field ${field.name} on a value with type ${typeName(type)}`);
+    const key = field.name.toLowerCase();
+    const matches = type.fields.flatMap((f, i) => (f.name.toLowerCase() === key ? [i] : []));
+    const index = matches[0];
+    if (index === undefined) throw this.error(field, `Field name ${field.name} does not exist in ${typeName(type)}`);
+    if (matches.length > 1) throw this.error(field, `Field name ${field.name} is ambiguous and cannot be uniquely identified in type ${typeName(type)}`);
+    return this.fieldOf(operand, index);
+  }
+
+  fieldOf(operand: Expr, index: number): Expr {
+    if (operand.kind === 'struct') return operand.fields[index] ?? operand;
+    const type = operand.type.kind === 'STRUCT' ? operand.type.fields[index]?.type : undefined;
+    return { kind: 'field', type: type ?? INT64, operand, index };
+  }
+
+  private bindSubscript(e: Subscript, scope: Scope | undefined): Expr {
+    const operand = this.bind(e.operand, scope);
+    const index = this.bind(e.index, scope);
+    if (operand.type.kind === 'JSON' && e.accessor === 'plain') return this.callOf('$subscript', [operand, index], e);
+    if (operand.type.kind === 'STRUCT') return this.structSubscript(e, operand, index);
+    if (e.accessor === 'KEY' || e.accessor === 'SAFE_KEY') throw this.error(e, `Subscript access using ${e.accessor} is not supported`);
+    if (operand.type.kind !== 'ARRAY') throw this.error(e, `Subscript access using [${e.accessor === 'plain' ? 'INT64' : `${e.accessor}(INT64)`}] is not supported on values of type ${typeName(operand.type)}`);
+    if (e.accessor === 'plain') throw this.error(e.index, 'Subscript access using [INT64] is not supported on values of type ' + typeName(operand.type) + '; Use ARRAY[OFFSET(position)] or ARRAY[ORDINAL(position)]');
+    const position = this.coerce(index, INT64, e.index, (from) => `Array position in [] must be coercible to INT64 type, but has type ${from}`);
+    return this.callOf(SUBSCRIPTS[e.accessor], [operand, position], e);
+  }
+
+  private structSubscript(e: Subscript, operand: Expr, index: Expr): Expr {
+    const fields = operand.type.kind === 'STRUCT' ? operand.type.fields : [];
+    const base = e.accessor === 'ORDINAL' ? 1 : 0;
+    if (index.kind !== 'const' || typeof index.value !== 'number') throw this.error(e.index, 'Field element access of STRUCT requires a literal INT64 position');
+    const position = index.value - base;
+    if (position < 0 || position >= fields.length) throw this.error(e.index, `Field ${e.accessor === 'ORDINAL' ? 'ordinal' : 'offset'} ${index.value} is out of bounds in ${typeName(operand.type)}`);
+    return this.fieldOf(operand, position);
+  }
+
+  // ---- Operators
+
+  /** A call of a function of the table with bound arguments. */
+  callOf(name: string, args: readonly Expr[], node: SourceRange, safe = false): Expr {
+    const call = this.resolve(node, name, args.map((a) => this.argumentOf(a)), safe);
+    return this.finishCall(call, args, node, safe);
+  }
+
+  protected finishCall(call: CallExpr['call'], given: readonly CallArgumentExpr[], node: SourceRange, safe: boolean): CallExpr {
+    const args = call.slots.map((slot, i): CallArgumentExpr => {
+      const arg = slot === undefined ? undefined : given[slot];
+      const type = call.argumentTypes[i];
+      if (arg === undefined || arg.kind === 'lambda' || arg.kind === 'keyword' || type === undefined) return arg;
+      return this.coerce(arg, type, node, (from, to) => `Could not cast argument of type ${from} to type ${to}`);
+    });
+    return { kind: 'call', type: call.resultType, call, args, safe };
+  }
+
+  private bindOperator(name: string, operands: readonly Expression[], node: SourceRange, scope: Scope | undefined, sign?: string): Expr {
+    const args = operands.map((o) => this.bind(o, scope));
+    if (sign !== undefined && ['+', '-', '*', '/'].includes(sign)) {
+      for (const a of args) if (a.kind === 'const' && a.source === 'untyped') throw this.error(node, `Operands of ${sign} cannot be literal NULL`);
+    }
+    const exact = this.exactNumerics(args, operands);
+    const allUntyped = exact.every((a) => this.sourceOf(a) === 'untyped');
+    return this.callOf(name, allUntyped && sign === undefined ? exact.map((a) => this.settle(a)) : exact, node);
+  }
+
+  /** A floating literal beside a NUMERIC is read as the exact decimal that was written. */
+  protected exactNumerics(args: readonly Expr[], nodes: readonly Expression[]): readonly Expr[] {
+    if (!args.some((a) => a.type.kind === 'NUMERIC' && this.sourceOf(a) !== 'untyped')) return args;
+    return args.map((a, i) => {
+      const node = nodes[i];
+      if (node?.kind !== 'floatLiteral') return a;
+      const value = parseNumeric(node.text);
+      return value === undefined ? a : this.literal(value, NUMERIC);
+    });
+  }
+
+  private bindUnary(e: UnaryOperation, scope: Scope | undefined): Expr {
+    if (e.operator === '-' && e.operand.kind === 'intLiteral') return this.bindInt(e.operand, true);
+    const operand = this.bind(e.operand, scope);
+    if (operand.kind === 'const' && operand.source === 'untyped') throw this.error(e, `Operands of ${e.operator} cannot be literal NULL`);
+    if (e.operator === '-' && operand.kind === 'const' && e.operand.kind === 'floatLiteral') return this.literal(-Number(operand.value), FLOAT64);
+    if (e.operator === 'NOT') return this.not(operand, e);
+    return this.callOf({ '-': '$unary_minus', '+': '$unary_plus', '~': '$bitwise_not' }[e.operator], [operand], e);
+  }
+
+  not(operand: Expr, node: SourceRange): Expr {
+    return this.callOf('$not', [operand], node);
+  }
+
+  private bindLogic(kind: 'and' | 'or', operands: readonly Expression[], scope: Scope | undefined): Expr {
+    const name = kind.toUpperCase();
+    const args = operands.map((o) => {
+      const arg = this.bind(o, scope);
+      return this.coerce(arg, BOOL, o, () => `No matching signature for operator ${name} for argument types: ${operands.map((x) => typeName(x === o ? arg.type : this.bind(x, scope).type)).join(', ')}. Supported signature: BOOL ${name} ([BOOL, ...])`);
+    });
+    return { kind, type: BOOL, args };
+  }
+
+  private bindIs(operand: Expression, test: 'null' | 'true' | 'false' | 'unknown', negated: boolean, node: SourceRange, scope: Scope | undefined): Expr {
+    const value = this.bind(operand, scope);
+    const name = { null: '$is_null', unknown: '$is_null', true: '$is_true', false: '$is_false' }[test];
+    const arg = test === 'null' ? this.settle(value) : this.coerce(value, BOOL, operand, (from) => `No matching signature for operator IS ${test.toUpperCase()} for argument types: ${from}`);
+    const result = this.callOf(name, [arg], node);
+    return negated ? this.not(result, node) : result;
+  }
+
+  private bindIn(e: InExpression, scope: Scope | undefined): Expr {
+    bindHints(e.hint, 'subquery', (n, m) => this.error(n, m));
+    const operand = this.bind(e.operand, scope);
+    let result: Expr;
+    if (e.source.kind === 'list') result = this.bindInList(operand, e, e.source.items, scope);
+    else if (e.source.kind === 'unnest') {
+      const array = this.bind(e.source.array, scope);
+      if (array.type.kind !== 'ARRAY' && this.sourceOf(array) !== 'untyped') throw this.error(e.source.array, `Second argument of IN UNNEST must be an array but was ${typeName(array.type)}`);
+      result = this.callOf('$in_array', [operand, array], e);
+    } else {
+      const query = this.bindSubquery(e.source.query, scope);
+      result = this.membership(operand, query, e, e.source);
+    }
+    return e.negated ? this.not(result, e) : result;
+  }
+
+  private bindInList(operand: Expr, e: InExpression, items: readonly Expression[], scope: Scope | undefined): Expr {
+    if (items.length > BIND_LIMITS.inListItems) throw this.error(e, `The IN list has ${items.length} items, the limit is ${BIND_LIMITS.inListItems}`);
+    const bound = this.exactNumerics([operand, ...items.map((i) => this.bind(i, scope))], [e.operand, ...items]);
+    const unified = this.unify(bound);
+    if (unified === undefined) throw this.error(e, `No matching signature for operator IN for argument types: ${bound.map((b) => typeName(b.type)).join(', ')}. Supported signature: ANY IN (ANY, ...)`);
+    if (!supportsEquality(unified.type)) throw this.error(e, `IN is not defined for arguments of type ${typeName(unified.type)}`);
+    const [first, ...rest] = unified.exprs;
+    return { kind: 'inList', type: BOOL, operand: first ?? operand, items: rest };
+  }
+
+  private membership(operand: Expr, query: BoundQuery, e: SourceRange, source: SourceRange): Expr {
+    const column = query.columns[0];
+    if (query.columns.length !== 1 || column === undefined) throw this.error(source, 'Subquery of type IN must have only one output column');
+    const unified = this.unify([operand, this.columnOf(column)]);
+    if (unified === undefined) throw this.error(e, `Cannot execute IN subquery with uncomparable types ${typeName(operand.type)} and ${typeName(column.type)}`);
+    const [left, right] = unified.exprs;
+    if (left === undefined || right === undefined) throw this.error(e, 'IN has two sides');
+    if (!supportsEquality(unified.type)) throw this.error(e, `Cannot execute IN subquery with uncomparable types ${typeName(operand.type)} and ${typeName(column.type)}`);
+    const [rel, output] = this.projected(query, right, column);
+    return { kind: 'subquery', type: BOOL, form: 'in', rel, output, operand: left };
+  }
+
+  /** The query with its single column replaced by an expression over it, when that is not the column itself. */
+  private projected(query: BoundQuery, value: Expr, column: Column): [Rel, Column] {
+    if (value.kind === 'column' && value.id === column.id) return [query.rel, column];
+    const output = this.newColumn(column.name, value.type);
+    return [{ kind: 'project', columns: [output], input: query.rel, items: [{ column: output, expr: value }] }, output];
+  }
+
+  private bindQuantifiedLike(e: QuantifiedLike, scope: Scope | undefined): Expr {
+    bindHints(e.hint, 'subquery', (n, m) => this.error(n, m));
+    const operand = this.bind(e.operand, scope);
+    if (e.source.kind === 'list') {
+      const args = e.source.items.map((i) => {
+        const like = this.callOf('$like', [operand, this.bind(i, scope)], e);
+        return e.negated ? this.not(like, e) : like;
+      });
+      const kind = e.quantifier === 'any' ? 'or' : 'and';
+      const single = args[0];
+      return args.length === 1 && single !== undefined ? single : { kind, type: BOOL, args };
+    }
+    let array: Expr;
+    if (e.source.kind === 'unnest') array = this.bind(e.source.array, scope);
+    else array = this.bindQueryExpression(e.source.query, true, e.source, scope);
+    const element = array.type.kind === 'ARRAY' ? array.type.element : STRING;
+    const like = this.resolve(e, '$like', [this.argumentOf(operand), { kind: 'value', type: element, source: 'expression' }]);
+    const type = like.argumentTypes[0] ?? STRING;
+    const coerced = this.coerce(operand, type, e, (from, to) => `Could not cast argument of type ${from} to type ${to}`);
+    return { kind: 'likeArray', type: BOOL, operand: coerced, array, quantifier: e.quantifier, negated: e.negated, like };
+  }
+
+  private bindCase(e: CaseExpression, scope: Scope | undefined): Expr {
+    const thens = e.branches.map((b) => this.bind(b.then, scope));
+    const otherwise = e.otherwise === undefined ? undefined : this.bind(e.otherwise, scope);
+    const values = otherwise === undefined ? thens : [...thens, otherwise];
+    const nodes = [...e.branches.map((b) => b.then), ...(e.otherwise === undefined ? [] : [e.otherwise])];
+    const unified = this.unify(this.exactNumerics(values, nodes));
+    if (unified === undefined) throw this.error(e, `No matching signature for operator CASE for argument types: ${values.map((v) => typeName(v.type)).join(', ')}`);
+    const last: Expr = otherwise === undefined ? { kind: 'const', type: unified.type, value: null, source: 'expression' } : (unified.exprs.at(-1) ?? otherwise);
+    const build = (whens: readonly Expr[]): Expr => ({
+      kind: 'case', type: unified.type, branches: whens.map((when, i) => ({ when, then: unified.exprs[i] ?? last })), otherwise: last,
+    });
+    if (e.operand === undefined) {
+      return build(e.branches.map((b) => this.coerce(this.bind(b.when, scope), BOOL, b.when, (from) => `No matching signature for operator CASE: WHEN must be BOOL, but has type ${from}`)));
+    }
+    const operand = this.bind(e.operand, scope);
+    const all = [operand, ...e.branches.map((b) => this.bind(b.when, scope))];
+    const compared = this.unify(all);
+    if (compared === undefined) throw this.error(e, `No matching signature for operator CASE for argument types: ${all.map((v) => typeName(v.type)).join(', ')}`);
+    const [value, ...whens] = compared.exprs;
+    const column = this.newColumn('', compared.type);
+    const conditions = whens.map((w) => this.callOf('$equal', [this.columnOf(column), w], e));
+    return { kind: 'let', type: unified.type, bindings: [{ column, value: value ?? operand }], body: build(conditions) };
+  }
+
+  // ---- Conversions and dates
+
+  private bindCast(e: CastExpression, scope: Scope | undefined): Expr {
+    if (e.format !== undefined) throw this.error(e.format, 'CAST with FORMAT is not supported');
+    const type = this.bindType(e.type);
+    const operand = this.bind(e.operand, scope);
+    const source = this.sourceOf(operand);
+    if (source === 'untyped') return this.tryCoerce(operand, type) ?? operand;
+    if (e.operand.kind === 'floatLiteral' && type.kind === 'NUMERIC') {
+      const value = parseNumeric(e.operand.text);
+      if (value !== undefined) return { ...this.literal(value, type), source: 'expression' };
+    }
+    if (typesEqual(operand.type, type)) return operand.kind === 'const' ? { ...operand, source: 'expression' } : operand;
+    if (operand.kind === 'array' && type.kind === 'ARRAY' && source === 'literal') {
+      const elements = operand.elements.map((x) => this.castTo(x, type.element, e.safe, e));
+      return { kind: 'array', type, elements };
+    }
+    return this.castTo(operand, type, e.safe, e);
+  }
+
+  private castTo(operand: Expr, type: SqlType, safe: boolean, node: SourceRange): Expr {
+    if (typesEqual(operand.type, type)) return operand;
+    const evaluator = this.located(node, () => resolveCast(operand.type, type, safe));
+    return { kind: 'cast', type, operand, evaluator, implicit: false };
+  }
+
+  static partWord(part: DatePart): string {
+    return part.weekday === undefined ? part.name : `${part.name}(${part.weekday})`;
+  }
+
+  private bindExtract(e: ExtractExpression, scope: Scope | undefined): Expr {
+    const operand = this.bind(e.operand, scope);
+    const zone = e.timeZone === undefined ? [] : [this.bind(e.timeZone, scope)];
+    if (e.part.name === 'DATE') return this.callOf('$extract_date', [operand, ...zone], e);
+    const part = ExpressionBinder.partWord(e.part);
+    const keyword: CallArgument = { kind: 'keyword', role: 'PART', word: part };
+    const call = this.resolve(e, '$extract', [keyword, this.argumentOf(operand), ...zone.map((z) => this.argumentOf(z))]);
+    return this.finishCall(call, [{ kind: 'keyword', word: part }, operand, ...zone], e, false);
+  }
+
+  private bindInterval(e: IntervalExpression, scope: Scope | undefined): Expr {
+    const value = this.bind(e.value, scope);
+    const words = [e.from, ...(e.to === undefined ? [] : [e.to])].map((p) => ExpressionBinder.partWord(p));
+    const keywords = words.map((word): CallArgument => ({ kind: 'keyword', role: 'PART', word }));
+    const call = this.resolve(e, '$interval', [this.argumentOf(value), ...keywords]);
+    return this.finishCall(call, [value, ...words.map((word) => ({ kind: 'keyword' as const, word }))], e, false);
+  }
+
+  // ---- Constructors and subqueries
+
+  private bindArray(e: ArrayConstructor, scope: Scope | undefined): Expr {
+    const declared = e.type === undefined ? undefined : this.bindType(e.type);
+    if (declared !== undefined && declared.kind !== 'ARRAY') throw this.error(e, 'Array constructor with a type that is no array');
+    const elements = e.elements.map((x) => this.bind(x, scope));
+    if (declared?.kind === 'ARRAY') {
+      const to = declared.element;
+      const coerced = elements.map((x, i) => this.coerce(x, to, e.elements[i] ?? e, (from, want) => `Array element type ${from} does not coerce to ${want}`));
+      return { kind: 'array', type: declared, elements: coerced };
+    }
+    if (elements.length === 0) return { kind: 'const', type: arrayOf(INT64), value: [], source: 'emptyArray' };
+    const unified = this.unify(this.exactNumerics(elements, e.elements));
+    if (unified === undefined) {
+      throw this.error(e, `Array elements of types {${[...new Set(elements.map((x) => typeName(x.type)))].join(', ')}} do not have a common supertype`);
+    }
+    if (unified.type.kind === 'ARRAY') throw this.error(e, `Cannot construct array with element type ${typeName(unified.type)} because nested arrays are not supported`);
+    return { kind: 'array', type: arrayOf(unified.type), elements: unified.exprs };
+  }
+
+  private bindStruct(e: StructConstructor, scope: Scope | undefined): Expr {
+    if (e.fields.length > BIND_LIMITS.structFields) throw this.error(e, `A STRUCT has at most ${BIND_LIMITS.structFields} fields`);
+    const values = e.fields.map((f) => this.bind(f.value, scope));
+    if (e.form === 'typed' && e.type !== undefined) {
+      const type = this.bindType(e.type);
+      if (type.kind !== 'STRUCT' || type.fields.length !== values.length) {
+        throw this.error(e, `STRUCT type has ${type.kind === 'STRUCT' ? type.fields.length : 0} fields but constructor call has ${values.length} fields`);
+      }
+      const fields = values.map((v, i) => this.coerce(v, type.fields[i]?.type ?? INT64, e.fields[i] ?? e, (from, to) => `Struct field ${i + 1} has type ${from} which does not coerce to ${to}`));
+      return { kind: 'struct', type, fields };
+    }
+    const fields = values.map((v) => (v.kind === 'const' && v.source === 'untyped' ? v : this.settle(v)));
+    const names = e.fields.map((f) => (e.form === 'tuple' ? '' : (f.alias?.name ?? implicitName(f.value))));
+    return { kind: 'struct', type: structOf(fields.map((f, i) => ({ name: names[i] ?? '', type: f.type }))), fields };
+  }
+
+  protected bindQueryExpression(query: Query, array: boolean, node: SourceRange, scope: Scope | undefined): Expr {
+    const bound = this.bindSubquery(query, scope);
+    const output = bound.columns[0];
+    if (output === undefined || bound.columns.length !== 1) {
+      throw this.error(node, array ? 'ARRAY subquery cannot have more than one column unless using SELECT AS STRUCT to build STRUCT values' : 'Scalar subquery cannot have more than one column unless using SELECT AS STRUCT to build STRUCT values');
+    }
+    if (array && output.type.kind === 'ARRAY') throw this.error(node, 'Cannot use array subquery with column of type ARRAY because nested arrays are not supported');
+    const type = array ? arrayOf(output.type) : output.type;
+    return { kind: 'subquery', type, form: array ? 'array' : 'scalar', rel: bound.rel, output, operand: undefined } satisfies SubqueryExpr;
+  }
+
+  /** Evaluating such an expression twice or not at all would show. */
+  protected isVolatile(e: Expr): boolean {
+    return isVolatile(e);
+  }
+}
+
+/** The name that a column or field gets without AS: the last part of a path. */
+export function implicitName(e: Expression): string {
+  if (e.kind === 'pathExpression') return e.parts.at(-1)?.name ?? '';
+  return e.kind === 'fieldAccess' ? e.field.name : '';
+}

@@ -1,0 +1,250 @@
+/**
+ * Whole queries: WITH, set operations, ORDER BY and LIMIT above them, FOR UPDATE. Pipe operators are in pipes.ts.
+ * Source: GoogleSQL "Query syntax".
+ */
+import type { LimitClause, OrderItem, Query, QueryBody, SetOperation, WithClause } from '../ast/query.ts';
+import type { SourceRange } from '../ast/node.ts';
+import { supportsGrouping } from '../types/traits.ts';
+import { INT64, typeName, typesEqual } from '../types/types.ts';
+import type { BoundQuery } from './expressions.ts';
+import type { BoundTable, WithName } from './from.ts';
+import { bindHints } from './hints.ts';
+import { BIND_LIMITS } from './limits.ts';
+import { fold, NameList, Scope } from './scope.ts';
+import { SelectBinder } from './select.ts';
+import type { Column, Expr, Rel } from './tree.ts';
+import { columnExpr, mapRelParts } from './walk.ts';
+
+export abstract class QueryBinder extends SelectBinder {
+  protected abstract bindPipes(query: Query, input: BoundTable, outer: Scope | undefined): BoundTable;
+
+  override bindSubquery(query: Query, scope: Scope | undefined): BoundQuery {
+    return this.inClause('this clause', () => this.bindWholeQuery(query, scope)).result;
+  }
+
+  protected override bindWholeQuery(query: Query, scope: Scope | undefined): BoundQuery {
+    return this.nested(query, () => {
+      const saved = this.withNames;
+      const definitions = query.with === undefined ? [] : this.bindWith(query.with);
+      try {
+        const bound = query.pipes.length > 0 ? this.bindPiped(query, scope) : this.bindBare(query, scope);
+        const rel = definitions.reduceRight((body: Rel, d): Rel => ({ kind: 'with', columns: body.columns, id: d.id, definition: d.query.rel, body }), bound.rel);
+        return { ...bound, rel: query.forUpdate ? this.locked(rel) : rel };
+      } finally {
+        this.withNames = saved;
+      }
+    });
+  }
+
+  private bindPiped(query: Query, scope: Scope | undefined): BoundQuery {
+    const input = query.body.kind === 'fromQuery' && query.orderBy.length === 0 && query.limit === undefined
+      ? this.bindFrom(query.body.from, scope, scope)
+      : this.asTable(this.bindBare(query, scope));
+    const table = this.bindPipes(query, input, scope);
+    return this.asQuery(table, query);
+  }
+
+  /** The query as the input of a pipe operator: its columns without range variables. */
+  protected asTable(query: BoundQuery): BoundTable {
+    return this.tableOf(query.rel, query.columns, '', query.isValue);
+  }
+
+  /** A pipe's table as a query: what `*` shows. */
+  protected asQuery(table: BoundTable, node: SourceRange): BoundQuery {
+    const { value } = table.names;
+    if (value !== undefined) return { ...this.projectColumns(table.rel, [{ name: '', expr: value }]), isValue: true };
+    const shown = table.names.columns.filter((c) => c.hidden !== true);
+    if (shown.length === 0) throw this.error(node, 'The query has no columns');
+    return this.projectColumns(table.rel, shown);
+  }
+
+  protected projectColumns(rel: Rel, shown: readonly { readonly name: string; readonly expr: Expr }[]): BoundQuery {
+    const direct = shown.length === rel.columns.length && shown.every((c, i) => c.expr.kind === 'column' && c.expr.id === rel.columns[i]?.id && c.name === rel.columns[i].name);
+    if (direct) return { rel, columns: rel.columns, isValue: false };
+    const columns = shown.map((c) => this.newColumn(c.name, c.expr.type));
+    const items = columns.map((column, i) => ({ column, expr: shown[i]?.expr ?? columnExpr(column) }));
+    for (const [i, column] of columns.entries()) {
+      const e = shown[i]?.expr;
+      const constant = e?.kind === 'column' ? this.constants.get(e.id) : undefined;
+      if (constant !== undefined) this.constants.set(column.id, constant);
+    }
+    return { rel: { kind: 'project', columns, input: rel, items }, columns, isValue: false };
+  }
+
+  private bindBare(query: Query, scope: Scope | undefined): BoundQuery {
+    let bound: BoundQuery;
+    bindHints(query.orderByHint, 'other', (n, m) => this.error(n, m));
+    const { body } = query;
+    if (body.kind === 'select') bound = this.bindSelect(body, scope, query.orderBy.length === 0 ? undefined : { items: query.orderBy });
+    else {
+      bound = this.bindBody(body, scope);
+      if (query.orderBy.length > 0) bound = { ...bound, rel: this.orderOutput(bound, query.orderBy, scope) };
+    }
+    if (query.limit !== undefined) bound = { ...bound, rel: this.bindLimit(bound.rel, query.limit) };
+    return bound;
+  }
+
+  protected bindBody(body: QueryBody, scope: Scope | undefined): BoundQuery {
+    switch (body.kind) {
+      case 'select':
+        return this.bindSelect(body, scope, undefined);
+      case 'setOperation':
+        return this.bindSetOperation(body, scope);
+      case 'parenthesisedQuery':
+        return this.bindWholeQuery(body.query, scope);
+      case 'fromQuery':
+        return this.asQuery(this.bindFrom(body.from, scope, scope), body);
+      default:
+        throw this.notImplemented('Graph queries');
+    }
+  }
+
+  private orderOutput(bound: BoundQuery, items: readonly OrderItem[], outer: Scope | undefined): Rel {
+    const names = new NameList();
+    for (const c of bound.columns) names.addColumn({ name: c.name, expr: columnExpr(c) });
+    const scope = new Scope(names, outer);
+    const keys = this.inClause('ORDER BY clause', () => this.bindSortKeys(items, (e) => {
+      if (e.kind !== 'intLiteral') return this.bind(e, scope);
+      const column = bound.columns[Number(e.value) - 1];
+      if (column === undefined) throw this.error(e, `ORDER BY column number item is out of range. Given ${e.value}, and there are ${bound.columns.length} columns`);
+      return columnExpr(column);
+    })).result;
+    return { kind: 'sort', columns: bound.rel.columns, input: bound.rel, keys };
+  }
+
+  protected bindLimit(input: Rel, limit: LimitClause): Rel {
+    const count = limit.count === undefined ? undefined : this.limitValue(limit.count, 'LIMIT');
+    const offset = limit.offset === undefined ? undefined : this.limitValue(limit.offset, 'OFFSET');
+    return { kind: 'limit', columns: input.columns, input, count, offset };
+  }
+
+  private limitValue(e: NonNullable<LimitClause['count']>, what: string): Expr {
+    const constant = e.kind === 'intLiteral' || e.kind === 'parameter' || e.kind === 'cast' || (e.kind === 'unary' && e.operand.kind === 'intLiteral');
+    if (!constant) throw this.error(e, `${what} expects an integer literal or parameter`);
+    const value = this.coerce(this.bindScalar(e, undefined, what), INT64, e, () => `${what} expects an integer literal or parameter`);
+    if (value.kind === 'const' && value.value !== null && Number(value.value) < 0) throw this.error(e, `${what} expects a non-negative integer literal or parameter`);
+    return value;
+  }
+
+  /** FOR UPDATE: reads of stored tables take exclusive locks. */
+  private locked(rel: Rel): Rel {
+    if (rel.kind === 'table') return { ...rel, lock: true };
+    return mapRelParts(rel, (r) => this.locked(r), (e) => e);
+  }
+
+  // ---- WITH
+
+  private bindWith(clause: WithClause): WithName[] {
+    if (clause.recursive) throw this.error(clause, 'RECURSIVE is not supported in the WITH clause');
+    const names = new Map(this.withNames);
+    const local = new Set<string>();
+    return clause.entries.map((entry) => {
+      const key = fold(entry.name.name);
+      if (local.has(key)) throw this.error(entry.name, `Duplicate alias ${entry.name.name} for WITH subquery`);
+      local.add(key);
+      const query = this.bindSubquery(entry.query, undefined);
+      const definition: WithName = { id: this.ids.take(), query };
+      names.set(key, definition);
+      this.withNames = new Map(names);
+      return definition;
+    });
+  }
+
+  // ---- Set operations
+
+  private bindSetOperation(e: SetOperation, scope: Scope | undefined): BoundQuery {
+    bindHints(e.hint, 'statement', (n, m) => this.error(n, m));
+    if (e.operands.length > BIND_LIMITS.unions * 10) throw this.error(e, `Number of set operations exceeds the maximum allowed limit of ${BIND_LIMITS.unions}`);
+    const operands = e.operands.map((o) => this.bindBody(o, scope));
+    return this.combine(e, operands, e.operands);
+  }
+
+  protected combine(e: Pick<SetOperation, 'operator' | 'quantifier' | 'matching'> & SourceRange, given: readonly BoundQuery[], nodes: readonly SourceRange[]): BoundQuery {
+    const operands = e.matching.by === 'position' ? given : this.matchByName(e, given);
+    const first = operands[0];
+    if (first === undefined) throw this.error(e, 'A set operation needs operands');
+    const name = `${e.operator.toUpperCase()} ${e.quantifier.toUpperCase()}`;
+    for (const [i, o] of operands.entries()) {
+      if (o.columns.length === first.columns.length) continue;
+      throw this.error(nodes[i] ?? e, `Queries in ${name} have mismatched column count; query 1 has ${first.columns.length} column${first.columns.length === 1 ? '' : 's'}, query ${i + 1} has ${o.columns.length} column${o.columns.length === 1 ? '' : 's'}`);
+    }
+    const columns = first.columns.map((c, i) => this.newColumn(c.name, this.setColumnType(e, operands, i, name, nodes)));
+    if (e.quantifier === 'distinct' || e.operator !== 'union') {
+      for (const [i, c] of columns.entries()) {
+        if (!supportsGrouping(c.type)) throw this.error(e, `Column ${i + 1} in ${name} has type that does not support set operation comparisons: ${typeName(c.type)}`);
+      }
+    }
+    const inputs = operands.map((o) => this.coerceOutputs(o, columns));
+    const isValue = operands.every((o) => o.isValue);
+    if (e.operator === 'union') {
+      const union: Rel = { kind: 'union', columns, inputs };
+      if (e.quantifier === 'all') return { rel: union, columns, isValue };
+      const rel = this.distinct(union);
+      return { rel, columns: rel.columns, isValue };
+    }
+    const { operator } = e;
+    const rel = inputs.slice(1).reduce((left: Rel, right): Rel => {
+      const output = columns.map((c) => this.newColumn(c.name, c.type));
+      return { kind: 'set', columns: output, operator, all: e.quantifier === 'all', left, right };
+    }, inputs[0] ?? first.rel);
+    return { rel, columns: rel.columns, isValue };
+  }
+
+  private setColumnType(e: SourceRange, operands: readonly BoundQuery[], i: number, name: string, nodes: readonly SourceRange[]): Column['type'] {
+    const exprs = operands.map((o) => this.outputExpr(o.columns[i]));
+    const unified = this.unify(exprs);
+    if (unified !== undefined) return unified.type;
+    const types = exprs.map((x) => typeName(x.type)).join(', ');
+    throw this.error(nodes[1] ?? e, `Column ${i + 1} in ${name} has incompatible types: ${types}`);
+  }
+
+  /** The constant behind an output column, or the column itself. */
+  private outputExpr(column: Column | undefined): Expr {
+    if (column === undefined) return { kind: 'const', type: INT64, value: null, source: 'untyped' };
+    return this.constants.get(column.id) ?? columnExpr(column);
+  }
+
+  private coerceOutputs(query: BoundQuery, columns: readonly Column[]): Rel {
+    if (query.columns.length === query.rel.columns.length && query.columns.every((c, i) => typesEqual(c.type, columns[i]?.type ?? c.type))) return query.rel;
+    const output = columns.map((c) => this.newColumn(c.name, c.type));
+    const items = output.map((column, i) => {
+      const source = query.columns[i];
+      const plain = source === undefined ? undefined : columnExpr(source);
+      const expr = source !== undefined && typesEqual(source.type, column.type) ? plain : this.tryCoerce(this.outputExpr(source), column.type);
+      return { column, expr: expr ?? plain ?? this.outputExpr(undefined) };
+    });
+    return { kind: 'project', columns: output, input: query.rel, items };
+  }
+
+  /** CORRESPONDING and BY NAME: every operand with its columns in the order and number of the result. */
+  private matchByName(e: Pick<SetOperation, 'matching'> & SourceRange, operands: readonly BoundQuery[]): readonly BoundQuery[] {
+    const { matching } = e;
+    const lists = operands.map((o) => o.columns.map((c) => fold(c.name)));
+    for (const list of lists) {
+      if (list.includes('')) throw this.error(e, 'Anonymous columns are not allowed in set operations that match columns by name');
+      if (new Set(list).size < list.length) throw this.error(e, 'Duplicate column names are not allowed in set operations that match columns by name');
+    }
+    const first = lists[0] ?? [];
+    let names: readonly string[];
+    if (matching.columns.length > 0) names = matching.columns.map((c) => fold(c.name));
+    else if (matching.mode === 'full') names = [...new Set(lists.flat())];
+    else if (matching.mode === 'left' || (matching.by === 'byName' && matching.mode === 'inner') || matching.mode === 'strict') names = first;
+    else names = first.filter((n) => lists.every((l) => l.includes(n)));
+    const strict = matching.mode === 'strict' || (matching.by === 'byName' && matching.mode === 'inner' && matching.columns.length === 0);
+    if (strict && lists.some((l) => l.length !== first.length || !first.every((n) => l.includes(n)))) {
+      throw this.error(e, 'Set operations that match columns by name in strict mode need the same columns in every query');
+    }
+    if (names.length === 0) throw this.error(e, 'There is no column that is common to all queries of the set operation');
+    return operands.map((o, i) => {
+      const shown = names.map((n) => {
+        const column = o.columns[lists[i]?.indexOf(n) ?? -1];
+        if (column === undefined && matching.mode === 'inner') throw this.error(e, `Column ${n} does not exist in query ${i + 1} of the set operation`);
+        const shownName = column?.name ?? operands.flatMap((x) => x.columns).find((c) => fold(c.name) === n)?.name ?? n;
+        return { name: shownName, expr: column === undefined ? this.outputExpr(undefined) : columnExpr(column) };
+      });
+      const projected = this.projectColumns(o.rel, shown);
+      for (const [j, c] of projected.columns.entries()) if (shown[j]?.expr.kind === 'const') this.constants.set(c.id, this.outputExpr(undefined));
+      return projected;
+    });
+  }
+}

@@ -1,0 +1,351 @@
+/**
+ * SELECT: star expansion, grouping, HAVING, DISTINCT, ORDER BY.
+ *
+ * The select list is bound over FROM first. When there is grouping, every expression is then rewritten: what equals a
+ * grouping expression becomes its column, an aggregate call becomes a column of the aggregation, and any other column of
+ * FROM is an error. ORDER BY is bound here, too, since it sees both the select list's aliases and FROM.
+ * Source: GoogleSQL "SELECT list", "GROUP BY clause", "HAVING clause", "ORDER BY clause", "Using aliases".
+ */
+import type { Expression } from '../ast/expressions.ts';
+import type { SourceRange } from '../ast/node.ts';
+import type { GroupBy, OrderItem, Select, SelectDotStar, SelectItem, SelectStar } from '../ast/query.ts';
+import { supportsGrouping } from '../types/traits.ts';
+import { structOf, typeName } from '../types/types.ts';
+import { implicitName, type BoundQuery } from './expressions.ts';
+import { FromBinder, type BoundTable } from './from.ts';
+import { bindHints, NO_HINTS } from './hints.ts';
+import { BIND_LIMITS } from './limits.ts';
+import { fold, NameList, Scope, type NamedColumn } from './scope.ts';
+import type { AggregateExpr, AggregateItem, Assignment, Column, Expr, Hints, Rel, SortKey } from './tree.ts';
+import { columnExpr, exprKey, freeColumns, mapChildren, mapRelParts, substitute, visitRel } from './walk.ts';
+
+/** One output of the select list before grouping. `explicit`: it has a name that the rest of the query may use. */
+export interface OutputItem {
+  readonly column: Column;
+  readonly expr: Expr;
+  readonly node: SourceRange;
+}
+
+export interface OrderClause {
+  readonly items: readonly OrderItem[];
+}
+
+/** The grouping of one SELECT: what it groups by and the aggregates found so far. */
+export class Grouping {
+  readonly groups: { readonly assignment: Assignment; readonly key: string }[] = [];
+  readonly aggregates: AggregateItem[] = [];
+  private readonly fromIds: ReadonlySet<number>;
+  private readonly newColumn: (name: string, expr: Expr) => Column;
+  private readonly fail: (column: Expr & { kind: 'column' }, clause: string) => Error;
+  private readonly byAggregate = new Map<AggregateExpr, Column>();
+
+  constructor(from: Rel, newColumn: (name: string, expr: Expr) => Column, fail: (column: Expr & { kind: 'column' }, clause: string) => Error) {
+    const ids = new Set<number>();
+    visitRel(from, () => undefined, (r) => r.columns.forEach((c) => ids.add(c.id)));
+    this.fromIds = ids;
+    this.newColumn = newColumn;
+    this.fail = fail;
+  }
+
+  addGroup(expr: Expr, name: string): Column {
+    const key = exprKey(expr);
+    const known = this.groups.find((g) => g.key === key);
+    if (known !== undefined) return known.assignment.column;
+    const column = this.newColumn(name, expr);
+    this.groups.push({ assignment: { column, expr }, key });
+    return column;
+  }
+
+  /** The expression over the aggregation's output. */
+  rewrite(e: Expr, clause: string): Expr {
+    const group = this.groups.length === 0 ? undefined : this.groupOf(e);
+    if (group !== undefined) return columnExpr(group);
+    if (e.kind === 'aggregate') return columnExpr(this.aggregateColumn(e));
+    if (e.kind === 'column') {
+      if (this.fromIds.has(e.id)) throw this.fail(e, clause);
+      return e;
+    }
+    const onExpr = (x: Expr): Expr => this.rewrite(x, clause);
+    const onRel = (r: Rel): Rel => mapRelParts(r, onRel, onExpr);
+    return mapChildren(e, onExpr, onRel);
+  }
+
+  private groupOf(e: Expr): Column | undefined {
+    if (e.kind === 'const' || e.kind === 'aggregate' || e.kind === 'subquery') {
+      if (e.kind !== 'const') return undefined;
+    }
+    const key = exprKey(e);
+    return this.groups.find((g) => g.key === key)?.assignment.column;
+  }
+
+  private aggregateColumn(e: AggregateExpr): Column {
+    let column = this.byAggregate.get(e);
+    if (column === undefined) {
+      column = this.newColumn('', e);
+      this.byAggregate.set(e, column);
+      this.aggregates.push({ column, aggregate: e });
+    }
+    return column;
+  }
+
+  relation(input: Rel, grouped: boolean, hints: Hints): Rel {
+    const groups = this.groups.map((g) => g.assignment);
+    const columns = [...groups.map((g) => g.column), ...this.aggregates.map((a) => a.column)];
+    return { kind: 'aggregate', columns, input, grouped, groups, aggregates: [...this.aggregates], hints };
+  }
+}
+
+export abstract class SelectBinder extends FromBinder {
+  /** Constants behind output columns, so that UNION and IN can coerce a column of literals as literals. */
+  protected readonly constants = new Map<number, Expr>();
+
+  protected bindSelect(select: Select, outer: Scope | undefined, order: OrderClause | undefined, input?: BoundTable): BoundQuery {
+    this.rejectUnsupported(select);
+    bindHints(select.hint, 'statement', (n, m) => this.error(n, m));
+    const from = input ?? (select.from === undefined ? this.unit() : this.bindFrom(select.from, outer, outer));
+    const scope = new Scope(from.names, outer);
+    let rel = from.rel;
+    if (select.where !== undefined) {
+      const condition = this.bindCondition(select.where, scope, 'WHERE clause', 'WHERE clause');
+      rel = { kind: 'filter', columns: rel.columns, input: rel, condition };
+    }
+    const list = this.inClause(undefined, () => this.bindItems(select.items, scope, select.from !== undefined || input !== undefined));
+    const items = list.result;
+    const { aliasScope, outputs } = this.aliases(items, scope);
+    const having = select.having === undefined ? undefined : this.inClause(undefined, () => this.bindHaving(select.having, aliasScope, outputs));
+    const sort = order === undefined ? undefined : this.inClause(undefined, () => this.bindOrder(order, items, aliasScope));
+    const aggregates = list.aggregates + (having?.aggregates ?? 0) + (sort?.aggregates ?? 0);
+    const grouped = select.groupBy !== undefined;
+    if (having !== undefined && !grouped && aggregates === 0) throw this.error(select.having ?? select, 'The HAVING clause requires GROUP BY or aggregation to be present');
+    let exprs = items.map((i) => i.expr);
+    let keys = sort?.result ?? [];
+    let condition = having?.result;
+    if (grouped || aggregates > 0) {
+      const grouping = this.grouping(rel);
+      if (select.groupBy !== undefined) this.bindGroupBy(select.groupBy, items, aliasScope, outputs, grouping);
+      exprs = exprs.map((e) => grouping.rewrite(e, 'SELECT list'));
+      condition = condition === undefined ? undefined : grouping.rewrite(condition, 'HAVING clause');
+      keys = keys.map((k) => ({ ...k, expr: grouping.rewrite(this.expandVolatileSafe(k.expr, outputs), 'ORDER BY clause') }));
+      const hints = bindHints(select.groupBy?.hint, 'groupBy', (n, m) => this.error(n, m));
+      rel = grouping.relation(rel, grouped, hints);
+    }
+    if (condition !== undefined) rel = { kind: 'filter', columns: rel.columns, input: rel, condition };
+    const outputsNow = items.map((item, i): Assignment => ({ column: item.column, expr: exprs[i] ?? item.expr }));
+    return this.finishSelect(select, rel, outputsNow, keys);
+  }
+
+  private rejectUnsupported(select: Select): void {
+    if (select.qualify !== undefined) throw this.error(select.qualify, 'QUALIFY is not supported');
+    const window = select.windows[0];
+    if (window !== undefined) throw this.error(window, 'WINDOW clause is not supported');
+    if (select.as?.kind === 'type') throw this.error(select.as, `SELECT AS ${select.as.name.parts.map((p) => p.name).join('.')} is not supported`);
+  }
+
+  protected unit(): BoundTable {
+    return { rel: { kind: 'unit', columns: [] }, names: new NameList() };
+  }
+
+  protected grouping(rel: Rel): Grouping {
+    return new Grouping(
+      rel,
+      (name, expr) => this.newColumn(name, expr.type),
+      (column, clause) => this.error(column.at, `${clause} expression references column ${column.name} which is neither grouped nor aggregated`),
+    );
+  }
+
+  // ---- The list
+
+  protected bindItems(items: readonly SelectItem[], scope: Scope, hasFrom: boolean): OutputItem[] {
+    return items.flatMap((item): OutputItem[] => {
+      switch (item.kind) {
+        case 'selectExpression': {
+          const bound = this.bind(item.expression, scope);
+          const name = item.alias?.name ?? implicitName(item.expression);
+          return [this.output(name, bound, item.expression)];
+        }
+        case 'selectStar':
+          if (!hasFrom) throw this.error(item, 'SELECT * must have a FROM clause');
+          return this.expandStar(scope.names.columns, item, scope);
+        case 'selectDotStar':
+          return this.bindDotStar(item, scope);
+      }
+    });
+  }
+
+  protected output(name: string, expr: Expr, node: SourceRange): OutputItem {
+    const typed = expr.kind === 'parameter' && expr.untyped ? this.settle(expr) : expr;
+    const column = this.newColumn(name, typed.type);
+    if (typed.kind === 'const' || typed.kind === 'array' || typed.kind === 'struct' || typed.kind === 'parameter') this.constants.set(column.id, expr);
+    return { column, expr: typed, node };
+  }
+
+  private expandStar(columns: readonly NamedColumn[], item: SelectStar | SelectDotStar, scope: Scope): OutputItem[] {
+    const except = new Set(item.except.map((i) => fold(i.name)));
+    const replace = new Map(item.replace.map((r) => [fold(r.name.name), r]));
+    for (const i of item.except) {
+      if (!columns.some((c) => fold(c.name) === fold(i.name))) throw this.error(i, `Column ${i.name} in SELECT * EXCEPT list does not exist`);
+      if (replace.has(fold(i.name))) throw this.error(i, `Column ${i.name} cannot occur in both SELECT * EXCEPT and REPLACE`);
+    }
+    if (except.size < item.except.length) throw this.error(item, 'Duplicate column in SELECT * EXCEPT list');
+    for (const r of item.replace) {
+      if (!columns.some((c) => fold(c.name) === fold(r.name.name))) throw this.error(r.name, `Column ${r.name.name} in SELECT * REPLACE list does not exist`);
+    }
+    const kept = columns.filter((c) => c.hidden !== true && !except.has(fold(c.name)));
+    if (kept.length === 0) throw this.error(item, item.except.length > 0 ? 'SELECT * expands to zero columns after applying EXCEPT' : 'SELECT * would expand to zero columns');
+    return kept.map((c) => {
+      const replacement = replace.get(fold(c.name));
+      const expr = replacement === undefined ? (c.expr.kind === 'column' ? { ...c.expr, at: item.start } : c.expr) : this.bind(replacement.expression, scope);
+      return this.output(c.name, expr, item);
+    });
+  }
+
+  private bindDotStar(item: SelectDotStar, scope: Scope): OutputItem[] {
+    const { expression } = item;
+    if (expression.kind === 'pathExpression' && expression.parts.length === 1) {
+      const entry = scope.find(expression.parts[0]?.name ?? '');
+      if (entry?.kind === 'range' && (entry.range.value === undefined || entry.range.value.type.kind === 'STRUCT')) return this.expandStar(entry.range.columns, item, scope);
+    }
+    const value = this.bind(expression, scope);
+    if (value.type.kind !== 'STRUCT') throw this.error(expression, `Dot-star is not supported for type ${typeName(value.type)}`);
+    const columns = value.type.fields.map((f, i): NamedColumn => ({ name: f.name, expr: this.fieldOf(value, i) }));
+    return this.expandStar(columns, item, scope);
+  }
+
+  /** The names of the select list over those of FROM. Aliases refer to output columns; `outputs` says what those are. */
+  private aliases(items: readonly OutputItem[], scope: Scope): { readonly aliasScope: Scope; readonly outputs: ReadonlyMap<number, Expr> } {
+    const names = new NameList();
+    for (const item of items) {
+      if (item.column.name === '') continue;
+      // Two outputs of the same name are the same thing when they are the same expression.
+      const known = names.find(item.column.name);
+      if (known?.kind === 'column' && known.expr.kind === 'column') {
+        const other = items.find((i) => known.expr.kind === 'column' && i.column.id === known.expr.id);
+        if (other !== undefined && exprKey(other.expr) === exprKey(item.expr)) continue;
+      }
+      names.addName(item.column.name, columnExpr(item.column));
+    }
+    return { aliasScope: new Scope(names, scope), outputs: new Map(items.map((i) => [i.column.id, i.expr])) };
+  }
+
+  private bindHaving(e: Expression | undefined, scope: Scope, outputs: ReadonlyMap<number, Expr>): Expr | undefined {
+    if (e === undefined) return undefined;
+    return substitute(this.asCondition(this.bind(e, scope), e, 'HAVING clause'), outputs);
+  }
+
+  // ---- GROUP BY
+
+  private bindGroupBy(groupBy: GroupBy, items: readonly OutputItem[], scope: Scope, outputs: ReadonlyMap<number, Expr>, grouping: Grouping): void {
+    if (groupBy.all) throw this.error(groupBy, 'GROUP BY ALL is not supported');
+    if (groupBy.items.length > BIND_LIMITS.groupByColumns) throw this.error(groupBy, `GROUP BY has more than ${BIND_LIMITS.groupByColumns} columns`);
+    for (const item of groupBy.items) {
+      if (item.kind === 'groupingSet') throw this.error(item, `GROUP BY ${item.form === 'groupingSets' ? 'GROUPING SETS' : item.form.toUpperCase()} is not supported`);
+      const { expr, name } = this.groupExpression(item.expression, items, scope, outputs);
+      this.checkGroupable(expr, item.expression, 'Grouping by expressions');
+      grouping.addGroup(expr, name);
+    }
+  }
+
+  private groupExpression(e: Expression, items: readonly OutputItem[], scope: Scope, outputs: ReadonlyMap<number, Expr>): { readonly expr: Expr; readonly name: string } {
+    if (e.kind === 'intLiteral') {
+      const item = items[Number(e.value) - 1];
+      if (item === undefined) throw this.error(e, `GROUP BY column number item is out of range. Given ${e.value}, and there are ${items.length} columns`);
+      this.rejectAggregate(item.expr, e);
+      return { expr: item.expr, name: item.column.name };
+    }
+    if (e.kind.endsWith('Literal')) throw this.error(e, 'Cannot GROUP BY literal values');
+    const bound = this.inClause(undefined, () => this.bind(e, scope)).result;
+    const expr = substitute(bound, outputs);
+    this.rejectAggregate(expr, e);
+    return { expr, name: implicitName(e) };
+  }
+
+  private rejectAggregate(e: Expr, node: SourceRange): void {
+    if (this.hasAggregate(e)) throw this.error(node, 'Aggregate function not allowed in GROUP BY');
+  }
+
+  protected checkGroupable(e: Expr, node: SourceRange, what: string): void {
+    if (!supportsGrouping(e.type)) throw this.error(node, `${what} of type ${typeName(e.type)} is not allowed`);
+  }
+
+  // ---- ORDER BY
+
+  private bindOrder(order: OrderClause, items: readonly OutputItem[], scope: Scope): SortKey[] {
+    return this.bindSortKeys(order.items, (e) => {
+      if (e.kind !== 'intLiteral') return this.bind(e, scope);
+      const item = items[Number(e.value) - 1];
+      if (item === undefined) throw this.error(e, `ORDER BY column number item is out of range. Given ${e.value}, and there are ${items.length} columns`);
+      return columnExpr(item.column);
+    });
+  }
+
+  /** In a grouped query a key other than a bare output column is expanded, so that it can be rewritten. */
+  private expandVolatileSafe(e: Expr, outputs: ReadonlyMap<number, Expr>): Expr {
+    return e.kind === 'column' && outputs.has(e.id) ? e : substitute(e, outputs);
+  }
+
+  private finishSelect(select: Select, input: Rel, outputs: readonly Assignment[], keys: readonly SortKey[]): BoundQuery {
+    let columns: readonly Column[] = outputs.map((o) => o.column);
+    let rel: Rel;
+    if (select.distinct) {
+      const node = select.items[0] ?? select;
+      for (const o of outputs) {
+        if (!supportsGrouping(o.column.type)) throw this.error(node, `Column ${o.column.name} of type ${typeName(o.column.type)} cannot be used in SELECT DISTINCT`);
+      }
+      rel = this.distinct({ kind: 'project', columns, input, items: outputs });
+      const renamed = new Map(columns.map((c, i): [number, Expr] => [c.id, columnExpr(rel.columns[i] ?? c)]));
+      const byKey = new Map(outputs.map((o, i) => [exprKey(o.expr), rel.columns[i]]));
+      const visible = keys.map((k) => ({ ...k, expr: this.visibleAfterDistinct(k.expr, renamed, byKey) }));
+      columns = rel.columns;
+      if (visible.length > 0) rel = { kind: 'sort', columns, input: rel, keys: visible };
+    } else rel = this.sortedProject(input, outputs, keys);
+    return this.asValue(select, rel, columns);
+  }
+
+  protected distinct(input: Rel): Rel {
+    const groups = input.columns.map((c): Assignment => ({ column: this.newColumn(c.name, c.type), expr: columnExpr(c) }));
+    return { kind: 'aggregate', columns: groups.map((g) => g.column), input, grouped: true, groups, aggregates: [], hints: NO_HINTS };
+  }
+
+  private visibleAfterDistinct(e: Expr, renamed: ReadonlyMap<number, Expr>, byKey: ReadonlyMap<string, Column | undefined>): Expr {
+    const column = byKey.get(exprKey(e));
+    if (column !== undefined) return columnExpr(column);
+    if (e.kind === 'column') {
+      const output = renamed.get(e.id);
+      if (output !== undefined) return output;
+      throw this.error(e.at, `ORDER BY clause expression references column ${e.name} which is not visible after SELECT DISTINCT`);
+    }
+    return mapChildren(e, (x) => this.visibleAfterDistinct(x, renamed, byKey), (r) => r);
+  }
+
+  /** project, or project with the sort keys, sort, project. */
+  protected sortedProject(input: Rel, outputs: readonly Assignment[], keys: readonly SortKey[]): Rel {
+    const columns = outputs.map((o) => o.column);
+    if (keys.length === 0) return { kind: 'project', columns, input, items: outputs };
+    const ids = new Set(columns.map((c) => c.id));
+    const extra: Assignment[] = [];
+    const values = new Map(outputs.map((o): [number, Expr] => [o.column.id, o.expr]));
+    const sortKeys = keys.map((k): SortKey => {
+      if ([...freeColumns(k.expr)].every((id) => ids.has(id))) return k;
+      const expr = substitute(k.expr, values);
+      const column = this.newColumn('', expr.type);
+      extra.push({ column, expr });
+      return { ...k, expr: columnExpr(column) };
+    });
+    const all = [...columns, ...extra.map((x) => x.column)];
+    const sorted: Rel = { kind: 'sort', columns: all, input: { kind: 'project', columns: all, input, items: [...outputs, ...extra] }, keys: sortKeys };
+    if (extra.length === 0) return sorted;
+    return { kind: 'project', columns, input: sorted, items: columns.map((column) => ({ column, expr: columnExpr(column) })) };
+  }
+
+  private asValue(select: Select, rel: Rel, columns: readonly Column[]): BoundQuery {
+    if (select.as === undefined) return { rel, columns, isValue: false };
+    if (select.as.kind === 'value') {
+      if (columns.length !== 1) throw this.error(select.as, 'SELECT AS VALUE query must have exactly one column');
+      return { rel, columns, isValue: true };
+    }
+    const type = structOf(columns.map((c) => ({ name: c.name, type: c.type })));
+    const column = this.newColumn('', type);
+    const expr: Expr = { kind: 'struct', type, fields: columns.map((c) => columnExpr(c)) };
+    return { rel: { kind: 'project', columns: [column], input: rel, items: [{ column, expr }] }, columns: [column], isValue: true };
+  }
+}
