@@ -1,0 +1,67 @@
+/**
+ * When a replica campaigns.
+ *
+ * A read-write voter waits until its leader has been silent for the election time-out and the lease that it granted is
+ * over, and then a random while: preferred replicas a shorter one, in an interval before everybody else's. The probe
+ * that follows is answered yes only by voters whose own grant is over, so a node that returns from a partition changes
+ * nothing while the leader lives (the idea of Raft's PreVote: Ongaro 2014, §9.6). Witnesses and read-only replicas never
+ * campaign; nor does, for a time, a node whose clock a majority found wrong.
+ */
+import type { Core } from './core.ts';
+import type { Instant } from './types.ts';
+
+export class ElectionTimer {
+  private readonly core: Core;
+  private readonly preferred: boolean;
+  /** Monotonic time at which to campaign. */
+  private at: number;
+  /** Drawn anew for each attempt, and not for each message of a leader. */
+  private jitter: number;
+  private quarantineUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(core: Core, preferred: boolean, now: Instant) {
+    this.core = core;
+    this.preferred = preferred;
+    this.jitter = this.draw();
+    // Nobody to wait for yet; a live leader makes itself heard, or the probe is refused.
+    this.at = now.monotonic + this.jitter;
+  }
+
+  private draw(): number {
+    const { preferredJitterMicros, electionJitterMicros } = this.core.tuning;
+    if (this.preferred) return this.core.random.int(preferredJitterMicros);
+    return preferredJitterMicros + this.core.random.int(electionJitterMicros - preferredJitterMicros);
+  }
+
+  /** The leader was heard; `leaseEnd` is what was granted to it (0: nothing). */
+  heardLeader(leaseEnd: number, now: Instant): void {
+    const leaseLeft = leaseEnd - now.earliest;
+    this.at = now.monotonic + Math.max(this.core.tuning.electionTimeoutMicros, leaseLeft) + this.jitter;
+  }
+
+  /** An attempt failed or is not possible before `retryAt` (TrueTime; 0: unknown). */
+  retry(retryAt: number, now: Instant): void {
+    this.jitter = this.draw();
+    this.at = now.monotonic + Math.max(0, retryAt - now.earliest) + this.jitter;
+  }
+
+  quarantine(now: Instant): void {
+    this.quarantineUntil = now.monotonic + this.core.tuning.clockSuspectMicros;
+  }
+
+  mayCampaign(now: Instant): boolean {
+    return now.monotonic >= this.quarantineUntil && this.isEligible();
+  }
+
+  private isEligible(): boolean {
+    return this.core.learner.group.kindOf(this.core.self) === 'read-write';
+  }
+
+  isDue(now: Instant): boolean {
+    return now.monotonic >= this.at && this.mayCampaign(now);
+  }
+
+  nextWakeup(): number {
+    return this.isEligible() ? Math.max(this.at, this.quarantineUntil) : Number.POSITIVE_INFINITY;
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * The part of a replica's log that is in memory: slots `first` to `last`, with holes where nothing was accepted yet.
+ *
+ * Invariants: no entry below `first`; an entry is only ever replaced by one of a higher ballot, or of the same ballot
+ * with the same payload. The host's disk holds the same entries once the effects that carried them are durable.
+ */
+import { assert } from '../base/assert.ts';
+import type { Slot } from '../base/ids.ts';
+import type { LogEntry, PersistedState } from './types.ts';
+
+export class ReplicaLog {
+  private readonly entries: (LogEntry | undefined)[] = [];
+  /** The slot before the first that is held. */
+  private base: Slot;
+
+  constructor(base: Slot) {
+    this.base = base;
+  }
+
+  get first(): Slot {
+    return (this.base + 1) as Slot;
+  }
+
+  /** The highest slot with an entry; `first` - 1 when there is none. */
+  get last(): Slot {
+    return (this.base + this.entries.length) as Slot;
+  }
+
+  get(slot: number): LogEntry | undefined {
+    return this.entries[slot - this.base - 1];
+  }
+
+  set(entry: LogEntry): void {
+    const index = entry.slot - this.base - 1;
+    assert(index >= 0, 'entry for a truncated slot');
+    while (this.entries.length < index) this.entries.push(undefined);
+    const old = this.entries[index];
+    assert(old === undefined || old.ballot <= entry.ballot, 'accepted ballot goes back');
+    if (index === this.entries.length) this.entries.push(entry);
+    else this.entries[index] = entry;
+  }
+
+  /** Forgets everything up to and including `through`, which may be beyond `last`. */
+  truncate(through: Slot): void {
+    if (through <= this.base) return;
+    this.entries.splice(0, through - this.base);
+    this.base = through;
+  }
+}
+
+/**
+ * The log as it was on disk. Slots up to `appliedSlot` need not be there; those just below it are kept as long as they
+ * are without a hole, so that followers can still be caught up from them.
+ */
+export function recoverLog(persisted: PersistedState): ReplicaLog {
+  const { appliedSlot, truncatedSlot } = persisted;
+  assert(truncatedSlot <= appliedSlot, 'truncated beyond what is applied');
+  const bySlot = new Map(persisted.entries.map((entry) => [entry.slot as number, entry]));
+  let base = appliedSlot as number;
+  while (base > truncatedSlot && bySlot.has(base)) base--;
+  const log = new ReplicaLog(base as Slot);
+  for (const entry of persisted.entries) if (entry.slot > base) log.set(entry);
+  return log;
+}
