@@ -251,7 +251,7 @@ const collections: readonly FunctionDefinition[] = [
     }),
   ], { ...ORDERED, nulls: true }),
   aggregate('ARRAY_CONCAT_AGG', 'The elements of the arrays as one array; NULL arrays are left out.', [
-    onRows('(ARRAY<ANY1>) -> ARRAY<ANY1>', () => collector((x) => x as readonly SqlValue[] | null)),
+    onRows('(ARRAY<ANY1>) -> ARRAY<ANY1>', () => collector((x) => (Array.isArray(x) ? (x satisfies readonly SqlValue[]) : null))),
   ], { ...ORDERED, distinct: false }),
   aggregate('STRING_AGG', 'The values as one text with delimiters, a comma by default; NULLs are left out.', [
     onRows('(STRING) -> STRING', text),
@@ -270,7 +270,7 @@ interface Moments {
 
 const floatVariance = (finish: (variance: number) => number): Aggregator =>
   fold<Moments>(
-    (x) => ({ count: 1, mean: x as number, m2: Number.isFinite(x as number) ? 0 : NaN }),
+    (x) => ({ count: 1, mean: x as number, m2: Number.isFinite(x) ? 0 : NaN }),
     (s, x) => {
       const value = x as number;
       s.count++;

@@ -2,13 +2,14 @@
  * SQL values to JSON (TO_JSON and the constructors) and JSON to SQL values (strict and lax).
  * Source: GoogleSQL "JSON functions", "JSON encodings".
  */
+import { unreachable } from '../../base/assert.ts';
 import { outOfRange } from '../../base/errors.ts';
 import { typeName, type SqlType } from '../types/types.ts';
 import { dateToString } from '../values/date.ts';
 import { float64ToJson, float64ToString, parseFloat64 } from '../values/float.ts';
 import { canonicalInt, inInt64Range } from '../values/int64.ts';
 import { intervalToIso, type Interval } from '../values/interval.ts';
-import { Json, jsonObject, type JsonNode } from '../values/json.ts';
+import { jsonObject, type Json, type JsonNode } from '../values/json.ts';
 import { numericToFloat, numericToString, parseNumeric } from '../values/numeric.ts';
 import { base64 } from '../values/text.ts';
 import { fractionGroups, splitNanos, timestampToRfc3339 } from '../values/timestamp.ts';
@@ -57,6 +58,8 @@ function nonNullConverter(type: SqlType, wide: boolean): { call(value: SqlValue)
       const fields = type.fields.map((f) => [f.name, jsonConverter(f.type, wide)] as const);
       return (value: readonly SqlValue[]) => jsonObject(fields.map(([name, convert], i) => [name, convert(value[i] ?? null)]));
     }
+    default:
+      return unreachable(type);
   }
 }
 

@@ -36,7 +36,7 @@ function parse(pattern: string): Segment[] {
     segments.push({ characters: current, text: current.includes(undefined) ? undefined : current.join('') });
     current = [];
   };
-  const characters = [...pattern];
+  const characters = Array.from(pattern);
   for (let i = 0; i < characters.length; i++) {
     const c = characters[i];
     if (c === '%') close();
@@ -79,7 +79,7 @@ function matchCharacters(parts: readonly (readonly (string | undefined)[])[]): M
   const first = parts[0] ?? [];
   const last = parts[parts.length - 1] ?? [];
   return (text) => {
-    const characters = [...text];
+    const characters = Array.from(text);
     const fits = (part: readonly (string | undefined)[], at: number): boolean => part.every((c, i) => c === undefined || c === characters[at + i]);
     if (parts.length === 1) return characters.length === first.length && fits(first, 0);
     const end = characters.length - last.length;

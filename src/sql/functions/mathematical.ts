@@ -209,7 +209,7 @@ function reverseBits(x: Int64, preserveSign: boolean): Int64 {
   const value = BigInt.asUintN(64, BigInt(x));
   const width = preserveSign ? 63 : 64;
   const low = preserveSign ? value & ((1n << 63n) - 1n) : value;
-  const reversed = BigInt(`0b${[...low.toString(2).padStart(width, '0')].reverse().join('')}`);
+  const reversed = BigInt(`0b${low.toString(2).padStart(width, '0').split('').reverse().join('')}`);
   return canonicalInt(BigInt.asIntN(64, preserveSign ? reversed | (value & (1n << 63n)) : reversed));
 }
 

@@ -36,6 +36,7 @@ const SECOND_LEVEL_COUNTRIES = new Set(
 /** How many labels at the end are a public suffix; 0 for an address or a single label. */
 function suffixLabels(labels: readonly string[]): number {
   const [top = '', second = ''] = [labels[labels.length - 1]?.toLowerCase(), labels[labels.length - 2]?.toLowerCase()];
+  // oxlint-disable-next-line no-control-regex -- anything but ASCII
   if (labels.length < 2 || !/^(?:[a-z]{2,63}|xn--[a-z0-9-]+|[^\u0000-\u007f]+)$/.test(top)) return 0;
   return SECOND_LEVELS.has(second) && SECOND_LEVEL_COUNTRIES.has(top) ? 2 : 1;
 }

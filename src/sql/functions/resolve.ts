@@ -4,6 +4,7 @@
  * Candidates are ranked as GoogleSQL ranks them: fewest non-literal arguments coerced, then fewest literals coerced,
  * then the sum of the distances; the first in table order wins a tie. Errors are in Spanner's form of words.
  */
+import { unreachable } from '../../base/assert.ts';
 import { invalidArgument } from '../../base/errors.ts';
 import { canCoerce, coercionCost, commonSupertype, type CoercionSource, type SupertypeInput } from '../types/coercion.ts';
 import { isNumeric, supportsEquality, supportsGrouping, supportsOrdering } from '../types/traits.ts';
@@ -14,8 +15,8 @@ import type { Matcher, Parameter, SignatureShape, Trait } from './signature.ts';
 /** An argument as the analyser knows it before coercion. */
 export type CallArgument = { readonly name?: string } & (
   | { readonly kind: 'value'; readonly type: SqlType; readonly source: 'expression' | 'literal' | 'parameter' }
-  /** NULL or an undeclared parameter (`untyped`), or the literal [] (`emptyArray`). */
-  | { readonly kind: 'untyped'; readonly emptyArray?: boolean }
+  /** The literal NULL, the literal [] (`emptyArray`), or a parameter without declared type (`parameter`). */
+  | { readonly kind: 'untyped'; readonly emptyArray?: boolean; readonly parameter?: boolean }
   /** `bind` analyses the body for the given parameter types and returns its type. */
   | { readonly kind: 'lambda'; readonly parameterCount: number; readonly bind: (parameters: readonly SqlType[]) => SqlType }
   | { readonly kind: 'keyword'; readonly role: 'PART' | 'KEYWORD' | 'SEQUENCE'; readonly word: string }
@@ -42,6 +43,9 @@ interface Assignment {
 
 /** Resolves a call to an entry of the table. Throws INVALID_ARGUMENT in Spanner's words when nothing matches. */
 export function resolveCall(definition: FunctionDefinition, args: readonly CallArgument[]): ResolvedCall {
+  if (REFUSE_NULL.has(definition.name) && args.some(isLiteralNull)) {
+    throw invalidArgument(`Operands of ${OPERATOR_SIGNS[definition.name] ?? definition.name} cannot be literal NULL`);
+  }
   let best: Candidate | undefined;
   let reason: string | undefined;
   for (const signature of definition.signatures) {
@@ -235,6 +239,8 @@ class Templates {
       case 'lambda':
       case 'keyword':
         return undefined;
+      default:
+        return unreachable(matcher);
     }
   }
 }
@@ -249,8 +255,19 @@ function hasTrait(type: SqlType, trait: Trait): boolean {
       return supportsGrouping(type);
     case 'number':
       return isNumeric(type);
+    default:
+      return unreachable(trait);
   }
 }
+
+const isLiteralNull = (a: CallArgument): boolean => a.kind === 'untyped' && a.emptyArray !== true && a.parameter !== true;
+
+/** Operators for which a literal NULL is taken for a mistake. */
+const REFUSE_NULL: ReadonlySet<string> = new Set(
+  ['$add', '$subtract', '$multiply', '$divide', '$unary_minus', '$bitwise_not', '$bitwise_and', '$bitwise_or', '$bitwise_xor', '$concat_op', '$like', '$not'].concat(
+    ['$equal', '$not_equal', '$less', '$less_or_equal', '$greater', '$greater_or_equal'],
+  ),
+);
 
 /** How operators are named in messages. */
 const OPERATOR_SIGNS: Readonly<Record<string, string>> = {
@@ -309,6 +326,8 @@ function argumentText(argument: CallArgument): string {
       return `${prefix}LAMBDA`;
     case 'keyword':
       return prefix + (argument.role === 'PART' ? 'DATE_TIME_PART' : argument.role);
+    default:
+      return unreachable(argument);
   }
 }
 
@@ -319,7 +338,9 @@ export function signatureText(definition: FunctionDefinition, shape: SignatureSh
   parts.push(...shape.trailing.map(parameterText));
   const sign = OPERATOR_SIGNS[definition.name];
   if (sign === undefined) return `${definition.name.replace(/^\$/, '').toUpperCase()}(${parts.join(', ')})`;
-  return parts.length === 1 ? `${sign}${parts[0] ?? ''}` : parts.join(` ${sign} `);
+  if (definition.name === '$between') return '(ANY) BETWEEN (ANY) AND (ANY)';
+  if (parts.length === 1) return sign.startsWith('IS') ? `${parts[0] ?? ''} ${sign}` : `${sign === 'NOT' ? 'NOT ' : sign}(${parts[0] ?? ''})`;
+  return parts.join(` ${sign} `);
 }
 
 function parameterText(parameter: Parameter): string {
@@ -341,6 +362,8 @@ export function matcherText(matcher: Matcher): string {
       return `LAMBDA(${matcher.parameters.map(matcherText).join(', ')} -> ${matcherText(matcher.result)})`;
     case 'keyword':
       return matcher.role === 'PART' ? 'DATE_TIME_PART' : matcher.role;
+    default:
+      return unreachable(matcher);
   }
 }
 

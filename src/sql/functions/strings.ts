@@ -99,7 +99,7 @@ function replace(text: string, from: string, to: string): string {
 
 function split(text: string, delimiter = ','): string[] {
   if (text === '') return [''];
-  return delimiter === '' ? [...text] : text.split(delimiter);
+  return delimiter === '' ? Array.from(text) : text.split(delimiter);
 }
 
 const asciiCase = (f: (text: string) => string): PlainEvaluator =>
@@ -147,7 +147,7 @@ function soundex(text: string): string {
 
 /** Full case folding. Lower-upper-lower per character gives it but for the dotless i and the Cherokee letters. */
 export function foldCase(text: string): string {
-  return [...text].map((c) => {
+  return Array.from(text, (c) => {
     if (c === 'ı') return c;
     if (/[\uab70-\uabbf\u13f8-\u13fd]/.test(c)) return c.toUpperCase();
     if (/[\u13a0-\u13f5]/.test(c)) return c;
@@ -187,7 +187,7 @@ export const STRINGS: readonly FunctionDefinition[] = [
   both('RPAD', 'Fills on the right up to a length, or cuts to it.', '(T, INT64, [T]) -> T', pad(false)),
   both('REPEAT', 'The value a number of times over.', '(T, INT64) -> T', repeat),
   both('REPLACE', 'Replaces every occurrence of a part.', '(T, T, T) -> T', replace),
-  both('REVERSE', 'The characters or bytes in reverse order.', '(T) -> T', (s: string) => [...s].reverse().join('')),
+  both('REVERSE', 'The characters or bytes in reverse order.', '(T) -> T', (s: string) => Array.from(s).reverse().join('')),
   both('UPPER', 'Changes to upper case; of bytes only ASCII letters.', '(T) -> T', (s: string) => s.toUpperCase(), asciiCase((s) => s.toUpperCase()), ['UCASE']),
   both('LOWER', 'Changes to lower case; of bytes only ASCII letters.', '(T) -> T', (s: string) => s.toLowerCase(), asciiCase((s) => s.toLowerCase()), ['LCASE']),
   both('STARTS_WITH', 'Whether the value starts with another.', '(T, T) -> BOOL', (s: string, part: string) => s.startsWith(part)),
@@ -201,7 +201,7 @@ export const STRINGS: readonly FunctionDefinition[] = [
   scalar('CODE_POINTS_TO_STRING', FAMILY, 'The string of the given code points.', [on('(ARRAY<INT64>) -> STRING', codePointsToString)]),
   scalar('CODE_POINTS_TO_BYTES', FAMILY, 'The bytes with the given values.', [on('(ARRAY<INT64>) -> BYTES', codePointsToBytes)]),
   scalar('TO_CODE_POINTS', FAMILY, 'The code points of a string, or the values of bytes.', [
-    on('(STRING) -> ARRAY<INT64>', (s: string) => [...s].map((c) => c.codePointAt(0) ?? 0)),
+    on('(STRING) -> ARRAY<INT64>', (s: string) => Array.from(s, (c) => c.codePointAt(0) ?? 0)),
     on('(BYTES) -> ARRAY<INT64>', (b: Uint8Array) => [...b]),
   ]),
   scalar('NORMALIZE', FAMILY, 'The string in a Unicode normal form, NFC by default.', [on('(STRING, [KEYWORD]) -> STRING', normalize)]),

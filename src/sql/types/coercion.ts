@@ -77,7 +77,9 @@ export interface SupertypeInput {
 export function commonSupertype(inputs: readonly SupertypeInput[]): SqlType | undefined {
   const typed = inputs.filter((input) => input.type !== undefined && input.source !== 'untyped');
   const firm = typed.filter((input) => input.source !== 'literal');
-  const candidate = fold(firm.length > 0 ? firm : typed);
+  // Among literals alone, one like 2.5 gives way to NUMERIC.
+  const strong = typed.filter((input) => input.type?.kind !== 'FLOAT64');
+  const candidate = fold(firm.length > 0 ? firm : strong.length > 0 ? strong : typed);
   if (candidate !== undefined && fits(typed, candidate)) return candidate;
   const wide = fold(typed);
   return wide !== undefined && fits(typed, wide) ? wide : undefined;

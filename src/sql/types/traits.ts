@@ -24,13 +24,11 @@ export function supportsOrdering(type: SqlType): boolean {
   return type.kind !== 'STRUCT' && supportsEquality(type);
 }
 
-/** May stand in GROUP BY, DISTINCT, UNION DISTINCT and PARTITION BY. Arrays and structs of groupable types may. */
+/** May stand in GROUP BY, DISTINCT and UNION DISTINCT. */
 export function supportsGrouping(type: SqlType): boolean {
   switch (type.kind) {
     case 'ARRAY':
-      return supportsGrouping(type.element);
     case 'STRUCT':
-      return type.fields.every((f) => supportsGrouping(f.type));
     case 'PROTO':
     case 'JSON':
     case 'TOKENLIST':

@@ -5,6 +5,7 @@
  * general is `typesEqual`, because array and struct types are built where they are needed. Names follow Spanner's DDL
  * and its error messages (FLOAT64, not DOUBLE). Lengths, as in STRING(36), belong to columns and not to types.
  */
+import { unreachable } from '../../base/assert.ts';
 
 export type SimpleKind =
   | 'BOOL'
@@ -147,5 +148,7 @@ export function typeName(type: SqlType): string {
     case 'INTERVAL':
     case 'TOKENLIST':
       return type.kind;
+    default:
+      return unreachable(type);
   }
 }

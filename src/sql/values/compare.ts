@@ -5,9 +5,10 @@
  * Grouping equality (DISTINCT, GROUP BY, set operations) makes NULL equal to NULL and NaN to NaN. SQL `=` and `<` are
  * three-valued, and NaN is not equal to itself nor ordered. Comparators are built once per type and then called often.
  */
+import { unreachable } from '../../base/assert.ts';
 import type { SqlType } from '../types/types.ts';
-import { comparisonNanos, Interval } from './interval.ts';
-import { Json, jsonToString } from './json.ts';
+import { comparisonNanos, type Interval } from './interval.ts';
+import { jsonToString, type Json } from './json.ts';
 import { compareBytes, compareStrings } from './text.ts';
 import type { SqlValue } from './value.ts';
 
@@ -53,6 +54,8 @@ function nonNullComparator(type: SqlType): { call(a: SqlValue, b: SqlValue): num
     case 'TIMESTAMP':
     case 'ENUM':
       return (a: number | bigint, b: number | bigint) => byNumber(a, b);
+    default:
+      return unreachable(type);
   }
 }
 
@@ -160,6 +163,8 @@ function nonNullKey(type: SqlType): { call(value: SqlValue): string }['call'] {
     case 'TIMESTAMP':
     case 'ENUM':
       return (value: boolean | number | bigint) => String(value);
+    default:
+      return unreachable(type);
   }
 }
 

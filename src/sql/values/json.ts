@@ -48,7 +48,7 @@ function firstOfEach(members: readonly (readonly [string, JsonNode])[]): Map<str
 const ESCAPES: Readonly<Record<string, string>> = { '"': '\\"', '\\': '\\\\', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 export function jsonQuote(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what must be escaped
+  // oxlint-disable-next-line no-control-regex -- control characters are what must be escaped
   return `"${text.replace(/["\\\u0000-\u001f]/g, (c) => ESCAPES[c] ?? `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)}"`;
 }
 
@@ -93,6 +93,7 @@ export function parseJson(text: string, mode: WideNumberMode = 'exact', order: '
 }
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
+// oxlint-disable-next-line no-control-regex -- control characters are what a string must not hold
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 
 class Parser {

@@ -2,6 +2,7 @@
  * Values as SQL text: `valueText` as FORMAT's %t, readable and like CAST to STRING; `literalText` as %T, which reads
  * back as the same value with the same type.
  */
+import { unreachable } from '../../base/assert.ts';
 import type { SqlType } from '../types/types.ts';
 import { dateToString } from './date.ts';
 import { float32ToString, float64ToString } from './float.ts';
@@ -75,6 +76,8 @@ function textPrinter(type: SqlType, zone: TimeZone): Printer {
       const fields = type.fields.map((f) => valueText(f.type, zone));
       return (value: readonly SqlValue[]) => `(${fields.map((f, i) => f(value[i] ?? null)).join(', ')})`;
     }
+    default:
+      return unreachable(type);
   }
 }
 
@@ -122,6 +125,8 @@ function literalPrinter(type: SqlType, zone: TimeZone): Printer {
       const text = textPrinter(type, zone);
       return (value: SqlValue) => `${type.kind} "${text(value)}"`;
     }
+    default:
+      return unreachable(type);
   }
 }
 

@@ -63,7 +63,7 @@ export function characterCount(text: string): number {
 /** Characters from `start` (0-based), `count` of them. */
 export function sliceCharacters(text: string, start: number, count: number): string {
   if (!hasSurrogates(text)) return text.slice(start, start + count);
-  return [...text].slice(start, start + count).join('');
+  return Array.from(text).slice(start, start + count).join('');
 }
 
 /** Results larger than this are refused: no function may build a value that no column could hold ten times over. */

@@ -6,12 +6,13 @@
  * Input that does not fit is FAILED_PRECONDITION, as Spanner answers it for parameters, keys and mutations.
  * Source: google/spanner/v1/type.proto, TypeCode.
  */
+import { unreachable } from '../../base/assert.ts';
 import { failedPrecondition, type TrestleError } from '../../base/errors.ts';
 import { typeName, type SqlType } from '../types/types.ts';
 import { dateToString, parseDate } from './date.ts';
 import { canonicalInt, inInt64Range } from './int64.ts';
-import { Interval, intervalToIso, parseIsoInterval } from './interval.ts';
-import { Json, JsonSyntaxError, parseJson } from './json.ts';
+import { intervalToIso, parseIsoInterval, type Interval } from './interval.ts';
+import { JsonSyntaxError, parseJson, type Json } from './json.ts';
 import { numericToString, parseNumeric } from './numeric.ts';
 import { base64, parseBase64 } from './text.ts';
 import { parseRfc3339, timestampToRfc3339 } from './timestamp.ts';
@@ -61,6 +62,8 @@ function nonNullEncoder(type: SqlType): { call(value: SqlValue): WireValue }['ca
       const fields = type.fields.map((f) => wireEncoder(f.type));
       return (value: readonly SqlValue[]) => fields.map((encode, i) => encode(value[i] ?? null));
     }
+    default:
+      return unreachable(type);
   }
 }
 

@@ -274,7 +274,7 @@ class Reader {
         const bare = this.token.kind === 'word' && (this.is(')', 1) || this.is(',', 1)) && !/^(?:NULL|TRUE|FALSE)$/i.test(this.token.text);
         if (bare) {
           const word = this.next().toUpperCase();
-          given.push({ kind: 'keyword', role: /^NF/.test(word) ? 'KEYWORD' : 'PART', word });
+          given.push({ kind: 'keyword', role: word.startsWith('NF') ? 'KEYWORD' : 'PART', word });
         } else given.push(this.expression(0));
         names.push(named);
       } while (this.skip(','));

@@ -1,5 +1,5 @@
 /** Values against slow, obvious models: the calendar day by day, decimals as fractions, integers as bigints. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { arrayOf, BYTES, DATE, FLOAT64, INT64, JSON_TYPE, NUMERIC, STRING, TIMESTAMP, type SqlType } from '../../../src/sql/types/types.ts';
 import { comparatorOf, groupingKey, sqlEquality } from '../../../src/sql/values/compare.ts';
