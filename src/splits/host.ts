@@ -1,0 +1,421 @@
+/**
+ * Hosts this node's replicas of all splits: drives their logs, one batch a turn.
+ *
+ * In one event-loop turn messages and proposals only change the replicas' memory. At its end the turn is flushed: what
+ * all replicas want to persist goes into one engine batch with one sync (group commit), what they want to send into one
+ * message per peer. A message that depends on something durable waits for that sync.
+ *
+ * Chosen entries are applied as they come, without a sync of their own: the applied slot is written together with what
+ * the entry changed, so a crash loses whole entries from the end, and the log has them.
+ */
+import { assert } from '../base/assert.ts';
+import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
+import type { Environment } from '../base/env.ts';
+import { NO_BALLOT, SLOT_ZERO, splitId, type Key, type NodeId, type Slot, type SplitId } from '../base/ids.ts';
+import { Channel, type Transport } from '../net/transport.ts';
+import { decodeMessage, encodeMessage } from '../paxos/codec.ts';
+import type { Envelope, PaxosEvent } from '../paxos/effects.ts';
+import type { PaxosMessage } from '../paxos/messages.ts';
+import { Replica } from '../paxos/replica.ts';
+import type { PaxosTuning } from '../paxos/tuning.ts';
+import type { ChosenEntry, Instant, Membership, PersistedState } from '../paxos/types.ts';
+import * as groups from '../storage/groupstore.ts';
+import type { Engine, WriteOp } from '../storage/types.ts';
+import { decodeEntry, decodeState, encodeApplication, encodeCut, encodeState, MAX_ANCESTORS } from './entries.ts';
+import { HostedSplit } from './hosted.ts';
+import type { ProposalOutcome, SplitApplication, SplitContext, SplitDescriptor } from './types.ts';
+
+/** Applied entries kept in the log for followers that are a little behind; a follower further behind gets a snapshot. */
+export const LOG_KEEP_SLOTS = 2_000;
+/** The log is truncated when it is this much longer than what is kept. */
+const LOG_SLACK_SLOTS = 500;
+const HOUSEKEEPING_MICROS = 1_000_000;
+/** A turn whose effects cause more effects goes on, but not for ever: the rest waits for the next turn. */
+const MAX_ROUNDS_PER_TURN = 16;
+
+export interface HostOptions {
+  readonly self: NodeId;
+  readonly env: Environment;
+  readonly engine: Engine;
+  readonly transport: Transport;
+  readonly tuning: PaxosTuning;
+  readonly application: (context: SplitContext) => SplitApplication;
+  /** Whether this node should lead the split, other things being equal. */
+  readonly prefers: (split: SplitId) => boolean;
+  readonly onEvent?: (event: HostEvent) => void;
+}
+
+export type HostEvent =
+  | { readonly kind: 'leads'; readonly split: SplitId }
+  | { readonly kind: 'follows'; readonly split: SplitId }
+  | { readonly kind: 'cut'; readonly left: SplitDescriptor; readonly right: SplitDescriptor }
+  /** `to` is so far behind that it needs this node's state. */
+  | { readonly kind: 'snapshotWanted'; readonly split: SplitId; readonly to: NodeId }
+  /** A peer speaks of a split that this node does not have. */
+  | { readonly kind: 'unknownSplit'; readonly split: SplitId; readonly from: NodeId }
+  | { readonly kind: 'clockSuspect'; readonly peer: NodeId };
+
+/** What a HostedSplit needs of its host. */
+export interface HostInternals {
+  readonly self: NodeId;
+  readonly env: Environment;
+  readonly engine: Engine;
+  instant(): Instant;
+  descriptors(): readonly SplitDescriptor[];
+  propose(hosted: HostedSplit, data: Uint8Array, done: (outcome: ProposalOutcome) => void): boolean;
+}
+
+export class SplitHost implements HostInternals {
+  readonly self: NodeId;
+  readonly env: Environment;
+  readonly engine: Engine;
+  private readonly options: HostOptions;
+  private readonly transport: Transport;
+  private readonly splits = new Map<SplitId, HostedSplit>();
+  private readonly dirty = new Set<HostedSplit>();
+  private readonly outgoing = new Map<NodeId, ByteWriter>();
+  private turnScheduled = false;
+  private stopped = false;
+
+  constructor(options: HostOptions) {
+    this.options = options;
+    this.self = options.self;
+    this.env = options.env;
+    this.engine = options.engine;
+    this.transport = options.transport;
+    this.transport.onMessage(Channel.paxos, (from, payload) => {
+      this.receive(from, payload);
+    });
+    this.transport.onPeer((peer, up) => {
+      if (!up) for (const hosted of this.splits.values()) hosted.application.peerDown(peer);
+    });
+  }
+
+  // ---- life ---------------------------------------------------------------------------------------------------------
+
+  /** Opens every split that this node has on disk. Throws DATA_LOSS for a corrupt one. */
+  async load(): Promise<void> {
+    for (const id of await groups.listGroups(this.engine)) {
+      const stored = await groups.loadGroup(this.engine, id);
+      const state = decodeState(stored.state);
+      const hosted = this.open(state.descriptor, state.ancestors, stored.persisted, true);
+      await hosted.application.reload();
+      hosted.installing = state.installing;
+    }
+  }
+
+  /** Begins ticking: elections and heartbeats start. */
+  start(): void {
+    const tick = (): void => {
+      if (this.stopped) return;
+      const now = this.instant();
+      for (const hosted of this.splits.values()) {
+        if (hosted.installing || hosted.replica.nextWakeup(now) > now.monotonic) continue;
+        hosted.replica.tick(now);
+        this.touch(hosted);
+      }
+      this.env.scheduler.after(this.options.tuning.tickMicros, tick);
+    };
+    const housekeep = (): void => {
+      if (this.stopped) return;
+      for (const hosted of this.splits.values()) hosted.application.housekeeping();
+      this.env.scheduler.after(HOUSEKEEPING_MICROS, housekeep);
+    };
+    this.env.scheduler.after(0, tick);
+    this.env.scheduler.after(HOUSEKEEPING_MICROS, housekeep);
+  }
+
+  stop(): void {
+    this.stopped = true;
+    for (const hosted of this.splits.values()) hosted.loseProposals();
+  }
+
+  /** Makes a split that did not exist before, the same at every member: how a cluster begins. */
+  bootstrap(descriptor: SplitDescriptor, membership: Membership): void {
+    const ops: WriteOp[] = [];
+    this.create(descriptor, [], membership, ops);
+    this.engine.write(ops);
+  }
+
+  // ---- what others ask ------------------------------------------------------------------------------------------------
+
+  get(id: SplitId): HostedSplit | undefined {
+    return this.splits.get(id);
+  }
+  all(): IterableIterator<HostedSplit> {
+    return this.splits.values();
+  }
+  descriptors(): readonly SplitDescriptor[] {
+    return [...this.splits.values()].filter((hosted) => !hosted.installing).map((hosted) => hosted.descriptor());
+  }
+  descriptorFor(key: Key): SplitDescriptor | undefined {
+    for (const hosted of this.splits.values()) {
+      const descriptor = hosted.descriptor();
+      if (descriptor.from <= key && key < descriptor.to && !hosted.installing) return descriptor;
+    }
+    return undefined;
+  }
+  instant(): Instant {
+    const { earliest, latest } = this.env.clock.interval();
+    return { monotonic: this.env.clock.monotonicMicros(), earliest, latest };
+  }
+
+  propose(hosted: HostedSplit, data: Uint8Array, done: (outcome: ProposalOutcome) => void): boolean {
+    return this.proposeRaw(hosted, encodeApplication(data), done);
+  }
+
+  /**
+   * Cuts a split that this node leads, at `at`, into itself and the new split `right`. Work in flight is finished
+   * first. False when this node does not lead it, or it could not be brought to rest in time.
+   */
+  async cut(hosted: HostedSplit, at: Key, right: SplitId): Promise<boolean> {
+    const { from, to } = hosted.descriptor();
+    assert(from < at && at < to, 'a split is cut inside its range');
+    try {
+      if (!(await hosted.application.drain()) || !hosted.isLeading()) return false;
+      const outcome = await new Promise<ProposalOutcome>((resolve) => {
+        if (!this.proposeRaw(hosted, encodeCut(at, right), resolve)) resolve('lost');
+      });
+      return outcome === 'applied';
+    } finally {
+      hosted.application.resume();
+    }
+  }
+
+  transferLeadership(hosted: HostedSplit, to: NodeId): void {
+    hosted.replica.transferLeadership(to, this.instant());
+    this.touch(hosted);
+  }
+
+  changeMembership(hosted: HostedSplit, next: Membership): string | undefined {
+    const result = hosted.replica.changeMembership(next, this.instant());
+    this.touch(hosted);
+    return typeof result === 'object' ? result.error : undefined;
+  }
+
+  /** The state of a split was replaced by a snapshot whose rows are in the engine already. */
+  async installed(descriptor: SplitDescriptor, ancestors: readonly SplitId[], appliedSlot: Slot, membership: Membership): Promise<void> {
+    let hosted = this.splits.get(descriptor.id);
+    const fresh = hosted === undefined;
+    if (hosted === undefined) {
+      hosted = this.open(descriptor, ancestors, emptyState(membership), false);
+      hosted.installing = true;
+    } else if (descriptor.generation > hosted.descriptor().generation) hosted.narrow(descriptor);
+    this.engine.write(groups.appliedOps(descriptor.id, appliedSlot, membership, encodeState({ descriptor, ancestors, installing: false })));
+    if (fresh) this.engine.write(groups.hardStateOps(descriptor.id, { promised: NO_BALLOT }));
+    await hosted.application.reload();
+    hosted.installing = false;
+    hosted.replica.snapshotInstalled(appliedSlot, membership, this.instant());
+    this.touch(hosted);
+  }
+
+  // ---- splits come and go -----------------------------------------------------------------------------------------------
+
+  private open(descriptor: SplitDescriptor, ancestors: readonly SplitId[], persisted: PersistedState, restarted: boolean): HostedSplit {
+    assert(!this.splits.has(descriptor.id), 'a split is opened once');
+    const hosted = new HostedSplit(this, descriptor, ancestors);
+    hosted.application = this.options.application(hosted);
+    hosted.replica = new Replica({
+      self: this.self,
+      persisted,
+      tuning: this.options.tuning,
+      random: this.env.random.fork(`paxos ${descriptor.id}`),
+      now: this.instant(),
+      restarted,
+      preferred: this.options.prefers(descriptor.id),
+      closedTimestamp: () => (hosted.ready ? hosted.application.closeTimestamp() : (0 as never)),
+      highestTimestamp: () => hosted.application.highestTimestamp(),
+    });
+    this.splits.set(descriptor.id, hosted);
+    return hosted;
+  }
+
+  private create(descriptor: SplitDescriptor, ancestors: readonly SplitId[], membership: Membership, ops: WriteOp[]): HostedSplit {
+    ops.push(...groups.hardStateOps(descriptor.id, { promised: NO_BALLOT }));
+    ops.push(...groups.appliedOps(descriptor.id, SLOT_ZERO, membership, encodeState({ descriptor, ancestors, installing: false })));
+    return this.open(descriptor, ancestors, emptyState(membership), false);
+  }
+
+  // ---- the turn -----------------------------------------------------------------------------------------------------------
+
+  private proposeRaw(hosted: HostedSplit, data: Uint8Array, done: (outcome: ProposalOutcome) => void): boolean {
+    const slot = hosted.replica.propose(data, this.instant());
+    if (slot === undefined) return false;
+    hosted.expect(slot, done);
+    this.touch(hosted);
+    return true;
+  }
+
+  private receive(from: NodeId, payload: Buffer): void {
+    if (this.stopped) return;
+    try {
+      const input = new ByteReader(payload);
+      const now = this.instant();
+      while (input.remaining > 0) {
+        const id = splitId(input.varint());
+        const bytes = input.bytes();
+        const hosted = this.splits.get(id);
+        if (hosted === undefined) this.options.onEvent?.({ kind: 'unknownSplit', split: id, from });
+        else if (!hosted.installing) {
+          hosted.replica.receive(from, decodeMessage(bytes), now);
+          this.touch(hosted);
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof CorruptBytes)) throw error;
+      this.env.log.error('paxos.badMessage', { from, reason: error.message });
+      this.transport.disconnect(from);
+    }
+  }
+
+  private touch(hosted: HostedSplit): void {
+    this.dirty.add(hosted);
+    if (this.turnScheduled) return;
+    this.turnScheduled = true;
+    this.env.scheduler.endOfTurn(() => {
+      this.turnScheduled = false;
+      this.flushTurn();
+    });
+  }
+
+  private flushTurn(): void {
+    if (this.stopped) return;
+    const synced: { hosted: HostedSplit; sequence: number }[] = [];
+    const held: { hosted: HostedSplit; envelopes: readonly Envelope[] }[] = [];
+    for (let round = 0; round < MAX_ROUNDS_PER_TURN && this.dirty.size > 0; round++) {
+      const batch = [...this.dirty];
+      this.dirty.clear();
+      for (const hosted of batch) {
+        const effects = hosted.replica.takeEffects();
+        if (effects.hardState !== undefined || effects.appends.length > 0) {
+          const ops: WriteOp[] = effects.hardState === undefined ? [] : groups.hardStateOps(hosted.split, effects.hardState);
+          ops.push(...groups.appendOps(hosted.split, effects.appends));
+          this.engine.write(ops);
+          synced.push({ hosted, sequence: effects.sequence });
+        }
+        for (const { to, message } of effects.sends) this.enqueue(hosted.split, to, message);
+        if (effects.sendsAfterPersist.length > 0) held.push({ hosted, envelopes: effects.sendsAfterPersist });
+        for (const event of effects.events) if (event.kind === 'lostLeadership') this.onPaxosEvent(hosted, event);
+        this.apply(hosted, effects.chosen);
+        for (const event of effects.events) if (event.kind !== 'lostLeadership') this.onPaxosEvent(hosted, event);
+        hosted.application.closedAdvanced();
+      }
+    }
+    this.sendQueued();
+    if (synced.length > 0 || held.length > 0) {
+      this.engine.sync(() => {
+        this.onSynced(synced, held);
+      });
+    }
+    if (this.dirty.size > 0) for (const hosted of [...this.dirty]) this.touch(hosted);
+  }
+
+  private onSynced(synced: readonly { hosted: HostedSplit; sequence: number }[], held: readonly { hosted: HostedSplit; envelopes: readonly Envelope[] }[]): void {
+    if (this.stopped) return;
+    for (const { hosted, envelopes } of held) for (const { to, message } of envelopes) this.enqueue(hosted.split, to, message);
+    const now = this.instant();
+    for (const { hosted, sequence } of synced) {
+      hosted.replica.persisted(sequence, now);
+      this.touch(hosted);
+    }
+    this.sendQueued();
+  }
+
+  private enqueue(split: SplitId, to: NodeId, message: PaxosMessage): void {
+    let out = this.outgoing.get(to);
+    if (out === undefined) this.outgoing.set(to, (out = new ByteWriter()));
+    out.varint(split).bytes(encodeMessage(message));
+  }
+
+  private sendQueued(): void {
+    for (const [to, out] of this.outgoing) {
+      if (out.size === 0) continue;
+      this.transport.send(to, Channel.paxos, out.finish());
+      out.reset();
+    }
+  }
+
+  // ---- applying -------------------------------------------------------------------------------------------------------------
+
+  private apply(hosted: HostedSplit, chosen: readonly ChosenEntry[]): void {
+    if (chosen.length === 0) return;
+    for (const entry of chosen) this.applyEntry(hosted, entry);
+    const last = chosen[chosen.length - 1];
+    assert(last !== undefined, 'there is a last entry');
+    const surplus = last.slot - LOG_KEEP_SLOTS - hosted.replica.firstSlot;
+    if (surplus > LOG_SLACK_SLOTS) this.truncate(hosted, (last.slot - LOG_KEEP_SLOTS) as Slot);
+  }
+
+  private applyEntry(hosted: HostedSplit, { slot, payload }: ChosenEntry): void {
+    const ops: WriteOp[] = [];
+    const membership = payload.kind === 'membership' ? payload.membership : hosted.replica.membership;
+    let right: HostedSplit | undefined;
+    if (payload.kind === 'command' && this.holdsRows(hosted)) {
+      const entry = decodeEntry(payload.data);
+      if (entry.kind === 'application') hosted.application.apply(entry.data, ops);
+      else right = this.applyCut(hosted, entry.at, entry.right, ops);
+    }
+    const state = encodeState({ descriptor: hosted.descriptor(), ancestors: hosted.ancestors, installing: false });
+    ops.push(...groups.appliedOps(hosted.split, slot, membership, state));
+    this.engine.write(ops);
+    hosted.replica.applied(slot);
+    hosted.application.applied();
+    if (right !== undefined) {
+      hosted.application.cut(right.application);
+      this.options.onEvent?.({ kind: 'cut', left: hosted.descriptor(), right: right.descriptor() });
+      if (hosted.isLeading()) right.replica.campaign(this.instant());
+      this.touch(right);
+    }
+    hosted.settle(slot);
+  }
+
+  private holdsRows(hosted: HostedSplit): boolean {
+    const me = hosted.replica.membership.members.find((member) => member.node === this.self);
+    return me?.kind !== 'witness';
+  }
+
+  private applyCut(hosted: HostedSplit, at: Key, id: SplitId, ops: WriteOp[]): HostedSplit | undefined {
+    const { from, to, generation } = hosted.descriptor();
+    // A cut proposed twice (its proposer lost track of it) finds the key outside, and does nothing, at every replica.
+    if (at <= from || at >= to || this.splits.has(id)) return undefined;
+    hosted.narrow({ id: hosted.split, from, to: at, generation: generation + 1 });
+    const right: SplitDescriptor = { id, from: at, to, generation: generation + 1 };
+    return this.create(right, [hosted.split, ...hosted.ancestors].slice(0, MAX_ANCESTORS), hosted.replica.membership, ops);
+  }
+
+  private truncate(hosted: HostedSplit, through: Slot): void {
+    const first = hosted.replica.firstSlot;
+    hosted.replica.truncate(through);
+    this.engine.write(groups.truncateOps(hosted.split, first, through));
+  }
+
+  private onPaxosEvent(hosted: HostedSplit, event: PaxosEvent): void {
+    switch (event.kind) {
+      case 'becameLeader':
+        hosted.ready = true;
+        hosted.application.becameLeader(hosted.replica.appliedSlot <= 1);
+        this.options.onEvent?.({ kind: 'leads', split: hosted.split });
+        return;
+      case 'lostLeadership':
+        hosted.ready = false;
+        hosted.loseProposals();
+        hosted.application.lostLeadership();
+        this.options.onEvent?.({ kind: 'follows', split: hosted.split });
+        return;
+      case 'sendSnapshot':
+        this.options.onEvent?.({ kind: 'snapshotWanted', split: hosted.split, to: event.to });
+        return;
+      case 'clockSuspect':
+        this.options.onEvent?.({ kind: 'clockSuspect', peer: event.peer });
+        return;
+      case 'membershipChanged':
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+}
+
+function emptyState(membership: Membership): PersistedState {
+  return { hard: { promised: NO_BALLOT }, appliedSlot: SLOT_ZERO, entries: [], truncatedSlot: SLOT_ZERO, membership };
+}

@@ -1,0 +1,102 @@
+/**
+ * One replica of one split at this node: its log, its range, its application, and the proposals that wait.
+ */
+import { assert } from '../base/assert.ts';
+import type { Environment } from '../base/env.ts';
+import type { NodeId, Slot, SplitId, Timestamp } from '../base/ids.ts';
+import type { Replica } from '../paxos/replica.ts';
+import type { Engine } from '../storage/types.ts';
+import type { HostInternals } from './host.ts';
+import type { ProposalOutcome, SplitApplication, SplitContext, SplitDescriptor } from './types.ts';
+
+export class HostedSplit implements SplitContext {
+  readonly split: SplitId;
+  readonly ancestors: readonly SplitId[];
+  private readonly host: HostInternals;
+  private current: SplitDescriptor;
+  private log: Replica | undefined;
+  private state: SplitApplication | undefined;
+  /** Finished phase 1, and everything chosen before is applied. */
+  ready = false;
+  /** A snapshot is being fetched: nothing is served or applied meanwhile. */
+  installing = false;
+  private readonly proposals = new Map<Slot, (outcome: ProposalOutcome) => void>();
+
+  constructor(host: HostInternals, descriptor: SplitDescriptor, ancestors: readonly SplitId[]) {
+    this.host = host;
+    this.split = descriptor.id;
+    this.current = descriptor;
+    this.ancestors = ancestors;
+  }
+
+  get self(): NodeId {
+    return this.host.self;
+  }
+  get env(): Environment {
+    return this.host.env;
+  }
+  get engine(): Engine {
+    return this.host.engine;
+  }
+  get replica(): Replica {
+    assert(this.log !== undefined, 'a hosted split has a replica');
+    return this.log;
+  }
+  set replica(replica: Replica) {
+    this.log = replica;
+  }
+  get application(): SplitApplication {
+    assert(this.state !== undefined, 'a hosted split has an application');
+    return this.state;
+  }
+  set application(application: SplitApplication) {
+    this.state = application;
+  }
+
+  descriptor(): SplitDescriptor {
+    return this.current;
+  }
+  narrow(descriptor: SplitDescriptor): void {
+    assert(descriptor.generation > this.current.generation, 'the range of a split changes with its generation');
+    this.current = descriptor;
+  }
+  neighbours(): readonly SplitDescriptor[] {
+    return this.host.descriptors();
+  }
+
+  isLeading(): boolean {
+    return this.ready && !this.installing && this.replica.role === 'leader' && this.replica.hasLease(this.host.instant());
+  }
+  leaseEnd(): Timestamp {
+    return this.replica.leaseEnd();
+  }
+  leaderHint(): NodeId | undefined {
+    return this.replica.leaderHint();
+  }
+  closed(): { readonly timestamp: Timestamp; readonly slot: Slot } {
+    return this.replica.closed();
+  }
+  appliedSlot(): Slot {
+    return this.replica.appliedSlot;
+  }
+
+  propose(data: Uint8Array, done: (outcome: ProposalOutcome) => void): boolean {
+    return this.isLeading() && this.host.propose(this, data, done);
+  }
+
+  expect(slot: Slot, done: (outcome: ProposalOutcome) => void): void {
+    this.proposals.set(slot, done);
+  }
+  settle(slot: Slot): void {
+    if (this.proposals.size === 0) return;
+    const done = this.proposals.get(slot);
+    if (done === undefined) return;
+    this.proposals.delete(slot);
+    done('applied');
+  }
+  loseProposals(): void {
+    const lost = [...this.proposals.values()];
+    this.proposals.clear();
+    for (const done of lost) done('lost');
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * What transactions put into a split's log. State is a deterministic function of these commands (invariant 5): writes
+ * are physical, a key and the whole new record, evaluated by the leader under locks before proposing.
+ *
+ *   commit   one split, no two-phase commit: writes at `timestamp`
+ *   prepare  a participant's promise: writes kept aside until the outcome
+ *   decide   the coordinator's decision, with its own writes; timestamp 0 means abort
+ *   outcome  the decision as a participant learns it
+ *
+ * Two-phase commit over Paxos groups: Spanner, OSDI 2012, §4.2.1. Records may hold the placeholder of the commit
+ * timestamp; it is filled in where the timestamp becomes known (commit and decide: before proposing; outcome: on apply).
+ */
+import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
+import { nodeId, splitId, timestamp, txnId, type Key, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
+import type { Span } from './locks.ts';
+
+/** The row at `key` becomes `record`, or goes. */
+export interface PhysicalWrite {
+  readonly key: Key;
+  readonly record: Uint8Array | undefined;
+}
+
+export interface CommitCommand {
+  readonly kind: 'commit';
+  readonly txn: TxnId;
+  readonly timestamp: Timestamp;
+  readonly writes: readonly PhysicalWrite[];
+}
+
+export interface PrepareCommand {
+  readonly kind: 'prepare';
+  readonly txn: TxnId;
+  readonly age: number;
+  readonly gateway: NodeId;
+  readonly timestamp: Timestamp;
+  readonly coordinator: SplitId;
+  /** Shared locks to take again after a failover: the commit timestamp may lie beyond the old leader's lease. */
+  readonly reads: readonly Span[];
+  readonly writes: readonly PhysicalWrite[];
+}
+
+export interface DecideCommand {
+  readonly kind: 'decide';
+  readonly txn: TxnId;
+  /** 0: aborted. */
+  readonly timestamp: Timestamp;
+  readonly participants: readonly SplitId[];
+  readonly writes: readonly PhysicalWrite[];
+}
+
+export interface OutcomeCommand {
+  readonly kind: 'outcome';
+  readonly txn: TxnId;
+  /** 0: aborted. */
+  readonly timestamp: Timestamp;
+}
+
+export type Command = CommitCommand | PrepareCommand | DecideCommand | OutcomeCommand;
+
+const TAG = { commit: 1, prepare: 2, decide: 3, outcome: 4 } as const;
+
+export function writeTxnId(out: ByteWriter, id: TxnId): void {
+  out.raw(Buffer.from(id, 'hex'));
+}
+export function readTxnId(input: ByteReader): TxnId {
+  return txnId(input.raw(16).toString('hex'));
+}
+
+export function writeSpans(out: ByteWriter, spans: readonly Span[]): void {
+  out.varint(spans.length);
+  for (const { from, to } of spans) {
+    out.binary(from).bool(to !== undefined);
+    if (to !== undefined) out.binary(to);
+  }
+}
+export function readSpans(input: ByteReader): Span[] {
+  const spans: Span[] = [];
+  for (let n = input.count(); n > 0; n--) {
+    const from = input.binary() as Key;
+    spans.push({ from, to: input.bool() ? (input.binary() as Key) : undefined });
+  }
+  return spans;
+}
+
+export function writePhysicalWrites(out: ByteWriter, writes: readonly PhysicalWrite[]): void {
+  out.varint(writes.length);
+  for (const { key, record } of writes) {
+    out.binary(key).bool(record !== undefined);
+    if (record !== undefined) out.bytes(record);
+  }
+}
+export function readPhysicalWrites(input: ByteReader): PhysicalWrite[] {
+  const writes: PhysicalWrite[] = [];
+  for (let n = input.count(); n > 0; n--) {
+    const key = input.binary() as Key;
+    writes.push({ key, record: input.bool() ? input.bytes() : undefined });
+  }
+  return writes;
+}
+
+export function encodeCommand(command: Command): Uint8Array {
+  const out = new ByteWriter();
+  out.u8(TAG[command.kind]);
+  writeTxnId(out, command.txn);
+  out.varint(command.timestamp);
+  switch (command.kind) {
+    case 'commit':
+      writePhysicalWrites(out, command.writes);
+      break;
+    case 'prepare':
+      out.varint(command.age).varint(command.gateway).varint(command.coordinator);
+      writeSpans(out, command.reads);
+      writePhysicalWrites(out, command.writes);
+      break;
+    case 'decide':
+      out.varint(command.participants.length);
+      for (const split of command.participants) out.varint(split);
+      writePhysicalWrites(out, command.writes);
+      break;
+    case 'outcome':
+      break;
+    default:
+      command satisfies never;
+  }
+  return out.finish();
+}
+
+/** Throws CorruptBytes for anything that `encodeCommand` did not make. */
+export function decodeCommand(bytes: Uint8Array): Command {
+  const input = new ByteReader(bytes);
+  const tag = input.u8();
+  const txn = readTxnId(input);
+  const at = timestamp(input.varint());
+  switch (tag) {
+    case TAG.commit:
+      return { kind: 'commit', txn, timestamp: at, writes: readPhysicalWrites(input) };
+    case TAG.prepare: {
+      const age = input.varint();
+      const gateway = nodeId(input.varint());
+      const coordinator = splitId(input.varint());
+      return { kind: 'prepare', txn, age, gateway, timestamp: at, coordinator, reads: readSpans(input), writes: readPhysicalWrites(input) };
+    }
+    case TAG.decide: {
+      const participants: SplitId[] = [];
+      for (let n = input.count(); n > 0; n--) participants.push(splitId(input.varint()));
+      return { kind: 'decide', txn, timestamp: at, participants, writes: readPhysicalWrites(input) };
+    }
+    case TAG.outcome:
+      return { kind: 'outcome', txn, timestamp: at };
+    default:
+      throw new CorruptBytes('unknown transaction command');
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * A range read across splits: walks the splits of the range in order, a batch at a time, and follows the splits as they
+ * are cut.
+ */
+import type { Key } from '../base/ids.ts';
+import { intersect, keyAfter } from '../splits/ranges.ts';
+import type { Router } from '../splits/router.ts';
+import type { SplitDescriptor } from '../splits/types.ts';
+import type { Overlay } from './overlay.ts';
+import type { ScanAnswer, ScanSpec } from './protocol.ts';
+import type { KeyRange, RangeReadOptions, Row, RowCursor } from './types.ts';
+
+const FIRST_BATCH_ROWS = 100;
+const MAX_BATCH_ROWS = 1_000;
+
+/** Reads a batch of one split; 'rerouted' when the split no longer holds the range. */
+export type FetchBatch = (split: SplitDescriptor, spec: ScanSpec) => Promise<ScanAnswer | 'rerouted'>;
+
+export class SplitCursor implements RowCursor {
+  private readonly router: Router;
+  private readonly fetch: FetchBatch;
+  private readonly reverse: boolean;
+  private left: number;
+  private batchRows: number;
+  private from: Key;
+  private to: Key;
+
+  constructor(router: Router, range: KeyRange, options: RangeReadOptions, fetch: FetchBatch) {
+    this.router = router;
+    this.fetch = fetch;
+    this.reverse = options.reverse === true;
+    this.left = options.limit ?? Infinity;
+    this.batchRows = FIRST_BATCH_ROWS;
+    this.from = range.from;
+    this.to = range.to;
+  }
+
+  async next(): Promise<readonly Row[] | undefined> {
+    while (this.from < this.to && this.left > 0) {
+      const located = this.router.locate(this.reverse ? this.to : this.from, this.reverse);
+      const split = located instanceof Promise ? await located : located;
+      const part = intersect(split, { from: this.from, to: this.to });
+      if (part === undefined) break;
+      const limit = Math.min(this.left, this.batchRows);
+      const answer = await this.fetch(split, { ...part, reverse: this.reverse, limit });
+      if (answer === 'rerouted') continue;
+      this.advance(part, answer);
+      if (answer.rows.length === 0) continue;
+      this.left -= answer.rows.length;
+      this.batchRows = Math.min(this.batchRows * 4, MAX_BATCH_ROWS);
+      return answer.rows;
+    }
+    return undefined;
+  }
+
+  private advance(part: KeyRange, answer: ScanAnswer): void {
+    const last = answer.rows[answer.rows.length - 1];
+    if (this.reverse) this.to = answer.done || last === undefined ? part.from : last.key;
+    else this.from = answer.done || last === undefined ? part.to : keyAfter(last.key);
+  }
+
+  async close(): Promise<void> {
+    this.left = 0;
+  }
+}
+
+/** A cursor over the database with a transaction's own writes laid over it, as they were when the scan began. */
+export class OverlayCursor implements RowCursor {
+  private readonly base: RowCursor;
+  private readonly overlay: Overlay;
+  private readonly reverse: boolean;
+  private readonly own: Key[];
+  private left: number;
+  private at = 0;
+  private baseDone = false;
+
+  constructor(base: RowCursor, overlay: Overlay, own: Key[], options: RangeReadOptions) {
+    this.base = base;
+    this.overlay = overlay;
+    this.own = own;
+    this.reverse = options.reverse === true;
+    this.left = options.limit ?? Infinity;
+  }
+
+  async next(): Promise<readonly Row[] | undefined> {
+    while (this.left > 0 && !(this.baseDone && this.at >= this.own.length)) {
+      const batch = this.baseDone ? undefined : await this.base.next();
+      if (batch === undefined) this.baseDone = true;
+      const rows = this.merge(batch ?? []);
+      if (rows.length === 0) continue;
+      const kept = rows.length > this.left ? rows.slice(0, this.left) : rows;
+      this.left -= kept.length;
+      return kept;
+    }
+    return undefined;
+  }
+
+  /** Own rows up to the end of the batch (all of them when the base is at its end) and the batch's, in order. */
+  private merge(batch: readonly Row[]): Row[] {
+    const out: Row[] = [];
+    const emit = (key: Key, base: Uint8Array | undefined): void => {
+      const record = this.overlay.over(key, base);
+      if (record !== undefined) out.push({ key, record });
+    };
+    const precedes = (a: Key, b: Key): boolean => (this.reverse ? a > b : a < b);
+    for (const row of batch) {
+      for (let own = this.own[this.at]; own !== undefined && precedes(own, row.key); own = this.own[this.at]) {
+        emit(own, undefined);
+        this.at++;
+      }
+      if (this.own[this.at] === row.key) this.at++;
+      emit(row.key, row.record);
+    }
+    if (this.baseDone) for (; this.at < this.own.length; this.at++) emit(this.own[this.at] as Key, undefined);
+    return out;
+  }
+
+  async close(): Promise<void> {
+    await this.base.close();
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Transactions at the node that a client talks to. A read-write transaction lives here: what it read and where, what it
+ * wrote, and the commit, in one round trip when one split holds it all, and by two-phase commit otherwise.
+ */
+import type { Environment } from '../base/env.ts';
+import { failedPrecondition } from '../base/errors.ts';
+import { timestamp, txnId, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
+import type { Rpc } from '../net/rpc.ts';
+import type { SplitHost } from '../splits/host.ts';
+import type { Router } from '../splits/router.ts';
+import { readTxnId } from './commands.ts';
+import { ByteReader } from '../base/bytes.ts';
+import { encodeOutcome, encodeReference, Method, readStatus, type StatusAnswer } from './protocol.ts';
+import { Participant } from './participant.ts';
+import { GatewayTransaction } from './readwrite.ts';
+import { GatewaySnapshot } from './snapshot.ts';
+import type { ReadWriteOptions, ReadWriteTransaction, Snapshot, TimestampBound, TransactionSystem } from './types.ts';
+
+/** How long messages that finish a transaction are tried; whoever misses them finds out by itself. */
+const FINISH_LIMIT_MICROS = 5_000_000;
+/** A snapshot may not be further ahead than this (as in Cloud Spanner), microseconds. */
+const MAX_FUTURE_MICROS = 3_600_000_000;
+
+export interface GatewayOptions {
+  readonly env: Environment;
+  readonly rpc: Rpc;
+  readonly router: Router;
+  readonly host: SplitHost;
+}
+
+export class Gateway implements TransactionSystem {
+  readonly env: Environment;
+  readonly router: Router;
+  readonly host: SplitHost;
+  private readonly active = new Map<TxnId, GatewayTransaction>();
+
+  constructor(options: GatewayOptions) {
+    this.env = options.env;
+    this.router = options.router;
+    this.host = options.host;
+    options.rpc.handle(Method.wounded, (_, body) => {
+      this.active.get(readTxnId(new ByteReader(body)))?.wounded();
+      return EMPTY;
+    });
+  }
+
+  get self(): NodeId {
+    return this.host.self;
+  }
+
+  get activeCount(): number {
+    return this.active.size;
+  }
+
+  beginReadWrite(options: ReadWriteOptions = {}): ReadWriteTransaction {
+    const id = txnId(this.env.random.hex(16));
+    const transaction = new GatewayTransaction(this, id, options.age ?? this.env.clock.interval().latest, () => this.active.delete(id));
+    this.active.set(id, transaction);
+    return transaction;
+  }
+
+  async snapshot(bound: TimestampBound): Promise<Snapshot> {
+    return this.snapshotAt(this.choose(bound), bound.kind !== 'strong');
+  }
+
+  /** `stale`: a replica here is asked before the leader. */
+  snapshotAt(at: Timestamp, stale: boolean): Snapshot {
+    return new GatewaySnapshot(this, at, stale);
+  }
+
+  private choose(bound: TimestampBound): Timestamp {
+    const { earliest, latest } = this.env.clock.interval();
+    const since = (micros: number): Timestamp => timestamp(Math.max(1, earliest - micros));
+    switch (bound.kind) {
+      case 'strong':
+        return latest;
+      case 'exactStaleness':
+        return bound.stalenessMicros === 0 ? latest : since(bound.stalenessMicros);
+      case 'readTimestamp':
+        if (bound.timestamp > latest + MAX_FUTURE_MICROS) throw failedPrecondition('The read timestamp is too far in the future.');
+        return bound.timestamp;
+      case 'minReadTimestamp':
+        return timestamp(Math.max(bound.timestamp, this.localSafeTime(latest)));
+      case 'maxStaleness':
+        return timestamp(Math.max(since(bound.stalenessMicros), this.localSafeTime(latest)));
+      default:
+        return bound satisfies never;
+    }
+  }
+
+  /** Every replica here can be read at this timestamp without asking anybody. */
+  private localSafeTime(latest: Timestamp): Timestamp {
+    let safe: number = latest;
+    for (const hosted of this.host.all()) {
+      const participant = hosted.application;
+      if (participant instanceof Participant && !participant.leads()) safe = Math.min(safe, participant.safeTime.now());
+    }
+    return timestamp(safe);
+  }
+
+  // ---- messages that finish transactions ----------------------------------------------------------------------------
+
+  /** Tells a split to let go of a transaction that has nothing logged there. Best effort: the leader expires it otherwise. */
+  release(split: SplitId, txn: TxnId): void {
+    this.finish(split, Method.release, encodeReference(split, txn));
+  }
+
+  tellOutcome(split: SplitId, txn: TxnId, at: Timestamp): void {
+    this.finish(split, Method.outcome, encodeOutcome({ split, txn, timestamp: at }));
+  }
+
+  async askStatus(split: SplitId, txn: TxnId): Promise<StatusAnswer> {
+    const answer = await this.router.call(split, Method.status, encodeReference(split, txn), { limitMicros: FINISH_LIMIT_MICROS });
+    return answer === 'rerouted' ? { kind: 'pending' } : readStatus(answer);
+  }
+
+  private finish(split: SplitId, method: string, body: Uint8Array): void {
+    this.router.call(split, method, body, { limitMicros: FINISH_LIMIT_MICROS }).catch((error: unknown) => {
+      this.env.log.debug('txn.finishFailed', { split, method, error: String(error) });
+    });
+  }
+
+  sleepUntilPast(at: Timestamp): Promise<void> {
+    return new Promise((resolve) => {
+      const check = (): void => {
+        const left = at - this.env.clock.interval().earliest;
+        if (left < 0) resolve();
+        else this.env.scheduler.after(left + 1, check);
+      };
+      check();
+    });
+  }
+}
+
+const EMPTY = Buffer.alloc(0);

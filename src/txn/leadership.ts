@@ -1,0 +1,200 @@
+/**
+ * What a split's leader keeps in memory about the transactions that touch it: their locks, the lock requests that wait,
+ * and how far each has come. All of it is lost with leadership, except what prepared transactions wrote to the log.
+ */
+import { assert } from '../base/assert.ts';
+import { aborted } from '../base/errors.ts';
+import type { Scheduler } from '../base/env.ts';
+import { timestamp, type Key, type NodeId, type Timestamp, type TxnId } from '../base/ids.ts';
+import type { PhysicalWrite } from './commands.ts';
+import { LockTable, type HeldMode, type LockEvents, type LockOwner, type Span } from './locks.ts';
+import type { TxnHeader } from './protocol.ts';
+
+/** How many ended transactions are remembered, so that their late calls are refused. */
+const ENDED_REMEMBERED = 10_000;
+
+/** A transaction at this leader. */
+export class LeaderTxn {
+  readonly owner: LockOwner;
+  /** Which leadership its locks belong to: travels with the gateway, and over a cut. */
+  readonly token: string;
+  /** Monotonic microseconds of the last call. */
+  lastUsed = 0;
+  /** The commit or prepare timestamp, once chosen: the transaction changes nothing below it. */
+  assigned: Timestamp | undefined;
+  preparedAt = 0;
+  /** A command of it is in the log, not yet applied. */
+  logging = false;
+  /** Evaluated writes of the coordinator's own split, between prepare and decide. */
+  writes: readonly PhysicalWrite[] | undefined;
+  reads: readonly Span[] = [];
+  /** The commit may carry any timestamp below this, though nothing was logged here. */
+  promisedUntil: Timestamp = timestamp(0);
+  /** The commit under way, for calls that are repeated. */
+  result: Promise<Timestamp> | undefined;
+  readonly waits = new Set<(error: unknown) => void>();
+
+  constructor(owner: LockOwner, token: string) {
+    this.owner = owner;
+    this.token = token;
+  }
+}
+
+export type EndReason = 'committed' | 'aborted';
+
+export class Leadership {
+  readonly token: string;
+  readonly locks: LockTable;
+  readonly txns = new Map<TxnId, LeaderTxn>();
+  /** Every timestamp given out, or read at, is at most this. */
+  lastAssigned: Timestamp = timestamp(0);
+  /** Set while a cut waits for what is in flight: new commits wait for it. */
+  draining: Promise<void> | undefined;
+  private endDraining: (() => void) | undefined;
+  private readonly ended = new Map<TxnId, EndReason>();
+  private pinnedCount = 0;
+  private readonly onRelease = new Set<() => void>();
+
+  constructor(token: string, events: LockEvents) {
+    this.token = token;
+    this.locks = new LockTable(events);
+  }
+
+  begin(id: TxnId, age: number, gateway: NodeId, token: string = this.token): LeaderTxn {
+    let txn = this.txns.get(id);
+    if (txn === undefined) {
+      txn = new LeaderTxn({ id, age, gateway, pinned: false }, token);
+      this.txns.set(id, txn);
+    }
+    return txn;
+  }
+
+  /** The record of the calling transaction; ABORTED if it held locks that are gone, or has ended here. */
+  enter(header: TxnHeader, now: number): LeaderTxn {
+    const known = this.txns.get(header.txn);
+    if (this.ended.has(header.txn)) throw aborted('Transaction was aborted: it has ended at this split.');
+    if (header.token !== '' && known?.token !== header.token) throw aborted('Transaction was aborted: its locks were lost when the leader changed.');
+    const txn = known ?? this.begin(header.txn, header.age, header.gateway);
+    txn.lastUsed = now;
+    return txn;
+  }
+
+  /** Undefined when granted at once. Rejects when the transaction is wounded, released, or leadership is lost. */
+  acquire(txn: LeaderTxn, span: Span, mode: HeldMode): Promise<void> | undefined {
+    if (this.locks.tryAcquire(txn.owner, span, mode)) return undefined;
+    return new Promise((resolve, reject) => {
+      txn.waits.add(reject);
+      const granted = (): void => {
+        txn.waits.delete(reject);
+        resolve();
+      };
+      if (this.locks.acquire(txn.owner, span, mode, granted)) granted();
+    });
+  }
+
+  /** From here on the transaction cannot be wounded. */
+  pin(txn: LeaderTxn): void {
+    if (txn.owner.pinned) return;
+    assert(this.txns.get(txn.owner.id) === txn, 'only a live transaction is pinned');
+    txn.owner.pinned = true;
+    this.pinnedCount++;
+  }
+
+  /** Ends the transaction here: its locks go, whoever waits for them is served. */
+  release(id: TxnId, reason: EndReason): void {
+    this.forget(id, aborted('Transaction was aborted.'), reason);
+    this.locks.release(id);
+    for (const wake of [...this.onRelease]) wake();
+  }
+
+  /** Drops the record, and fails its waiting requests. The lock table has released, or will. */
+  forget(id: TxnId, error: unknown, reason: EndReason = 'aborted'): void {
+    const txn = this.txns.get(id);
+    if (txn === undefined) return;
+    this.txns.delete(id);
+    this.remember(id, reason);
+    if (txn.owner.pinned) this.pinnedCount--;
+    for (const reject of txn.waits) reject(error);
+    txn.waits.clear();
+  }
+
+  private remember(id: TxnId, reason: EndReason): void {
+    this.ended.set(id, reason);
+    if (this.ended.size <= ENDED_REMEMBERED) return;
+    for (const oldest of this.ended.keys()) {
+      this.ended.delete(oldest);
+      break;
+    }
+  }
+
+  /** The gateway is gone: transactions that have not prepared here end. What they promised is honoured: see LeaderTxn.promisedUntil. */
+  releaseGateway(gateway: NodeId): void {
+    for (const [id, txn] of [...this.txns]) {
+      if (txn.owner.gateway !== gateway || txn.logging || (txn.assigned !== undefined && txn.owner.pinned)) continue;
+      if (txn.promisedUntil > this.lastAssigned) this.lastAssigned = txn.promisedUntil;
+      this.release(id, 'aborted');
+    }
+  }
+
+  /** Undefined when no pinned writer over `span` may commit at or below `at`. */
+  writersBelow(span: Span, at: Timestamp): Promise<void> | undefined {
+    const busy = (): boolean =>
+      this.locks.pinnedWriters(span).some((owner) => {
+        const assigned = this.txns.get(owner.id)?.assigned;
+        return assigned !== undefined && assigned <= at;
+      });
+    return busy() ? this.whenReleased(() => !busy()) : undefined;
+  }
+
+  private whenReleased(done: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (!done()) return;
+        this.onRelease.delete(check);
+        resolve();
+      };
+      this.onRelease.add(check);
+    });
+  }
+
+  /** Holds new commits back and waits until none is in flight. False after `limitMicros`; call `resume` in any case. */
+  async drain(scheduler: Scheduler, limitMicros: number): Promise<boolean> {
+    this.draining ??= new Promise((resolve) => {
+      this.endDraining = resolve;
+    });
+    let late = false;
+    const timer = scheduler.after(limitMicros, () => {
+      late = true;
+      for (const wake of [...this.onRelease]) wake();
+    });
+    if (this.pinnedCount > 0) await this.whenReleased(() => late || this.pinnedCount === 0);
+    timer.cancel();
+    return this.pinnedCount === 0;
+  }
+
+  resume(): void {
+    this.draining = undefined;
+    this.endDraining?.();
+    this.endDraining = undefined;
+  }
+
+  /** The split was cut at `at`: a leadership for the right half, with the locks and records that belong there. */
+  cut(at: Key, events: LockEvents): Leadership {
+    const right = new Leadership(this.token, events);
+    right.lastAssigned = this.lastAssigned;
+    this.locks.cut(at, right.locks);
+    for (const owner of right.locks.owners()) {
+      const txn = this.txns.get(owner.id);
+      if (txn !== undefined) right.begin(owner.id, owner.age, owner.gateway, txn.token).lastUsed = txn.lastUsed;
+    }
+    return right;
+  }
+
+  /** Leadership is over. */
+  end(error: unknown): void {
+    for (const id of [...this.txns.keys()]) this.forget(id, error);
+    for (const wake of [...this.onRelease]) wake();
+    this.resume();
+  }
+}
+

@@ -1,0 +1,143 @@
+/**
+ * A split's replicated transaction state beside its rows: prepared transactions, kept until their outcome, and the
+ * outcomes of committed and coordinated ones, kept for OUTCOME_RETENTION_MICROS so that a repeated Commit is answered
+ * with the first outcome and never applied twice.
+ *
+ * In the engine, per split: 'p' ++ split ++ txn → the prepare command; 'o' ++ split ++ txn → timestamp (0: aborted).
+ */
+import { ByteReader, ByteWriter } from '../base/bytes.ts';
+import { timestamp, type Key, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
+import { stageWrite } from '../storage/mvcc.ts';
+import { resolveCommitTimestamps } from '../storage/record.ts';
+import type { Engine, WriteOp } from '../storage/types.ts';
+import { decodeCommand, encodeCommand, type Command, type PhysicalWrite, type PrepareCommand } from './commands.ts';
+
+export const OUTCOME_RETENTION_MICROS = 3_600_000_000;
+const SCAN_BATCH = 256;
+
+function statePrefix(kind: 'p' | 'o', split: SplitId): string {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(BigInt(split));
+  return kind + bytes.toString('latin1');
+}
+
+export interface StateRange {
+  readonly from: Key;
+  readonly to: Key;
+}
+
+export class Ledger {
+  private readonly engine: Engine;
+  private readonly preparedPrefix: string;
+  private readonly outcomePrefix: string;
+  /** Of the splits that this one was cut from: their outcomes are this one's too, up to the cut. */
+  private readonly inherited: readonly string[];
+  /** Prepared and undecided, as of the last applied entry. */
+  readonly prepared = new Map<TxnId, PrepareCommand>();
+  /** The highest timestamp that an applied command carried. */
+  highest: Timestamp = timestamp(0);
+
+  constructor(engine: Engine, split: SplitId, ancestors: readonly SplitId[]) {
+    this.engine = engine;
+    this.inherited = ancestors.map((ancestor) => statePrefix('o', ancestor));
+    this.preparedPrefix = statePrefix('p', split);
+    this.outcomePrefix = statePrefix('o', split);
+  }
+
+  ranges(): StateRange[] {
+    return [this.preparedPrefix, this.outcomePrefix, ...this.inherited].map((prefix) => ({ from: prefix as Key, to: `${prefix}g` as Key }));
+  }
+
+  /** Undefined when this split does not know the transaction as decided. A function of the log: what `apply` may ask. */
+  private ownOutcome(txn: TxnId): Timestamp | undefined {
+    return this.outcomeAt(this.outcomePrefix, txn);
+  }
+
+  /** Also of transactions decided before this split was cut from another: for calls that are repeated. */
+  outcome(txn: TxnId): Timestamp | undefined {
+    let found = this.ownOutcome(txn);
+    for (let i = 0; found === undefined && i < this.inherited.length; i++) found = this.outcomeAt(this.inherited[i] ?? '', txn);
+    return found;
+  }
+
+  private outcomeAt(prefix: string, txn: TxnId): Timestamp | undefined {
+    const bytes = this.engine.get((prefix + txn) as Key);
+    return bytes === undefined ? undefined : timestamp(new ByteReader(bytes).varint());
+  }
+
+  apply(command: Command, ops: WriteOp[]): void {
+    if (command.timestamp > this.highest) this.highest = command.timestamp;
+    switch (command.kind) {
+      case 'commit':
+        this.writeRows(command.writes, command.timestamp, ops, false);
+        this.recordOutcome(command.txn, command.timestamp, ops);
+        return;
+      case 'prepare':
+        this.prepared.set(command.txn, command);
+        ops.push({ key: (this.preparedPrefix + command.txn) as Key, value: encodeCommand(command) });
+        return;
+      case 'decide':
+        if (this.ownOutcome(command.txn) !== undefined) return; // The first decision stands.
+        if (command.timestamp > 0) this.writeRows(command.writes, command.timestamp, ops, false);
+        this.recordOutcome(command.txn, command.timestamp, ops);
+        return;
+      case 'outcome': {
+        const prepare = this.prepared.get(command.txn);
+        if (prepare === undefined) return; // Told twice.
+        if (command.timestamp > 0) this.writeRows(prepare.writes, command.timestamp, ops, true);
+        this.prepared.delete(command.txn);
+        ops.push({ key: (this.preparedPrefix + command.txn) as Key, value: undefined });
+        this.recordOutcome(command.txn, command.timestamp, ops);
+        return;
+      }
+      default:
+        command satisfies never;
+    }
+  }
+
+  private writeRows(writes: readonly PhysicalWrite[], at: Timestamp, ops: WriteOp[], resolve: boolean): void {
+    for (const { key, record } of writes) {
+      stageWrite(this.engine, ops, key, resolve && record !== undefined ? resolveCommitTimestamps(record, at) : record, at);
+    }
+  }
+
+  private recordOutcome(txn: TxnId, at: Timestamp, ops: WriteOp[]): void {
+    ops.push({ key: (this.outcomePrefix + txn) as Key, value: new ByteWriter(8).varint(at).finish() });
+  }
+
+  /** Derives the memory from the engine. */
+  async load(): Promise<void> {
+    this.prepared.clear();
+    await this.each(this.preparedPrefix, (_, value) => {
+      const command = decodeCommand(value);
+      if (command.kind === 'prepare') {
+        this.prepared.set(command.txn, command);
+        if (command.timestamp > this.highest) this.highest = command.timestamp;
+      }
+    });
+  }
+
+  /** Drops committed outcomes older than `horizon`, at most `limit`. Not replicated: outcomes are only ever forgotten. */
+  async forgetOutcomes(horizon: Timestamp, limit: number): Promise<void> {
+    const ops: WriteOp[] = [];
+    await this.each(this.outcomePrefix, (suffix, value) => {
+      const at = new ByteReader(value).varint();
+      if (at > 0 && at < horizon && ops.length < limit) ops.push({ key: (this.outcomePrefix + suffix) as Key, value: undefined });
+      return ops.length < limit;
+    });
+    if (ops.length > 0) this.engine.write(ops);
+  }
+
+  private async each(prefix: string, visit: (suffix: string, value: Uint8Array) => unknown): Promise<void> {
+    const cursor = this.engine.scan(prefix as Key, `${prefix}g` as Key);
+    try {
+      for (;;) {
+        const batch = await cursor.next(SCAN_BATCH);
+        if (batch.length === 0) return;
+        for (const { key, value } of batch) if (visit(key.slice(prefix.length), value) === false) return;
+      }
+    } finally {
+      await cursor.close();
+    }
+  }
+}

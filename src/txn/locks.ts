@@ -1,0 +1,269 @@
+/**
+ * The lock table of one split's leader: shared and exclusive locks on keys and key ranges, with wound-wait.
+ *
+ * Wound-wait (Rosenkrantz, Stearns, Lewis 1978; Spanner, OSDI 2012, §4.2.1): a requester that is older than a
+ * conflicting holder wounds (aborts) it; a younger requester waits. Every wait is thus of a younger transaction for an
+ * older one, or for one that is pinned, so there are no cycles.
+ *
+ * Invariants
+ *  1. Two holders of overlapping spans are the same transaction or both shared.
+ *  2. A pinned owner is never released by a wound: it has prepared or is being committed. The table reports the
+ *     conflict instead (`contested`), so that its gateway can give it up if it is still undecided.
+ *  3. A request waits behind every older conflicting request that waits already, so that a stream of readers cannot
+ *     starve a writer.
+ *
+ * The table is memory of the leader only. It is lost with leadership; `epoch` tells transactions that this happened.
+ */
+import type { Key, NodeId, TxnId } from '../base/ids.ts';
+
+export type HeldMode = 'shared' | 'exclusive';
+
+/** One key, or from <= key < to. */
+export interface Span {
+  readonly from: Key;
+  /** Undefined: the single key `from`. */
+  readonly to: Key | undefined;
+}
+
+/** A transaction as this leader knows it. */
+export interface LockOwner {
+  readonly id: TxnId;
+  /** Wound-wait age, microseconds; smaller is older. Ties are broken by id. */
+  readonly age: number;
+  readonly gateway: NodeId;
+  pinned: boolean;
+}
+
+interface HeldLock {
+  readonly owner: LockOwner;
+  readonly span: Span;
+  mode: HeldMode;
+}
+
+/** What one transaction holds: keys are looked up in `points`, ranges (few) are listed. */
+interface OwnedLocks {
+  readonly owner: LockOwner;
+  readonly keys: Set<Key>;
+  readonly ranges: HeldLock[];
+}
+
+interface Waiter {
+  readonly owner: LockOwner;
+  readonly span: Span;
+  readonly mode: HeldMode;
+  readonly granted: () => void;
+}
+
+export interface LockEvents {
+  /** The owner lost all its locks to an older transaction. */
+  wounded(owner: LockOwner): void;
+  /** An older transaction waits for this pinned owner. */
+  contested(owner: LockOwner): void;
+}
+
+export function isOlder(a: LockOwner, b: LockOwner): boolean {
+  return a.age !== b.age ? a.age < b.age : a.id < b.id;
+}
+
+function overlaps(a: Span, b: Span): boolean {
+  if (a.to === undefined) return b.to === undefined ? a.from === b.from : b.from <= a.from && a.from < b.to;
+  if (b.to === undefined) return a.from <= b.from && b.from < a.to;
+  return a.from < b.to && b.from < a.to;
+}
+
+function covers(outer: Span, inner: Span): boolean {
+  if (outer.to === undefined) return inner.to === undefined && outer.from === inner.from;
+  return outer.from <= inner.from && (inner.to === undefined ? inner.from < outer.to : inner.to <= outer.to);
+}
+
+const conflicting = (a: HeldMode, b: HeldMode): boolean => a === 'exclusive' || b === 'exclusive';
+
+export class LockTable {
+  /** Locks on single keys, by key: the common case, found without a scan. */
+  private readonly points = new Map<Key, HeldLock[]>();
+  private ranges: HeldLock[] = [];
+  private readonly byOwner = new Map<TxnId, OwnedLocks>();
+  /** Oldest first. */
+  private waiters: Waiter[] = [];
+  private readonly events: LockEvents;
+
+  constructor(events: LockEvents) {
+    this.events = events;
+  }
+
+  get ownerCount(): number {
+    return this.byOwner.size;
+  }
+
+  get waiterCount(): number {
+    return this.waiters.length;
+  }
+
+  holdsAny(id: TxnId): boolean {
+    return this.byOwner.has(id);
+  }
+
+  /** Whether `id` holds `span` in `mode` or stronger. */
+  holds(id: TxnId, span: Span, mode: HeldMode): boolean {
+    const owned = this.byOwner.get(id);
+    if (owned === undefined) return false;
+    const enough = (lock: HeldLock): boolean => lock.owner.id === id && covers(lock.span, span) && (mode === 'shared' || lock.mode === 'exclusive');
+    if (span.to === undefined && this.points.get(span.from)?.some(enough) === true) return true;
+    return owned.ranges.some(enough);
+  }
+
+  /**
+   * Takes the lock now (true), or waits: `granted` is called later, never synchronously from here. A waiter whose owner
+   * is wounded or released is dropped without a call.
+   */
+  acquire(owner: LockOwner, span: Span, mode: HeldMode, granted: () => void): boolean {
+    if (this.tryAcquire(owner, span, mode)) return true;
+    const at = this.waiters.findIndex((waiter) => isOlder(owner, waiter.owner));
+    this.waiters.splice(at < 0 ? this.waiters.length : at, 0, { owner, span, mode, granted });
+    return false;
+  }
+
+  /** Takes the lock now, if it takes no waiting (wounding younger holders if need be). */
+  tryAcquire(owner: LockOwner, span: Span, mode: HeldMode): boolean {
+    if (this.holds(owner.id, span, mode)) return true;
+    this.woundYounger(owner, span, mode);
+    if (this.blocked(owner, span, mode, this.waiters.length)) return false;
+    this.add(owner, span, mode);
+    return true;
+  }
+
+  /** Drops every lock and waiting request of the transaction, and grants what that frees. */
+  release(id: TxnId): void {
+    const held = this.byOwner.get(id);
+    const waited = this.waiters.some((waiter) => waiter.owner.id === id);
+    if (waited) this.waiters = this.waiters.filter((waiter) => waiter.owner.id !== id);
+    if (held !== undefined) this.remove(id, held);
+    if (held !== undefined || waited) this.grantWaiters();
+  }
+
+  /** Pinned owners that hold an exclusive lock overlapping `span`: what a snapshot read may have to wait for. */
+  pinnedWriters(span: Span): LockOwner[] {
+    const found = new Set<LockOwner>();
+    const look = (lock: HeldLock): void => {
+      if (lock.mode === 'exclusive' && lock.owner.pinned && overlaps(lock.span, span)) found.add(lock.owner);
+    };
+    if (span.to === undefined) this.points.get(span.from)?.forEach(look);
+    else for (const locks of this.points.values()) locks.forEach(look);
+    this.ranges.forEach(look);
+    return [...found];
+  }
+
+  /** Owners with locks here, for expiry. */
+  owners(): LockOwner[] {
+    return [...this.byOwner.values()].map((owned) => owned.owner);
+  }
+
+  /**
+   * Moves what lies at or after `at` into `right`, and shortens ranges across it: the split was cut there and this node
+   * leads both halves. Waiting requests stay: the participant asks again where they belong.
+   */
+  cut(at: Key, right: LockTable): void {
+    for (const [id, owned] of [...this.byOwner]) {
+      const locks = this.locksOf(owned);
+      this.remove(id, owned);
+      for (const { span, mode } of locks) {
+        if (span.from >= at) right.add(owned.owner, span, mode);
+        else if (span.to === undefined || span.to <= at) this.add(owned.owner, span, mode);
+        else {
+          this.add(owned.owner, { from: span.from, to: at }, mode);
+          right.add(owned.owner, { from: at, to: span.to }, mode);
+        }
+      }
+    }
+  }
+
+  private locksOf(owned: OwnedLocks): HeldLock[] {
+    const points = [...owned.keys].flatMap((key) => (this.points.get(key) ?? []).filter((lock) => lock.owner.id === owned.owner.id));
+    return [...points, ...owned.ranges];
+  }
+
+  private woundYounger(owner: LockOwner, span: Span, mode: HeldMode): void {
+    for (const holder of this.conflicts(owner, span, mode)) {
+      if (!isOlder(owner, holder)) continue;
+      if (holder.pinned) {
+        this.events.contested(holder);
+        continue;
+      }
+      const held = this.byOwner.get(holder.id);
+      if (held === undefined) continue;
+      this.waiters = this.waiters.filter((waiter) => waiter.owner.id !== holder.id);
+      this.remove(holder.id, held);
+      this.events.wounded(holder);
+    }
+  }
+
+  /** Owners whose locks conflict with the request, each once. */
+  private conflicts(owner: LockOwner, span: Span, mode: HeldMode): LockOwner[] {
+    const found = new Set<LockOwner>();
+    const look = (lock: HeldLock): void => {
+      if (lock.owner.id !== owner.id && conflicting(lock.mode, mode) && overlaps(lock.span, span)) found.add(lock.owner);
+    };
+    if (span.to === undefined) this.points.get(span.from)?.forEach(look);
+    else for (const locks of this.points.values()) locks.forEach(look);
+    this.ranges.forEach(look);
+    return [...found];
+  }
+
+  /** Whether a holder, or one of the first `ahead` waiters that is older, stands in the way. */
+  private blocked(owner: LockOwner, span: Span, mode: HeldMode, ahead: number): boolean {
+    if (this.conflicts(owner, span, mode).length > 0) return true;
+    for (let i = 0; i < ahead; i++) {
+      const waiter = this.waiters[i];
+      if (waiter === undefined || !isOlder(waiter.owner, owner)) return false;
+      if (waiter.owner.id !== owner.id && conflicting(waiter.mode, mode) && overlaps(waiter.span, span)) return true;
+    }
+    return false;
+  }
+
+  private grantWaiters(): void {
+    for (let i = 0; i < this.waiters.length; ) {
+      const waiter = this.waiters[i] as Waiter;
+      if (this.blocked(waiter.owner, waiter.span, waiter.mode, i)) {
+        i++;
+        continue;
+      }
+      this.waiters.splice(i, 1);
+      this.add(waiter.owner, waiter.span, waiter.mode);
+      waiter.granted();
+      i = 0; // `granted` may have changed the table
+    }
+  }
+
+  private add(owner: LockOwner, span: Span, mode: HeldMode): void {
+    let owned = this.byOwner.get(owner.id);
+    if (owned === undefined) {
+      owned = { owner, keys: new Set(), ranges: [] };
+      this.byOwner.set(owner.id, owned);
+    }
+    const siblings = span.to === undefined ? this.points.get(span.from) : owned.ranges;
+    const same = siblings?.find((lock) => lock.owner.id === owner.id && lock.span.from === span.from && lock.span.to === span.to);
+    if (same !== undefined) {
+      if (mode === 'exclusive') same.mode = 'exclusive';
+      return;
+    }
+    const lock: HeldLock = { owner, span, mode };
+    if (span.to !== undefined) {
+      owned.ranges.push(lock);
+      this.ranges.push(lock);
+      return;
+    }
+    owned.keys.add(span.from);
+    if (siblings === undefined) this.points.set(span.from, [lock]);
+    else siblings.push(lock);
+  }
+
+  private remove(id: TxnId, owned: OwnedLocks): void {
+    this.byOwner.delete(id);
+    for (const key of owned.keys) {
+      const left = (this.points.get(key) ?? []).filter((lock) => lock.owner.id !== id);
+      if (left.length === 0) this.points.delete(key);
+      else this.points.set(key, left);
+    }
+    if (owned.ranges.length > 0) this.ranges = this.ranges.filter((lock) => lock.owner.id !== id);
+  }
+}

@@ -1,0 +1,409 @@
+/**
+ * One split's replica as transactions see it: applies commands from the log, and, while it leads, locks, evaluates,
+ * prepares and commits. The calls of gateways arrive through service.ts.
+ *
+ * Timestamps (Spanner, OSDI 2012, §4.1.2 and §4.2.1): every timestamp given out here is above the clock's latest, above
+ * every one given out before, and inside the lease. A commit is acknowledged, and its locks released, only after its
+ * timestamp is certainly past (commit wait), which overlaps replication.
+ */
+import { assert } from '../base/assert.ts';
+import { aborted, TrestleError, Code } from '../base/errors.ts';
+import { timestamp, type NodeId, type Timestamp, type TxnId } from '../base/ids.ts';
+import { resolveCommitTimestamps } from '../storage/record.ts';
+import type { WriteOp as EngineOp } from '../storage/types.ts';
+import type { SplitApplication, SplitContext } from '../splits/types.ts';
+import { decodeCommand, encodeCommand, type Command, type PhysicalWrite } from './commands.ts';
+import { evaluate, spansOf } from './evaluate.ts';
+import { Ledger, OUTCOME_RETENTION_MICROS, type StateRange } from './ledger.ts';
+import { Leadership, type LeaderTxn } from './leadership.ts';
+import { SafeTime } from './safetime.ts';
+import type { CommitRequest, DecideRequest, PrepareAnswer, PrepareRequest, StatusAnswer, TxnHeader } from './protocol.ts';
+import type { Span } from './locks.ts';
+import type { WriteConflict, WriteOp } from './types.ts';
+
+/** How long a cut waits for transactions in flight before it gives up, microseconds. */
+const DRAIN_LIMIT_MICROS = 2_000_000;
+/** A prepared transaction older than this asks its coordinator for the outcome, microseconds. */
+const IN_DOUBT_AFTER_MICROS = 1_000_000;
+const FORGET_BATCH = 10_000;
+
+/** What a participant needs of the cluster: calls that it makes itself. */
+export interface ParticipantLinks {
+  /** Tells a gateway that its transaction lost its locks here (or should be given up, if it still can). */
+  notifyWounded(gateway: NodeId, txn: TxnId): void;
+  /** Asks the coordinator what became of a transaction prepared here; the answer comes back through `learnOutcome`. */
+  askOutcome(participant: Participant, coordinator: number, txn: TxnId): void;
+  /** Tells the participants of a decision of this split. */
+  announce(txn: TxnId, participants: readonly number[], at: Timestamp): void;
+}
+
+/** A commit or prepare whose precondition failed. The transaction is over, its locks are released. */
+export class WriteConflictError extends TrestleError {
+  readonly conflict: WriteConflict;
+
+  constructor(conflict: WriteConflict) {
+    super(conflict.kind === 'exists' ? Code.ALREADY_EXISTS : Code.NOT_FOUND, conflict.kind === 'exists' ? 'Row already exists' : 'Row not found');
+    this.conflict = conflict;
+  }
+}
+
+/** This replica cannot lead now: the caller should look for the leader again. The call may or may not have taken effect. */
+export class NotLeading extends Error {}
+
+export class Participant implements SplitApplication {
+  readonly context: SplitContext;
+  readonly ledger: Ledger;
+  readonly safeTime: SafeTime;
+  private readonly links: ParticipantLinks;
+  private leadership: Leadership | undefined;
+  /** Locks handed over by a cut, until this node first leads the new split. */
+  private handedOver: Leadership | undefined;
+
+  constructor(context: SplitContext, links: ParticipantLinks) {
+    this.context = context;
+    this.links = links;
+    this.ledger = new Ledger(context.engine, context.split, context.ancestors);
+    this.safeTime = new SafeTime(context, this.ledger);
+  }
+
+  // ---- the log ----------------------------------------------------------------------------------------------------
+
+  apply(data: Uint8Array, ops: EngineOp[]): void {
+    this.ledger.apply(decodeCommand(data), ops);
+  }
+
+  applied(): void {
+    this.safeTime.advance();
+  }
+
+  becameLeader(first: boolean): void {
+    const { clock } = this.context.env;
+    const leadership = (first ? this.handedOver : undefined) ?? new Leadership(this.newToken(), this.lockEvents());
+    this.handedOver = undefined;
+    leadership.lastAssigned = timestamp(Math.max(leadership.lastAssigned, clock.interval().latest, this.ledger.highest));
+    this.leadership = leadership;
+    for (const prepare of this.ledger.prepared.values()) {
+      const txn = leadership.begin(prepare.txn, prepare.age, prepare.gateway);
+      txn.owner.pinned = true;
+      txn.assigned = prepare.timestamp;
+      txn.preparedAt = clock.monotonicMicros();
+      const free = [
+        ...prepare.reads.map((span) => leadership.locks.acquire(txn.owner, span, 'shared', noop)),
+        ...prepare.writes.map((write) => leadership.locks.acquire(txn.owner, { from: write.key, to: undefined }, 'exclusive', noop)),
+      ];
+      assert(free.every(Boolean), 'locks of prepared transactions do not conflict');
+    }
+  }
+
+  lostLeadership(): void {
+    const lost = this.leadership;
+    this.leadership = undefined;
+    lost?.end(new NotLeading());
+    this.safeTime.advance();
+  }
+
+  closeTimestamp(): Timestamp {
+    const { leadership } = this;
+    if (leadership === undefined) return timestamp(0);
+    const { earliest } = this.context.env.clock.interval();
+    leadership.lastAssigned = timestamp(Math.max(leadership.lastAssigned, Math.min(earliest, this.context.leaseEnd() - 1)));
+    return leadership.lastAssigned;
+  }
+
+  highestTimestamp(): Timestamp {
+    return this.leadership?.lastAssigned ?? timestamp(0);
+  }
+
+  closedAdvanced(): void {
+    this.safeTime.advance();
+  }
+
+  async drain(): Promise<boolean> {
+    const { leadership } = this;
+    return leadership === undefined ? false : await leadership.drain(this.context.env.scheduler, DRAIN_LIMIT_MICROS);
+  }
+
+  resume(): void {
+    this.leadership?.resume();
+  }
+
+  cut(right: SplitApplication): void {
+    assert(right instanceof Participant, 'both halves of a cut are participants');
+    if (this.leadership === undefined) return;
+    right.handedOver = this.leadership.cut(right.context.descriptor().from, right.lockEvents());
+  }
+
+  async reload(): Promise<void> {
+    await this.ledger.load();
+  }
+
+  stateRanges(): readonly StateRange[] {
+    return this.ledger.ranges();
+  }
+
+  peerDown(node: NodeId): void {
+    this.leadership?.releaseGateway(node);
+  }
+
+  housekeeping(): void {
+    const { clock, scheduler } = this.context.env;
+    const { leadership } = this;
+    if (leadership !== undefined && this.leads()) {
+      for (const prepare of this.ledger.prepared.values()) {
+        const txn = leadership.txns.get(prepare.txn);
+        if (txn === undefined || clock.monotonicMicros() - txn.preparedAt < IN_DOUBT_AFTER_MICROS) continue;
+        this.links.askOutcome(this, prepare.coordinator, prepare.txn);
+      }
+    }
+    if (this.context.env.random.int(60) === 0) {
+      const horizon = timestamp(Math.max(0, clock.interval().earliest - OUTCOME_RETENTION_MICROS));
+      scheduler.after(0, () => {
+        this.ledger.forgetOutcomes(horizon, FORGET_BATCH).catch((error: unknown) => this.context.env.log.warn('txn.forgetOutcomes', { error }));
+      });
+    }
+  }
+
+  // ---- leading ----------------------------------------------------------------------------------------------------
+
+  leads(): boolean {
+    return this.leadership !== undefined && this.context.isLeading();
+  }
+
+  private newToken(): string {
+    return `${this.context.split}.${this.context.self}.${this.context.env.random.hex(6)}`;
+  }
+
+  private lockEvents() {
+    return {
+      wounded: (owner: { id: TxnId; gateway: NodeId }): void => {
+        this.leadership?.forget(owner.id, aborted('Transaction was aborted: it was wounded by an older transaction that needs its locks.'));
+        this.links.notifyWounded(owner.gateway, owner.id);
+      },
+      contested: (owner: { id: TxnId; gateway: NodeId }): void => {
+        this.links.notifyWounded(owner.gateway, owner.id);
+      },
+    };
+  }
+
+  private leading(): Leadership {
+    const { leadership } = this;
+    if (leadership === undefined || !this.context.isLeading()) throw new NotLeading();
+    return leadership;
+  }
+
+  /** The transaction's record here. A token from the gateway means that it holds locks: they must still be there. */
+  private enter(header: TxnHeader): LeaderTxn {
+    return this.leading().enter(header, this.context.env.clock.monotonicMicros());
+  }
+
+  /** Takes the locks, waiting as long as it takes; afterwards the world may have changed, except for what is locked. */
+  async lock(header: TxnHeader, spans: readonly Span[], mode: 'shared' | 'exclusive'): Promise<string> {
+    const txn = this.enter(header);
+    for (const span of spans) {
+      const waited = this.leading().acquire(txn, span, mode);
+      if (waited !== undefined) await waited;
+    }
+    return txn.token;
+  }
+
+  /** Whether the locks can be had without waiting; then they are held. The common case, without a promise. */
+  tryLock(header: TxnHeader, spans: readonly Span[], mode: 'shared' | 'exclusive'): string | undefined {
+    const txn = this.enter(header);
+    const { locks } = this.leading();
+    for (const span of spans) if (!locks.tryAcquire(txn.owner, span, mode)) return undefined;
+    return txn.token;
+  }
+
+  /** Nothing is read below this that could still change: the timestamp is closed for new commits of this leader. */
+  reserve(at: Timestamp): void {
+    const leadership = this.leading();
+    if (at > leadership.lastAssigned) leadership.lastAssigned = at;
+  }
+
+  /** Resolves when no transaction that may commit at or below `at` holds `span`; undefined when there is none now. */
+  writersBelow(span: Span, at: Timestamp): Promise<void> | undefined {
+    return this.leading().writersBelow(span, at);
+  }
+
+  /** A commit whose writes and reads all lie in this split: one Paxos round. Repeating it answers the same. */
+  async commit(request: CommitRequest): Promise<Timestamp> {
+    const known = this.decided(request.txn);
+    if (known !== undefined) return known;
+    const { leadership, txn } = await this.ready(request, request.ops);
+    if (txn.result !== undefined) return await txn.result;
+    txn.result = this.commitLocked(leadership, txn, request.ops);
+    return await txn.result;
+  }
+
+  private async commitLocked(leadership: Leadership, txn: LeaderTxn, ops: readonly WriteOp[]): Promise<Timestamp> {
+    const writes = await this.evaluateLocked(leadership, txn, ops);
+    const at = this.assign(leadership, timestamp(0));
+    txn.assigned = at;
+    await this.log(leadership, txn, { kind: 'commit', txn: txn.owner.id, timestamp: at, writes: resolved(writes, at) });
+    await this.commitWait(at);
+    leadership.release(txn.owner.id, 'committed');
+    return at;
+  }
+
+  /**
+   * First phase at one participant. With writes it logs them, and answers the least timestamp that the commit may have.
+   * Without writes, or when it is the coordinator itself, it logs nothing: it keeps the locks, and answers the end of
+   * the lease, which the commit timestamp must not reach.
+   */
+  async prepare(request: PrepareRequest): Promise<PrepareAnswer> {
+    const { leadership, txn } = await this.ready(request, request.ops);
+    txn.reads = request.reads;
+    const ceiling = this.context.leaseEnd();
+    if (txn.owner.pinned && txn.assigned !== undefined) return { floor: txn.assigned, ceiling: timestamp(Number.MAX_SAFE_INTEGER), token: txn.token };
+    const writes = await this.evaluateLocked(leadership, txn, request.ops);
+    txn.writes = writes;
+    txn.promisedUntil = ceiling;
+    if (request.coordinator === this.context.split || writes.length === 0) return { floor: timestamp(0), ceiling, token: txn.token };
+    const at = this.assign(leadership, timestamp(0));
+    txn.assigned = at;
+    txn.preparedAt = this.context.env.clock.monotonicMicros();
+    const { id, age, gateway } = txn.owner;
+    await this.log(leadership, txn, {
+      kind: 'prepare', txn: id, age, gateway, timestamp: at, coordinator: request.coordinator as never, reads: request.reads, writes,
+    });
+    return { floor: at, ceiling: timestamp(Number.MAX_SAFE_INTEGER), token: txn.token };
+  }
+
+  /** Second phase at the coordinator: the decision, logged with the coordinator's own writes. */
+  async decide(request: DecideRequest): Promise<Timestamp> {
+    const known = this.decided(request.txn);
+    if (known !== undefined) return known;
+    const leadership = this.leading();
+    const txn = leadership.txns.get(request.txn);
+    if (txn === undefined || txn.token !== request.token || txn.writes === undefined) throw aborted('Transaction was aborted: its coordinator changed.');
+    txn.result ??= this.decideLocked(leadership, txn, request);
+    return await txn.result;
+  }
+
+  private async decideLocked(leadership: Leadership, txn: LeaderTxn, request: DecideRequest): Promise<Timestamp> {
+    const at = this.assign(leadership, request.floor);
+    if (at >= request.ceiling) {
+      leadership.release(txn.owner.id, 'aborted');
+      throw aborted('Transaction was aborted: a lease ended before it could commit.');
+    }
+    txn.assigned = at;
+    const { participants } = request;
+    await this.log(leadership, txn, { kind: 'decide', txn: txn.owner.id, timestamp: at, participants, writes: resolved(txn.writes ?? [], at) });
+    this.links.announce(txn.owner.id, participants, at);
+    await this.commitWait(at);
+    leadership.release(txn.owner.id, 'committed');
+    return at;
+  }
+
+  /** The outcome of a transaction prepared here; timestamp 0 aborts. Telling it twice is harmless. */
+  async learnOutcome(id: TxnId, at: Timestamp): Promise<void> {
+    const leadership = this.leading();
+    if (!this.ledger.prepared.has(id)) {
+      const txn = leadership.txns.get(id);
+      if (txn?.logging === true) throw new TrestleError(Code.UNAVAILABLE, 'the prepare is still being logged');
+      this.release(id, at > 0);
+      return;
+    }
+    const txn = leadership.txns.get(id);
+    assert(txn !== undefined, 'a prepared transaction is known to the leader');
+    await this.log(leadership, txn, { kind: 'outcome', txn: id, timestamp: at });
+    if (at > 0) await this.commitWait(at);
+    leadership.release(id, at > 0 ? 'committed' : 'aborted');
+  }
+
+  /** Gives up the locks of a transaction that has not prepared here. */
+  release(id: TxnId, committed: boolean): void {
+    const leadership = this.leading();
+    const txn = leadership.txns.get(id);
+    if (txn === undefined || txn.logging || this.ledger.prepared.has(id)) return;
+    leadership.release(id, committed ? 'committed' : 'aborted');
+  }
+
+  /** What became of a transaction that this split coordinates. Unknown ones are aborted, by a logged decision, so that they stay so. */
+  async status(id: TxnId): Promise<StatusAnswer> {
+    const known = this.ledger.outcome(id);
+    if (known !== undefined) return known > 0 ? { kind: 'committed', timestamp: known } : { kind: 'aborted' };
+    const leadership = this.leading();
+    if (leadership.txns.get(id)?.owner.pinned === true) return { kind: 'pending' };
+    const txn = leadership.begin(id, Number.MAX_SAFE_INTEGER, this.context.self);
+    txn.owner.pinned = true;
+    await this.log(leadership, txn, { kind: 'decide', txn: id, timestamp: timestamp(0), participants: [], writes: [] });
+    leadership.release(id, 'aborted');
+    return { kind: 'aborted' };
+  }
+
+  // ---- parts ------------------------------------------------------------------------------------------------------
+
+  private decided(id: TxnId): Timestamp | undefined {
+    const known = this.ledger.outcome(id);
+    if (known === undefined) return undefined;
+    if (known === 0) throw aborted('Transaction was aborted.');
+    return known;
+  }
+
+  /** Locks what is to be written, and pins the transaction: from here on it cannot be wounded. */
+  private async ready(header: TxnHeader, ops: readonly WriteOp[]): Promise<{ leadership: Leadership; txn: LeaderTxn }> {
+    const leadership = this.leading();
+    if (leadership.draining !== undefined && leadership.txns.get(header.txn)?.owner.pinned !== true) await leadership.draining;
+    const txn = this.enter(header);
+    for (const span of spansOf(ops)) {
+      const waited = leadership.acquire(txn, span, 'exclusive');
+      if (waited !== undefined) await waited;
+    }
+    if (this.leading() !== leadership) throw new NotLeading();
+    // A cut may have begun, or happened, while this waited: the router finds the right split again.
+    if (leadership.draining !== undefined && !txn.owner.pinned) return await this.ready(header, ops);
+    leadership.pin(txn);
+    return { leadership, txn };
+  }
+
+  private async evaluateLocked(leadership: Leadership, txn: LeaderTxn, ops: readonly WriteOp[]): Promise<readonly PhysicalWrite[]> {
+    const result = evaluate(this.context.engine, ops);
+    const evaluated = result instanceof Promise ? await result : result;
+    if ('writes' in evaluated) return evaluated.writes;
+    leadership.release(txn.owner.id, 'aborted');
+    throw new WriteConflictError(evaluated.conflict);
+  }
+
+  private assign(leadership: Leadership, floor: Timestamp): Timestamp {
+    const at = timestamp(Math.max(this.context.env.clock.interval().latest, leadership.lastAssigned + 1, floor));
+    if (at >= this.context.leaseEnd()) throw new NotLeading();
+    leadership.lastAssigned = at;
+    return at;
+  }
+
+  private log(leadership: Leadership, txn: LeaderTxn, command: Command): Promise<void> {
+    return new Promise((resolve, reject) => {
+      txn.logging = true;
+      const proposed = this.context.propose(encodeCommand(command), (outcome) => {
+        txn.logging = false;
+        if (outcome === 'applied' && this.leadership === leadership) resolve();
+        else reject(new NotLeading());
+      });
+      if (!proposed) {
+        txn.logging = false;
+        reject(new NotLeading());
+      }
+    });
+  }
+
+  /** Resolves once `at` is certainly in the past: external consistency (Spanner, OSDI 2012, §4.1.2). */
+  private commitWait(at: Timestamp): Promise<void> | undefined {
+    const left = at - this.context.env.clock.interval().earliest;
+    if (left < 0) return undefined;
+    return new Promise((resolve) => {
+      const check = (): void => {
+        const rest = at - this.context.env.clock.interval().earliest;
+        if (rest < 0) resolve();
+        else this.context.env.scheduler.after(rest + 1, check);
+      };
+      this.context.env.scheduler.after(left + 1, check);
+    });
+  }
+}
+
+const noop = (): void => undefined;
+
+function resolved(writes: readonly PhysicalWrite[], at: Timestamp): PhysicalWrite[] {
+  return writes.map(({ key, record }) => ({ key, record: record === undefined ? undefined : resolveCommitTimestamps(record, at) }));
+}

@@ -1,0 +1,295 @@
+/**
+ * Calls between a transaction's gateway and the leaders of its splits: the bodies of the `txn.*` methods of net/rpc.ts.
+ * Every answer begins with a status byte (splits/answer.ts), so that a call to the wrong node or split is re-routed.
+ */
+import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
+import { nodeId, splitId, timestamp, type Key, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
+import { readSpans, readTxnId, writeSpans, writeTxnId } from './commands.ts';
+import type { Span } from './locks.ts';
+import type { Cell, LockMode, Row, WriteOp } from './types.ts';
+
+export const Method = {
+  get: 'txn.get',
+  scan: 'txn.scan',
+  snapshotGet: 'txn.snapshotGet',
+  snapshotScan: 'txn.snapshotScan',
+  commit: 'txn.commit',
+  prepare: 'txn.prepare',
+  decide: 'txn.decide',
+  outcome: 'txn.outcome',
+  release: 'txn.release',
+  status: 'txn.status',
+  wounded: 'txn.wounded',
+} as const;
+
+/** Who asks: begins every request of a read-write transaction. */
+export interface TxnHeader {
+  readonly split: SplitId;
+  readonly txn: TxnId;
+  readonly age: number;
+  readonly gateway: NodeId;
+  /** What the leader gave at the first lock, '' before: a leader that does not know it has lost the locks. */
+  readonly token: string;
+}
+
+export interface GetRequest extends TxnHeader {
+  readonly lock: LockMode;
+  readonly keys: readonly Key[];
+}
+export interface GetAnswer {
+  readonly token: string;
+  readonly records: readonly (Uint8Array | undefined)[];
+}
+
+export interface ScanSpec {
+  readonly from: Key;
+  readonly to: Key;
+  readonly reverse: boolean;
+  /** At most this many rows; the leader may answer fewer. */
+  readonly limit: number;
+}
+export interface ScanRequest extends TxnHeader, ScanSpec {
+  readonly lock: LockMode;
+}
+export interface ScanAnswer {
+  readonly token: string;
+  readonly rows: readonly Row[];
+  /** Whether the range (as far as it lies in this split) is exhausted. */
+  readonly done: boolean;
+}
+
+export interface SnapshotGetRequest {
+  readonly split: SplitId;
+  readonly at: Timestamp;
+  readonly keys: readonly Key[];
+}
+export interface SnapshotScanRequest extends ScanSpec {
+  readonly split: SplitId;
+  readonly at: Timestamp;
+}
+
+export interface CommitRequest extends TxnHeader {
+  readonly maxDelayMicros: number;
+  readonly ops: readonly WriteOp[];
+}
+export interface PrepareRequest extends TxnHeader {
+  readonly coordinator: SplitId;
+  readonly reads: readonly Span[];
+  readonly ops: readonly WriteOp[];
+}
+/** `floor`: the commit timestamp must be at least this (0: nothing was logged). `ceiling`: it must be below this. */
+export interface PrepareAnswer {
+  readonly floor: Timestamp;
+  readonly ceiling: Timestamp;
+  /** For the decision, which must reach the same leadership. */
+  readonly token: string;
+}
+export interface DecideRequest extends TxnHeader {
+  readonly floor: Timestamp;
+  readonly ceiling: Timestamp;
+  readonly participants: readonly SplitId[];
+}
+export interface OutcomeRequest {
+  readonly split: SplitId;
+  readonly txn: TxnId;
+  /** 0: aborted. */
+  readonly timestamp: Timestamp;
+}
+export type StatusAnswer = { readonly kind: 'pending' } | { readonly kind: 'aborted' } | { readonly kind: 'committed'; readonly timestamp: Timestamp };
+
+const LOCK_MODES: readonly LockMode[] = ['none', 'shared', 'exclusive'];
+const OP_KINDS = ['insert', 'update', 'upsert', 'put', 'delete', 'deleteRange'] as const;
+
+function writeHeader(out: ByteWriter, header: TxnHeader): ByteWriter {
+  out.varint(header.split);
+  writeTxnId(out, header.txn);
+  return out.varint(header.age).varint(header.gateway).string(header.token);
+}
+function readHeader(input: ByteReader): TxnHeader {
+  return { split: splitId(input.varint()), txn: readTxnId(input), age: input.varint(), gateway: nodeId(input.varint()), token: input.string() };
+}
+
+function writeKeys(out: ByteWriter, keys: readonly Key[]): void {
+  out.varint(keys.length);
+  for (const key of keys) out.binary(key);
+}
+function readKeys(input: ByteReader): Key[] {
+  const keys: Key[] = [];
+  for (let n = input.count(); n > 0; n--) keys.push(input.binary() as Key);
+  return keys;
+}
+
+function readLock(input: ByteReader): LockMode {
+  const mode = LOCK_MODES[input.u8()];
+  if (mode === undefined) throw new CorruptBytes('unknown lock mode');
+  return mode;
+}
+
+export function encodeGet(request: GetRequest): Uint8Array {
+  const out = writeHeader(new ByteWriter(), request).u8(LOCK_MODES.indexOf(request.lock));
+  writeKeys(out, request.keys);
+  return out.finish();
+}
+export function decodeGet(bytes: Uint8Array): GetRequest {
+  const input = new ByteReader(bytes);
+  return { ...readHeader(input), lock: readLock(input), keys: readKeys(input) };
+}
+
+export function writeRecords(out: ByteWriter, records: readonly (Uint8Array | undefined)[]): void {
+  out.varint(records.length);
+  for (const record of records) {
+    out.bool(record !== undefined);
+    if (record !== undefined) out.bytes(record);
+  }
+}
+export function readRecords(input: ByteReader): (Uint8Array | undefined)[] {
+  const records: (Uint8Array | undefined)[] = [];
+  for (let n = input.count(); n > 0; n--) records.push(input.bool() ? input.bytes() : undefined);
+  return records;
+}
+
+function writeScanSpec(out: ByteWriter, spec: ScanSpec): void {
+  out.binary(spec.from).binary(spec.to).bool(spec.reverse).varint(spec.limit);
+}
+function readScanSpec(input: ByteReader): ScanSpec {
+  return { from: input.binary() as Key, to: input.binary() as Key, reverse: input.bool(), limit: input.varint() };
+}
+
+export function encodeScan(request: ScanRequest): Uint8Array {
+  const out = writeHeader(new ByteWriter(), request).u8(LOCK_MODES.indexOf(request.lock));
+  writeScanSpec(out, request);
+  return out.finish();
+}
+export function decodeScan(bytes: Uint8Array): ScanRequest {
+  const input = new ByteReader(bytes);
+  return { ...readHeader(input), lock: readLock(input), ...readScanSpec(input) };
+}
+export function writeScanAnswer(out: ByteWriter, answer: ScanAnswer): void {
+  out.string(answer.token).bool(answer.done).varint(answer.rows.length);
+  for (const row of answer.rows) out.binary(row.key).bytes(row.record);
+}
+export function readScanAnswer(input: ByteReader): ScanAnswer {
+  const token = input.string();
+  const done = input.bool();
+  const rows: Row[] = [];
+  for (let n = input.count(); n > 0; n--) rows.push({ key: input.binary() as Key, record: input.bytes() });
+  return { token, rows, done };
+}
+
+export function encodeSnapshotGet(request: SnapshotGetRequest): Uint8Array {
+  const out = new ByteWriter().varint(request.split).varint(request.at);
+  writeKeys(out, request.keys);
+  return out.finish();
+}
+export function decodeSnapshotGet(bytes: Uint8Array): SnapshotGetRequest {
+  const input = new ByteReader(bytes);
+  return { split: splitId(input.varint()), at: timestamp(input.varint()), keys: readKeys(input) };
+}
+export function encodeSnapshotScan(request: SnapshotScanRequest): Uint8Array {
+  const out = new ByteWriter().varint(request.split).varint(request.at);
+  writeScanSpec(out, request);
+  return out.finish();
+}
+export function decodeSnapshotScan(bytes: Uint8Array): SnapshotScanRequest {
+  const input = new ByteReader(bytes);
+  return { split: splitId(input.varint()), at: timestamp(input.varint()), ...readScanSpec(input) };
+}
+
+function writeOps(out: ByteWriter, ops: readonly WriteOp[]): void {
+  out.varint(ops.length);
+  for (const op of ops) {
+    out.u8(OP_KINDS.indexOf(op.kind));
+    if (op.kind === 'deleteRange') {
+      out.binary(op.from).binary(op.to);
+      continue;
+    }
+    out.binary(op.key);
+    if (op.kind === 'delete') continue;
+    out.varint(op.cells.length);
+    for (const cell of op.cells) out.varint(cell.column).bytes(cell.value);
+  }
+}
+function readOps(input: ByteReader): WriteOp[] {
+  const ops: WriteOp[] = [];
+  for (let n = input.count(); n > 0; n--) {
+    const kind = OP_KINDS[input.u8()];
+    if (kind === undefined) throw new CorruptBytes('unknown write');
+    const key = input.binary() as Key;
+    if (kind === 'deleteRange') ops.push({ kind, from: key, to: input.binary() as Key });
+    else if (kind === 'delete') ops.push({ kind, key });
+    else {
+      const cells: Cell[] = [];
+      for (let c = input.count(); c > 0; c--) cells.push({ column: input.varint(), value: input.bytes() });
+      ops.push({ kind, key, cells });
+    }
+  }
+  return ops;
+}
+
+export function encodeCommit(request: CommitRequest): Uint8Array {
+  const out = writeHeader(new ByteWriter(), request).varint(request.maxDelayMicros);
+  writeOps(out, request.ops);
+  return out.finish();
+}
+export function decodeCommit(bytes: Uint8Array): CommitRequest {
+  const input = new ByteReader(bytes);
+  return { ...readHeader(input), maxDelayMicros: input.varint(), ops: readOps(input) };
+}
+
+export function encodePrepare(request: PrepareRequest): Uint8Array {
+  const out = writeHeader(new ByteWriter(), request).varint(request.coordinator);
+  writeSpans(out, request.reads);
+  writeOps(out, request.ops);
+  return out.finish();
+}
+export function decodePrepare(bytes: Uint8Array): PrepareRequest {
+  const input = new ByteReader(bytes);
+  return { ...readHeader(input), coordinator: splitId(input.varint()), reads: readSpans(input), ops: readOps(input) };
+}
+
+export function encodeDecide(request: DecideRequest): Uint8Array {
+  const out = writeHeader(new ByteWriter(), request).varint(request.floor).varint(request.ceiling).varint(request.participants.length);
+  for (const split of request.participants) out.varint(split);
+  return out.finish();
+}
+export function decodeDecide(bytes: Uint8Array): DecideRequest {
+  const input = new ByteReader(bytes);
+  const header = readHeader(input);
+  const floor = timestamp(input.varint());
+  const ceiling = timestamp(input.varint());
+  const participants: SplitId[] = [];
+  for (let n = input.count(); n > 0; n--) participants.push(splitId(input.varint()));
+  return { ...header, floor, ceiling, participants };
+}
+
+export function encodeOutcome(request: OutcomeRequest): Uint8Array {
+  const out = new ByteWriter().varint(request.split);
+  writeTxnId(out, request.txn);
+  return out.varint(request.timestamp).finish();
+}
+export function decodeOutcome(bytes: Uint8Array): OutcomeRequest {
+  const input = new ByteReader(bytes);
+  return { split: splitId(input.varint()), txn: readTxnId(input), timestamp: timestamp(input.varint()) };
+}
+
+/** A bare reference to a transaction at a split: release and status. */
+export function encodeReference(split: SplitId, txn: TxnId): Uint8Array {
+  const out = new ByteWriter().varint(split);
+  writeTxnId(out, txn);
+  return out.finish();
+}
+export function decodeReference(bytes: Uint8Array): { readonly split: SplitId; readonly txn: TxnId } {
+  const input = new ByteReader(bytes);
+  return { split: splitId(input.varint()), txn: readTxnId(input) };
+}
+
+const STATUS_KINDS = ['pending', 'aborted', 'committed'] as const;
+export function writeStatus(out: ByteWriter, status: StatusAnswer): void {
+  out.u8(STATUS_KINDS.indexOf(status.kind)).varint(status.kind === 'committed' ? status.timestamp : 0);
+}
+export function readStatus(input: ByteReader): StatusAnswer {
+  const kind = STATUS_KINDS[input.u8()];
+  const at = timestamp(input.varint());
+  if (kind === undefined) throw new CorruptBytes('unknown transaction status');
+  return kind === 'committed' ? { kind, timestamp: at } : { kind };
+}

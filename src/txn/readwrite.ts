@@ -1,0 +1,336 @@
+/**
+ * One read-write transaction at its gateway (Spanner, OSDI 2012, §4.2.1).
+ *
+ * Invariants
+ *  1. It commits only if every lock it took was held without a break until the commit timestamp was chosen: each read
+ *     remembers the token of the leadership that locked it, and the leaders compare.
+ *  2. After an operation failed with ABORTED nothing of it remains anywhere: locks are released, nothing was written.
+ *  3. Every split that prepared learns the outcome: from the coordinator, from here, or by asking.
+ */
+import { aborted, failedPrecondition, Code, TrestleError } from '../base/errors.ts';
+import type { ByteReader } from '../base/bytes.ts';
+import { timestamp, type Key, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
+import { SplitCursor, OverlayCursor } from './cursor.ts';
+import type { Gateway } from './gateway.ts';
+import type { Span } from './locks.ts';
+import { Overlay } from './overlay.ts';
+import { WriteConflictError } from './participant.ts';
+import * as protocol from './protocol.ts';
+import { Method } from './protocol.ts';
+import { groupOps, Groups, groupSpans } from './routing.ts';
+import { readResultOrConflict } from './service.ts';
+import { intersect, keyAfter } from '../splits/ranges.ts';
+import type { SplitDescriptor } from '../splits/types.ts';
+import type { CommitOptions, CommitResult, KeyRange, LockMode, RangeReadOptions, ReadOptions, ReadWriteTransaction, RowCursor, WriteOp } from './types.ts';
+
+const WOUNDED = 'Transaction was aborted: an older transaction needed its locks.';
+/** A transaction that touches more than this many splits more than once is cut into rounds; a bound, never reached in practice. */
+const MAX_ROUNDS = 100;
+
+/** What was read, and locked, at one split. */
+interface Touched {
+  token: string;
+  readonly spans: Span[];
+}
+
+interface Part {
+  readonly split: SplitDescriptor;
+  readonly ops: WriteOp[];
+  readonly reads: Span[];
+}
+
+interface Prepared {
+  readonly floor: Timestamp;
+  readonly ceiling: Timestamp;
+  readonly split: SplitId;
+  readonly writes: boolean;
+}
+
+export class GatewayTransaction implements ReadWriteTransaction {
+  readonly id: TxnId;
+  readonly age: Timestamp;
+  readonly readTimestamp = undefined;
+  state: 'active' | 'committing' | 'committed' | 'aborted' = 'active';
+  private readonly gateway: Gateway;
+  private readonly ended: () => void;
+  private readonly overlay = new Overlay();
+  private readonly ops: WriteOp[] = [];
+  private readonly touched = new Map<SplitId, Touched>();
+  /** Splits that a prepare was sent to. */
+  private readonly preparing = new Set<SplitId>();
+  private isWounded = false;
+  private deciding = false;
+
+  constructor(gateway: Gateway, id: TxnId, age: Timestamp, ended: () => void) {
+    this.gateway = gateway;
+    this.id = id;
+    this.age = age;
+    this.ended = ended;
+  }
+
+  // ---- reads ------------------------------------------------------------------------------------------------------
+
+  async get(keys: readonly Key[], options: ReadOptions = {}): Promise<readonly (Uint8Array | undefined)[]> {
+    this.checkActive();
+    const lock = options.lock ?? 'shared';
+    const out: (Uint8Array | undefined)[] = Array.from({ length: keys.length });
+    let missing: number[] = [];
+    keys.forEach((key, index) => {
+      const own = this.overlay.isEmpty ? undefined : this.overlay.known(key);
+      if (own === undefined) missing.push(index);
+      else out[index] = own.record;
+    });
+    for (let round = 0; missing.length > 0; round++) {
+      if (round > MAX_ROUNDS) throw aborted('Transaction was aborted: its splits moved too often.');
+      const groups = new Groups<number>(this.gateway.router);
+      for (const index of missing) await groups.addAt(keys[index] as Key, index);
+      const left: number[] = [];
+      await this.guard(
+        Promise.all(
+          [...groups.bySplit.values()].map(async ({ split, items }) => {
+            const asked = items.map((index) => keys[index] as Key);
+            const body = protocol.encodeGet({ ...this.header(split), lock, keys: asked });
+            const answer = await this.gateway.router.call(split.id, Method.get, body, { signal: options.signal });
+            if (answer === 'rerouted') left.push(...items);
+            else {
+              this.touch(split.id, answer.string(), lock, asked.map((key) => ({ from: key, to: undefined })));
+              protocol.readRecords(answer).forEach((record, i) => {
+                const index = items[i] as number;
+                out[index] = this.overlay.over(keys[index] as Key, record);
+              });
+            }
+          }),
+        ),
+      );
+      missing = left;
+    }
+    return out;
+  }
+
+  scan(range: KeyRange, options: RangeReadOptions = {}): RowCursor {
+    this.checkActive();
+    const lock = options.lock ?? 'shared';
+    const own = this.overlay.isEmpty ? [] : this.overlay.keysIn(range, options.reverse === true);
+    // Own deletes may hide rows that count against the limit below.
+    const { limit, ...rest } = options;
+    const baseOptions = limit === undefined || !this.overlay.isEmpty ? rest : { ...rest, limit };
+    const base = new SplitCursor(this.gateway.router, range, baseOptions, (split, spec) => this.fetch(split, spec, lock, options.signal));
+    return this.overlay.isEmpty ? base : new OverlayCursor(base, this.overlay, own, options);
+  }
+
+  private async fetch(split: SplitDescriptor, spec: protocol.ScanSpec, lock: LockMode, signal: AbortSignal | undefined) {
+    this.checkActive();
+    const body = protocol.encodeScan({ ...this.header(split), ...spec, lock });
+    const answer = await this.guard(this.gateway.router.call(split.id, Method.scan, body, { signal }));
+    if (answer === 'rerouted') return answer;
+    const result = protocol.readScanAnswer(answer);
+    const last = result.rows[result.rows.length - 1];
+    const from = spec.reverse && !result.done && last !== undefined ? last.key : spec.from;
+    const to = !spec.reverse && !result.done && last !== undefined ? keyAfter(last.key) : spec.to;
+    this.touch(split.id, result.token, lock, [{ from, to }]);
+    return result;
+  }
+
+  // ---- writes -----------------------------------------------------------------------------------------------------
+
+  async write(ops: readonly WriteOp[]): Promise<void> {
+    this.checkActive();
+    for (const op of ops) {
+      const conflict = this.overlay.add(op);
+      if (conflict !== undefined) throw new WriteConflictError(conflict);
+      this.ops.push(op);
+    }
+  }
+
+  async rollback(): Promise<void> {
+    if (this.state === 'active') this.end('aborted');
+  }
+
+  async commit(options: CommitOptions = {}): Promise<CommitResult> {
+    this.checkActive();
+    this.state = 'committing';
+    try {
+      const commitTimestamp = await this.run(options);
+      this.end('committed');
+      return { commitTimestamp };
+    } catch (error) {
+      this.end('aborted');
+      throw this.isWounded && !(error instanceof WriteConflictError) && !this.deciding ? aborted(WOUNDED) : error;
+    }
+  }
+
+  private async run(options: CommitOptions): Promise<Timestamp> {
+    for (let round = 0; round <= MAX_ROUNDS; round++) {
+      const parts = await this.parts();
+      const only = parts.length === 1 ? parts[0] : undefined;
+      if (parts.length === 0) return await this.nothing();
+      if (only === undefined || only.ops.length === 0) return await this.twoPhase(parts, options);
+      const at = await this.onePhase(only, options);
+      if (at !== undefined) return at;
+    }
+    throw aborted('Transaction was aborted: its splits moved too often.');
+  }
+
+  /** Neither read nor wrote: any timestamp will do. */
+  private async nothing(): Promise<Timestamp> {
+    const at = this.gateway.env.clock.interval().latest;
+    await this.gateway.sleepUntilPast(at);
+    return at;
+  }
+
+  /** Everything in one split: one call, one Paxos round. Undefined when the split was cut meanwhile. */
+  private async onePhase(part: Part, options: CommitOptions): Promise<Timestamp | undefined> {
+    const body = protocol.encodeCommit({ ...this.header(part.split), maxDelayMicros: options.maxCommitDelayMicros ?? 0, ops: part.ops });
+    this.preparing.add(part.split.id);
+    const answer = await this.gateway.router.call(part.split.id, Method.commit, body, { signal: options.signal });
+    if (answer === 'rerouted') return undefined;
+    throwConflict(answer);
+    this.touched.delete(part.split.id);
+    return timestamp(answer.varint());
+  }
+
+  private async twoPhase(parts: readonly Part[], options: CommitOptions): Promise<Timestamp> {
+    const coordinator = (parts.find((part) => part.ops.length > 0) ?? parts[0])?.split.id as SplitId;
+    const prepared = await this.prepareAll(parts, coordinator, options);
+    if (this.isWounded) throw aborted(WOUNDED);
+    const ceiling = timestamp(Math.min(...prepared.map((part) => part.ceiling)));
+    const floor = timestamp(Math.max(...prepared.map((part) => part.floor)));
+    const writers = prepared.filter((part) => part.writes);
+    if (writers.length === 0) return await this.readOnly(prepared, ceiling);
+    this.deciding = true;
+    const split = prepared.find((part) => part.split === coordinator)?.split ?? coordinator;
+    const participants = writers.map((part) => part.split).filter((id) => id !== split);
+    const token = this.touched.get(split)?.token ?? '';
+    const header = { split, txn: this.id, age: this.age, gateway: this.gateway.self, token };
+    const answer = await this.gateway.router.call(split, Method.decide, protocol.encodeDecide({ ...header, floor, ceiling, participants }));
+    if (answer === 'rerouted') throw aborted('Transaction was aborted: its coordinator moved.');
+    const at = timestamp(answer.varint());
+    for (const part of prepared) if (!part.writes) this.gateway.release(part.split, this.id);
+    this.touched.clear();
+    this.preparing.clear();
+    return at;
+  }
+
+  /** Nothing was written: the locks were all held at one instant, which is the commit timestamp. */
+  private async readOnly(prepared: readonly Prepared[], ceiling: Timestamp): Promise<Timestamp> {
+    const at = this.gateway.env.clock.interval().latest;
+    if (at >= ceiling) throw aborted('Transaction was aborted: a lease ended before it could commit.');
+    await this.gateway.sleepUntilPast(at);
+    for (const part of prepared) this.gateway.release(part.split, this.id);
+    return at;
+  }
+
+  private async prepareAll(parts: readonly Part[], coordinator: SplitId, options: CommitOptions): Promise<Prepared[]> {
+    const results = await Promise.allSettled(parts.map((part) => this.preparePart(part, coordinator, options, 0)));
+    const failed = results.filter((result) => result.status === 'rejected').map((result) => result.reason as unknown);
+    if (failed.length > 0) throw failed.find((error) => error instanceof WriteConflictError) ?? failed[0];
+    return results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+  }
+
+  /** Prepares at one split, or at those that it was cut into meanwhile. */
+  private async preparePart(part: Part, coordinator: SplitId, options: CommitOptions, round: number): Promise<Prepared[]> {
+    if (round > MAX_ROUNDS) throw aborted('Transaction was aborted: its splits moved too often.');
+    const { split, ops, reads } = part;
+    this.preparing.add(split.id);
+    const body = protocol.encodePrepare({ ...this.header(split), coordinator, reads, ops });
+    const answer = await this.gateway.router.call(split.id, Method.prepare, body, { signal: options.signal });
+    if (answer === 'rerouted') {
+      const pieces = await this.partsOf(ops, reads);
+      // The coordinator must be one that exists; the piece that keeps the id stays it.
+      if (split.id === coordinator && !pieces.some((piece) => piece.split.id === coordinator && piece.ops.length > 0)) {
+        throw aborted('Transaction was aborted: its coordinator moved.');
+      }
+      return (await Promise.all(pieces.map((piece) => this.preparePart(piece, coordinator, options, round + 1)))).flat();
+    }
+    throwConflict(answer);
+    const floor = timestamp(answer.varint());
+    const ceiling = timestamp(answer.varint());
+    if (split.id === coordinator) this.touch(split.id, answer.string(), 'shared', []);
+    return [{ split: split.id, writes: ops.length > 0, floor, ceiling }];
+  }
+
+  private parts(): Promise<Part[]> {
+    return this.partsOf(this.ops, [...this.touched.values()].flatMap((touched) => touched.spans));
+  }
+
+  private async partsOf(ops: readonly WriteOp[], spans: readonly Span[]): Promise<Part[]> {
+    const parts = new Map<SplitId, Part>();
+    const at = (split: SplitDescriptor): Part => {
+      let part = parts.get(split.id);
+      if (part === undefined) parts.set(split.id, (part = { split, ops: [], reads: [] }));
+      return part;
+    };
+    for (const { split, items } of (await groupOps(this.gateway.router, ops)).bySplit.values()) at(split).ops.push(...items);
+    for (const { split, items } of (await groupSpans(this.gateway.router, spans)).bySplit.values()) at(split).reads.push(...items);
+    return [...parts.values()];
+  }
+
+  // ---- ends -------------------------------------------------------------------------------------------------------
+
+  /** A leader says that the locks there are gone, or that an older transaction waits for them. */
+  wounded(): void {
+    if (this.isWounded || this.deciding || this.state === 'committed' || this.state === 'aborted') return;
+    this.isWounded = true;
+    if (this.state === 'active') this.end('aborted');
+    else for (const split of this.preparing) this.gateway.release(split, this.id);
+  }
+
+  private end(state: 'committed' | 'aborted'): void {
+    this.state = state;
+    this.ended();
+    const splits = new Set([...this.touched.keys(), ...this.preparing]);
+    for (const split of splits) {
+      if (state === 'aborted' && this.preparing.has(split)) this.gateway.tellOutcome(split, this.id, timestamp(0));
+      else this.gateway.release(split, this.id);
+    }
+    this.touched.clear();
+    this.preparing.clear();
+  }
+
+  private checkActive(): void {
+    if (this.isWounded) throw aborted(WOUNDED);
+    if (this.state === 'aborted') throw aborted('Transaction was aborted.');
+    if (this.state !== 'active') throw failedPrecondition(`Transaction is ${this.state}.`);
+  }
+
+  /** An operation that fails with ABORTED ends the transaction. */
+  private async guard<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      if (error instanceof TrestleError && error.code === Code.ABORTED && this.state === 'active') this.end('aborted');
+      throw error;
+    } finally {
+      if (this.isWounded && this.state === 'active') this.end('aborted');
+    }
+  }
+
+  private header(split: SplitDescriptor): protocol.TxnHeader {
+    return { split: split.id, txn: this.id, age: this.age, gateway: this.gateway.self, token: this.tokenFor(split) };
+  }
+
+  /** The token of what was locked in the split, also if that was before it was cut from another. */
+  private tokenFor(split: SplitDescriptor): string {
+    const own = this.touched.get(split.id);
+    if (own !== undefined) return own.token;
+    for (const { token, spans } of this.touched.values()) {
+      if (spans.some(({ from, to }) => intersect(split, { from, to: to ?? keyAfter(from) }) !== undefined)) return token;
+    }
+    return '';
+  }
+
+  private touch(split: SplitId, token: string, lock: LockMode, spans: readonly Span[]): void {
+    if (lock === 'none') return;
+    const known = this.touched.get(split);
+    if (known === undefined) this.touched.set(split, { token, spans: [...spans] });
+    else {
+      known.token = token;
+      known.spans.push(...spans);
+    }
+  }
+}
+
+function throwConflict(answer: ByteReader): void {
+  const conflict = readResultOrConflict(answer);
+  if (conflict !== undefined) throw new WriteConflictError(conflict);
+}

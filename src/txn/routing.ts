@@ -1,0 +1,62 @@
+/** Grouping what a transaction touches by the splits that hold it. */
+import type { Key, SplitId } from '../base/ids.ts';
+import { intersect } from '../splits/ranges.ts';
+import type { Router } from '../splits/router.ts';
+import type { SplitDescriptor } from '../splits/types.ts';
+import type { Span } from './locks.ts';
+import type { WriteOp } from './types.ts';
+
+export interface Group<T> {
+  readonly split: SplitDescriptor;
+  readonly items: T[];
+}
+
+export class Groups<T> {
+  private readonly router: Router;
+  readonly bySplit = new Map<SplitId, Group<T>>();
+
+  constructor(router: Router) {
+    this.router = router;
+  }
+
+  private add(split: SplitDescriptor, item: T): void {
+    const group = this.bySplit.get(split.id);
+    if (group === undefined) this.bySplit.set(split.id, { split, items: [item] });
+    else group.items.push(item);
+  }
+
+  async addAt(key: Key, item: T): Promise<void> {
+    const located = this.router.locate(key);
+    this.add(located instanceof Promise ? await located : located, item);
+  }
+
+  /** Adds the parts of the range, each at its split. */
+  async addRange(from: Key, to: Key, part: (from: Key, to: Key) => T): Promise<void> {
+    for (let at = from; at < to; ) {
+      const located = this.router.locate(at);
+      const split = located instanceof Promise ? await located : located;
+      const piece = intersect(split, { from: at, to });
+      if (piece === undefined) return;
+      this.add(split, part(piece.from, piece.to));
+      at = piece.to;
+    }
+  }
+}
+
+export async function groupOps(router: Router, ops: readonly WriteOp[]): Promise<Groups<WriteOp>> {
+  const groups = new Groups<WriteOp>(router);
+  for (const op of ops) {
+    if (op.kind === 'deleteRange') await groups.addRange(op.from, op.to, (from, to) => ({ kind: 'deleteRange', from, to }));
+    else await groups.addAt(op.key, op);
+  }
+  return groups;
+}
+
+export async function groupSpans(router: Router, spans: readonly Span[]): Promise<Groups<Span>> {
+  const groups = new Groups<Span>(router);
+  for (const span of spans) {
+    if (span.to === undefined) await groups.addAt(span.from, span);
+    else await groups.addRange(span.from, span.to, (from, to) => ({ from, to }));
+  }
+  return groups;
+}

@@ -1,0 +1,271 @@
+/**
+ * The participant's end of the `txn.*` calls: finds the split, checks that it holds what is asked for and leads, and
+ * answers with the result or with directions.
+ */
+
+import type { Environment } from '../base/env.ts';
+import { type Key, type SplitId, type Timestamp } from '../base/ids.ts';
+import type { Rpc } from '../net/rpc.ts';
+import { notLeaderAnswer, okAnswer, wrongSplitAnswer } from '../splits/answer.ts';
+import type { SplitHost } from '../splits/host.ts';
+import { isWithin, keyAfter, rangeCovers } from '../splits/ranges.ts';
+import type { SplitDescriptor } from '../splits/types.ts';
+import { latestVersion, readAt, scanAt } from '../storage/mvcc.ts';
+import { spansOf } from './evaluate.ts';
+import type { Span } from './locks.ts';
+import { NotLeading, WriteConflictError, type Participant } from './participant.ts';
+import * as protocol from './protocol.ts';
+import { Method } from './protocol.ts';
+import type { Row, WriteConflict } from './types.ts';
+
+type MaybePromise<T> = T | Promise<T>;
+
+/** Rows and bytes in one answer to a scan, at most (one row may exceed the bytes). */
+const MAX_SCAN_ROWS = 2_000;
+const MAX_SCAN_BYTES = 1024 * 1024;
+/** How long a follower lets a snapshot read wait for safe time before it sends the reader to the leader. */
+const SAFE_TIME_WAIT_MICROS = 60_000;
+/** A reader's clock may be this far ahead of the leader's: within it the leader waits. */
+const MAX_READ_AHEAD_MICROS = 1_000_000;
+/** Later than every timestamp. */
+const END_OF_TIME = Number.MAX_SAFE_INTEGER as Timestamp;
+
+interface Served {
+  readonly participant: Participant;
+  readonly descriptor: () => SplitDescriptor;
+}
+
+/** What a request touches, to check that it all lies in the split. */
+type Extent = readonly Span[];
+
+export class TxnService {
+  private readonly host: SplitHost;
+  private readonly env: Environment;
+
+  constructor(host: SplitHost, rpc: Rpc) {
+    this.host = host;
+    this.env = host.env;
+    rpc.handle(Method.get, (_, body) => this.get(protocol.decodeGet(body)));
+    rpc.handle(Method.scan, (_, body) => this.scan(protocol.decodeScan(body)));
+    rpc.handle(Method.snapshotGet, (_, body) => this.snapshotGet(protocol.decodeSnapshotGet(body)));
+    rpc.handle(Method.snapshotScan, (_, body) => this.snapshotScan(protocol.decodeSnapshotScan(body)));
+    rpc.handle(Method.commit, (_, body) => this.commit(protocol.decodeCommit(body)));
+    rpc.handle(Method.prepare, (_, body) => this.prepare(protocol.decodePrepare(body)));
+    rpc.handle(Method.decide, (_, body) => this.decide(protocol.decodeDecide(body)));
+    rpc.handle(Method.outcome, (_, body) => this.outcome(protocol.decodeOutcome(body)));
+    rpc.handle(Method.release, (_, body) => this.release(protocol.decodeReference(body)));
+    rpc.handle(Method.status, (_, body) => this.status(protocol.decodeReference(body)));
+  }
+
+  // ---- reads under locks ------------------------------------------------------------------------------------------
+
+  private get(request: protocol.GetRequest): MaybePromise<Uint8Array> {
+    const spans = request.keys.map((key): Span => ({ from: key, to: undefined }));
+    return this.serve(request.split, spans, ({ participant }) => {
+      const read = (token: string): Uint8Array => {
+        const out = okAnswer().string(token);
+        protocol.writeRecords(out, request.keys.map((key) => latestVersion(this.host.engine, key)?.record));
+        return out.finish();
+      };
+      if (request.lock === 'none') return read(request.token);
+      const token = participant.tryLock(request, spans, request.lock);
+      if (token !== undefined) return read(token);
+      return participant.lock(request, spans, request.lock).then((late) => this.recheck(request.split, spans, () => read(late)));
+    });
+  }
+
+  private scan(request: protocol.ScanRequest): MaybePromise<Uint8Array> {
+    const whole: Span = { from: request.from, to: request.to };
+    return this.serve(request.split, [whole], async ({ participant }) => {
+      if (request.lock === 'none') return this.scanAnswer(await this.collect(request, END_OF_TIME), request.token);
+      // Lock no more than what is read: find where the batch ends, lock that far, and read it again under the lock.
+      const preview = await this.collect(request, END_OF_TIME);
+      const last = preview.rows[preview.rows.length - 1];
+      const span: Span =
+        preview.done || last === undefined ? whole : request.reverse ? { from: last.key, to: request.to } : { from: request.from, to: keyAfter(last.key) };
+      const token = await participant.lock(request, [span], request.lock);
+      const seen = await this.collect({ ...request, from: span.from, to: span.to ?? request.to, limit: MAX_SCAN_ROWS }, END_OF_TIME);
+      return this.recheck(request.split, [whole], () => this.scanAnswer({ rows: seen.rows, done: preview.done && seen.done }, token));
+    });
+  }
+
+  // ---- snapshot reads ---------------------------------------------------------------------------------------------
+
+  private snapshotGet(request: protocol.SnapshotGetRequest): MaybePromise<Uint8Array> {
+    const spans = request.keys.map((key): Span => ({ from: key, to: undefined }));
+    return this.serveSnapshot(request.split, request.at, spans, () => {
+      const out = okAnswer();
+      const found = request.keys.map((key) => readAt(this.host.engine, key, request.at));
+      if (!found.some((record) => record instanceof Promise)) {
+        protocol.writeRecords(out, found as (Uint8Array | undefined)[]);
+        return out.finish();
+      }
+      return Promise.all(found).then((records) => {
+        protocol.writeRecords(out, records);
+        return out.finish();
+      });
+    });
+  }
+
+  private snapshotScan(request: protocol.SnapshotScanRequest): MaybePromise<Uint8Array> {
+    const whole: Span = { from: request.from, to: request.to };
+    return this.serveSnapshot(request.split, request.at, [whole], async () => this.scanAnswer(await this.collect(request, request.at), ''));
+  }
+
+  /** Runs `read` once this replica can be read at `at`, or sends the reader to the leader. */
+  private serveSnapshot(split: SplitId, at: Timestamp, spans: Extent, read: () => MaybePromise<Uint8Array>): MaybePromise<Uint8Array> {
+    const served = this.find(split, spans);
+    if (served instanceof Uint8Array) return served;
+    const { participant } = served;
+    if (!participant.leads()) {
+      if (participant.safeTime.now() >= at) return read();
+      return participant.safeTime.wait(at, SAFE_TIME_WAIT_MICROS).then((safe) => (safe ? this.recheckRange(split, spans, read) : this.notLeader(split)));
+    }
+    const ahead = at - this.env.clock.interval().latest;
+    if (ahead > 0) {
+      if (ahead > MAX_READ_AHEAD_MICROS) return this.notLeader(split);
+      return this.sleep(ahead).then(() => this.serveSnapshot(split, at, spans, read));
+    }
+    if (at >= participant.context.leaseEnd()) return this.notLeader(split);
+    participant.reserve(at);
+    for (const span of spans) {
+      const busy = participant.writersBelow(span, at);
+      if (busy !== undefined) return busy.then(() => this.serveSnapshot(split, at, spans, read));
+    }
+    return read();
+  }
+
+  private async collect(spec: protocol.ScanSpec, at: Timestamp): Promise<{ rows: Row[]; done: boolean }> {
+    const limit = Math.min(spec.limit, MAX_SCAN_ROWS);
+    const cursor = scanAt(this.host.engine, spec.from, spec.to, at, { reverse: spec.reverse });
+    const rows: Row[] = [];
+    let bytes = 0;
+    try {
+      for (;;) {
+        const batch = await cursor.next(limit - rows.length);
+        if (batch.length === 0) return { rows, done: true };
+        for (const { key, record } of batch) {
+          rows.push({ key, record });
+          bytes += key.length + record.length;
+          if (bytes >= MAX_SCAN_BYTES) return { rows, done: false };
+        }
+        if (rows.length >= limit) return { rows, done: false };
+      }
+    } finally {
+      await cursor.close();
+    }
+  }
+
+  private scanAnswer(found: { rows: readonly Row[]; done: boolean }, token: string): Uint8Array {
+    const out = okAnswer();
+    protocol.writeScanAnswer(out, { token, rows: found.rows, done: found.done });
+    return out.finish();
+  }
+
+  // ---- commits ----------------------------------------------------------------------------------------------------
+
+  private commit(request: protocol.CommitRequest): MaybePromise<Uint8Array> {
+    return this.serve(request.split, spansOf(request.ops), async ({ participant }) => {
+      const at = await participant.commit(request);
+      return okAnswer().u8(0).varint(at).finish();
+    });
+  }
+
+  private prepare(request: protocol.PrepareRequest): MaybePromise<Uint8Array> {
+    return this.serve(request.split, [...spansOf(request.ops), ...request.reads], async ({ participant }) => {
+      const { floor, ceiling, token } = await participant.prepare(request);
+      return okAnswer().u8(0).varint(floor).varint(ceiling).string(token).finish();
+    });
+  }
+
+  private decide(request: protocol.DecideRequest): MaybePromise<Uint8Array> {
+    return this.serve(request.split, [], async ({ participant }) => okAnswer().varint(await participant.decide(request)).finish());
+  }
+
+  private outcome(request: protocol.OutcomeRequest): MaybePromise<Uint8Array> {
+    return this.serve(request.split, [], async ({ participant }) => {
+      await participant.learnOutcome(request.txn, request.timestamp);
+      return okAnswer().finish();
+    });
+  }
+
+  private release(request: { split: SplitId; txn: protocol.TxnHeader['txn'] }): MaybePromise<Uint8Array> {
+    return this.serve(request.split, [], ({ participant }) => {
+      participant.release(request.txn, true);
+      return okAnswer().finish();
+    });
+  }
+
+  private status(request: { split: SplitId; txn: protocol.TxnHeader['txn'] }): MaybePromise<Uint8Array> {
+    return this.serve(request.split, [], async ({ participant }) => {
+      const out = okAnswer();
+      protocol.writeStatus(out, await participant.status(request.txn));
+      return out.finish();
+    });
+  }
+
+  // ---- routing ----------------------------------------------------------------------------------------------------
+
+  /** Runs `work` at the leader of the split, if that is here. */
+  private serve(split: SplitId, spans: Extent, work: (served: Served) => MaybePromise<Uint8Array>): MaybePromise<Uint8Array> {
+    const served = this.find(split, spans);
+    if (served instanceof Uint8Array) return served;
+    if (!served.participant.leads()) return this.notLeader(split);
+    try {
+      const answer = work(served);
+      return answer instanceof Promise ? answer.catch((error: unknown) => this.failed(split, spans, error)) : answer;
+    } catch (error) {
+      return this.failed(split, spans, error);
+    }
+  }
+
+  private failed(split: SplitId, spans: Extent, error: unknown): Uint8Array {
+    if (error instanceof WriteConflictError) return conflictAnswer(error.conflict);
+    if (!(error instanceof NotLeading)) throw error;
+    const served = this.find(split, spans);
+    return served instanceof Uint8Array ? served : this.notLeader(split);
+  }
+
+  /** After waiting: still the leader, and still the right split? */
+  private recheck(split: SplitId, spans: Extent, answer: () => MaybePromise<Uint8Array>): MaybePromise<Uint8Array> {
+    return this.serve(split, spans, answer);
+  }
+  private recheckRange(split: SplitId, spans: Extent, answer: () => MaybePromise<Uint8Array>): MaybePromise<Uint8Array> {
+    const served = this.find(split, spans);
+    return served instanceof Uint8Array ? served : answer();
+  }
+
+  private find(split: SplitId, spans: Extent): Served | Uint8Array {
+    const hosted = this.host.get(split);
+    if (hosted === undefined || hosted.installing) return this.notLeader(split);
+    const descriptor = hosted.descriptor();
+    const inside = spans.every(({ from, to }) => (to === undefined ? isWithin(from, descriptor) : rangeCovers(descriptor, { from, to })));
+    if (!inside) {
+      const touches = (other: SplitDescriptor): boolean => spans.some(({ from, to }) => other.from <= (to ?? from) && from < other.to);
+      return wrongSplitAnswer([descriptor, ...this.host.descriptors().filter((other) => other.id !== split && touches(other))]);
+    }
+    return { participant: hosted.application as Participant, descriptor: () => hosted.descriptor() };
+  }
+
+  private notLeader(split: SplitId): Uint8Array {
+    return notLeaderAnswer(this.host.get(split)?.leaderHint());
+  }
+
+  private sleep(micros: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.env.scheduler.after(micros, resolve);
+    });
+  }
+}
+
+/** In place of a result: 1 a row exists, 2 it is missing, and its key. */
+function conflictAnswer(conflict: WriteConflict): Uint8Array {
+  return okAnswer().u8(conflict.kind === 'exists' ? 1 : 2).binary(conflict.key).finish();
+}
+
+export function readResultOrConflict(input: { u8(): number; binary(): string }): WriteConflict | undefined {
+  const kind = input.u8();
+  if (kind === 0) return undefined;
+  return { kind: kind === 1 ? 'exists' : 'missing', key: input.binary() as Key };
+}
+

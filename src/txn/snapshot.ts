@@ -1,0 +1,48 @@
+/** Reads at one timestamp, at any replica that is safe there (Spanner, OSDI 2012, §4.1.3–4.1.4). */
+import type { Key, NodeId, Timestamp } from '../base/ids.ts';
+import { SplitCursor } from './cursor.ts';
+import type { Gateway } from './gateway.ts';
+import { encodeSnapshotGet, encodeSnapshotScan, Method, readRecords, readScanAnswer } from './protocol.ts';
+import { Groups } from './routing.ts';
+import type { KeyRange, RangeReadOptions, ReadOptions, RowCursor, Snapshot } from './types.ts';
+
+export class GatewaySnapshot implements Snapshot {
+  readonly readTimestamp: Timestamp;
+  private readonly gateway: Gateway;
+  /** Asked first when a stale answer will do. */
+  private readonly near: NodeId | undefined;
+
+  constructor(gateway: Gateway, at: Timestamp, stale: boolean) {
+    this.gateway = gateway;
+    this.readTimestamp = at;
+    this.near = stale ? gateway.self : undefined;
+  }
+
+  async get(keys: readonly Key[], options: ReadOptions = {}): Promise<readonly (Uint8Array | undefined)[]> {
+    const out: (Uint8Array | undefined)[] = Array.from({ length: keys.length });
+    let missing = keys.map((_, index) => index);
+    while (missing.length > 0) {
+      const groups = new Groups<number>(this.gateway.router);
+      for (const index of missing) await groups.addAt(keys[index] as Key, index);
+      const left: number[] = [];
+      await Promise.all(
+        [...groups.bySplit.values()].map(async ({ split, items }) => {
+          const body = encodeSnapshotGet({ split: split.id, at: this.readTimestamp, keys: items.map((index) => keys[index] as Key) });
+          const answer = await this.gateway.router.call(split.id, Method.snapshotGet, body, { signal: options.signal, first: this.near });
+          if (answer === 'rerouted') left.push(...items);
+          else readRecords(answer).forEach((record, i) => (out[items[i] as number] = record));
+        }),
+      );
+      missing = left;
+    }
+    return out;
+  }
+
+  scan(range: KeyRange, options: RangeReadOptions = {}): RowCursor {
+    return new SplitCursor(this.gateway.router, range, options, async (split, spec) => {
+      const body = encodeSnapshotScan({ split: split.id, at: this.readTimestamp, ...spec });
+      const answer = await this.gateway.router.call(split.id, Method.snapshotScan, body, { signal: options.signal, first: this.near });
+      return answer === 'rerouted' ? answer : readScanAnswer(answer);
+    });
+  }
+}
