@@ -2,7 +2,8 @@
  * A cache of values read from the disk, bounded in bytes: two maps, of which the older one is dropped when the younger
  * has filled half of the room; what is read again moves to the younger. Nearly LRU at the price of a map look-up.
  */
-const ENTRY_OVERHEAD = 120;
+/** Map entry, key string, and the buffer object with its store, which for a small value are most of its cost. */
+const ENTRY_OVERHEAD = 250;
 
 export class ValueCache {
   private readonly generationBytes: number;

@@ -98,8 +98,10 @@ class DiskEngine implements Engine {
     assert(this.state === 'open', 'engine is closed');
     const generation = this.gathering;
     for (const { key, value } of ops) {
+      const size = generation.writes.size;
       const previous = generation.writes.set(key, value);
-      generation.bytes += (value?.length ?? 0) - (previous?.length ?? 0) + (previous === undefined ? key.length + ENTRY_OVERHEAD : 0);
+      generation.bytes += (value?.length ?? 0) - (previous?.length ?? 0);
+      if (generation.writes.size > size) generation.bytes += key.length + ENTRY_OVERHEAD;
       this.cache.update(key, value);
     }
     if (this.pendingBytes() > PENDING_BYTES_MAX) this.fail(new DiskError('io', 'the disk has fallen too far behind'));
