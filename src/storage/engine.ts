@@ -19,7 +19,7 @@ import { assert } from '../base/assert.ts';
 import type { Environment, TimerHandle } from '../base/env.ts';
 import type { Key } from '../base/ids.ts';
 import { ValueCache } from './cache.ts';
-import { DiskError, type Disk, type DiskIterator } from './disk.ts';
+import { DiskError, type Disk, type DiskFailure, type DiskIterator } from './disk.ts';
 import { SortedMap, type SortedWalk } from './sorted.ts';
 import type { Cursor, Engine, EngineStatus, Entry, ScanOptions, WriteOp } from './types.ts';
 
@@ -193,18 +193,16 @@ function opsOf(writes: Written): WriteOp[] {
 /** Above every key: keys consist of chars up to 0xff. */
 const AFTER_ALL = '\u0100';
 
+const REASONS: Readonly<Record<DiskFailure, string>> = {
+  full: 'disk full: free some space and start the node again',
+  corrupt: 'the data folder is corrupt: restore it, or remove it and let the node be filled from its peers',
+  locked: 'the data folder is in use by another process',
+  io: 'the disk failed',
+};
+
 function reasonOf(error: unknown): string {
   const detail = error instanceof Error ? error.message : String(error);
-  switch (error instanceof DiskError ? error.failure : 'io') {
-    case 'full':
-      return `disk full: free some space and start the node again (${detail})`;
-    case 'corrupt':
-      return `the data folder is corrupt: restore it, or remove it and let the node be filled from its peers (${detail})`;
-    case 'locked':
-      return `the data folder is in use by another process (${detail})`;
-    case 'io':
-      return `the disk failed (${detail})`;
-  }
+  return `${REASONS[error instanceof DiskError ? error.failure : 'io']} (${detail})`;
 }
 
 /** Merges walks over written layers (the first one wins) with the disk's entries. */

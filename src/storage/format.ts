@@ -99,14 +99,9 @@ function writeFormat(disk: Disk, identity: FolderIdentity): Promise<void> {
 /** What a DiskError at opening means to whoever started the node. */
 export function openingError(error: unknown, folder: string): TrestleError {
   const detail = error instanceof Error ? error.message : String(error);
-  switch (error instanceof DiskError ? error.failure : 'io') {
-    case 'locked':
-      return failedPrecondition(`data folder ${folder} is in use by another process. Stop that one first, or use another folder`);
-    case 'corrupt':
-      return dataLoss(`data folder ${folder} is corrupt (${detail}). Restore it, or remove it and let the node be filled from its peers`);
-    case 'full':
-      return failedPrecondition(`data folder ${folder} cannot be opened: the disk is full. Free some space and try again`);
-    case 'io':
-      return failedPrecondition(`data folder ${folder} cannot be opened (${detail})`);
-  }
+  const failure = error instanceof DiskError ? error.failure : 'io';
+  if (failure === 'locked') return failedPrecondition(`data folder ${folder} is in use by another process. Stop that one first, or use another folder`);
+  if (failure === 'full') return failedPrecondition(`data folder ${folder} cannot be opened: the disk is full. Free some space and try again`);
+  if (failure === 'corrupt') return dataLoss(`data folder ${folder} is corrupt (${detail}). Restore it, or remove it and let the node be filled from its peers`);
+  return failedPrecondition(`data folder ${folder} cannot be opened (${detail})`);
 }

@@ -123,8 +123,7 @@ function encodeNested(type: CellType, value: unknown, depth: number): Uint8Array
       assert(typeof value === 'string', 'STRING cell is not a string');
       return textCell(Tag.string, value);
     case 'JSON':
-      assert(typeof value === 'string' || typeof value === 'object', 'JSON cell is neither text nor an object');
-      return textCell(Tag.json, String(value));
+      return textCell(Tag.json, jsonText(value));
     case 'BYTES':
     case 'PROTO':
     case 'TOKENLIST':
@@ -139,6 +138,15 @@ function encodeNested(type: CellType, value: unknown, depth: number): Uint8Array
     default:
       throw new AssertionError('type cannot be stored');
   }
+}
+
+/** Text itself, or the `toString` of an object whose class is for JSON values. */
+function jsonText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  assert(typeof value === 'object' && value !== null && value.toString !== Object.prototype.toString, 'JSON cell is neither text nor prints as text');
+  const text: unknown = value.toString();
+  assert(typeof text === 'string', 'JSON cell does not print as text');
+  return text;
 }
 
 /** The first byte `tag`, and `size` more to fill in. */
