@@ -144,6 +144,7 @@ function encodeNested(type: CellType, value: unknown, depth: number): Uint8Array
 function jsonText(value: unknown): string {
   if (typeof value === 'string') return value;
   assert(typeof value === 'object' && value !== null && value.toString !== Object.prototype.toString, 'JSON cell is neither text nor prints as text');
+  // oxlint-disable-next-line typescript/no-base-to-string -- the assertion before has ruled that out
   const text: unknown = value.toString();
   assert(typeof text === 'string', 'JSON cell does not print as text');
   return text;
