@@ -82,7 +82,19 @@ export interface InstanceRecord {
   readonly updateMicros: number;
 }
 
+/** A placement of replicas that instances can be created with. */
+export interface InstanceConfigRecord {
+  /** The last part of its name, e.g. `emulator-config`. */
+  readonly id: string;
+  readonly displayName: string;
+  readonly replicas: readonly { readonly location: string; readonly type: 'readWrite' | 'readOnly' | 'witness'; readonly defaultLeader: boolean }[];
+  /** Regions that may be set as default_leader. */
+  readonly leaderOptions: readonly string[];
+}
+
 export interface InstanceStore {
+  /** At least one. Instances may name others, too: the edge does not check. */
+  configs(): readonly InstanceConfigRecord[];
   /** ALREADY_EXISTS when the name is taken. */
   create(instance: Omit<InstanceRecord, 'createMicros' | 'updateMicros'>): Promise<InstanceRecord>;
   get(name: string): Promise<InstanceRecord>;

@@ -1,0 +1,57 @@
+/** A run of a statement or read made into its answer: one ResultSet, or a stream of PartialResultSets. */
+import { failedPrecondition } from '../../base/errors.ts';
+import { MAX_UNARY_RESULT_BYTES } from '../limits.ts';
+import { resultStream } from '../result-stream.ts';
+import { encodeResumeToken, type ResumePoint } from '../resume.ts';
+import { LIST_VALUES_TAG, RowEncoder } from '../wire/cells.ts';
+import { writeMetadata, writePrecommitToken, writeStats } from '../wire/results.ts';
+import { ProtoWriter } from '../wire/writer.ts';
+import type { Run } from './statement-run.ts';
+
+const ROWS_FIELD = 2;
+const STATS_FIELD = 3;
+const PRECOMMIT_FIELD = 5;
+
+export async function answerAtOnce(run: Run): Promise<Buffer> {
+  try {
+    const writer = new ProtoWriter();
+    writeMetadata(writer, run.metadata);
+    const encoder = new RowEncoder(run.metadata.columns);
+    let rowCount = 0;
+    for (let batch = await run.next(); batch !== undefined; batch = await run.next()) {
+      for (const row of batch) {
+        const start = writer.begin(ROWS_FIELD);
+        encoder.write(writer, LIST_VALUES_TAG, row);
+        writer.end(start);
+        rowCount++;
+        if (writer.size > MAX_UNARY_RESULT_BYTES) {
+          throw failedPrecondition('The result is larger than 10 MiB. Use the streaming method.');
+        }
+      }
+    }
+    const stats = run.stats(rowCount);
+    if (stats !== undefined) writeStats(writer, STATS_FIELD, stats);
+    if (run.precommit !== undefined) writePrecommitToken(writer, PRECOMMIT_FIELD, run.precommit);
+    return writer.finish();
+  } finally {
+    await run.close();
+  }
+}
+
+export async function* answerInSets(run: Run, fingerprint: number, resume: ResumePoint | undefined): AsyncGenerator<Buffer, void, undefined> {
+  const token = (rows: number, chunks: number): Buffer | undefined =>
+    run.resumable ? encodeResumeToken(fingerprint, { rows, chunks, readTimestamp: run.readTimestamp, transactionId: run.begunId }) : undefined;
+  try {
+    yield* resultStream({
+      metadata: run.metadata,
+      next: () => run.next(),
+      skipRows: resume?.rows ?? 0,
+      skipChunks: resume?.chunks ?? 0,
+      token,
+      stats: (rowCount) => run.stats(rowCount),
+      precommit: run.precommit,
+    });
+  } finally {
+    await run.close();
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * ExecuteBatchDml: statements run one after another up to the first that fails, whose error is the status inside the
+ * answer; the call itself fails only for what concerns the whole request, or the transaction (ABORTED) or the node.
+ * Source: spanner.proto, ExecuteBatchDmlRequest.
+ */
+import { Code, invalidArgument, TrestleError } from '../../base/errors.ts';
+import type { Call } from '../call.ts';
+import type { GatewayTransaction, StatementOutcome } from '../gateway-transaction.ts';
+import { MAX_BATCH_STATEMENTS } from '../limits.ts';
+import { statusOf, writeStatus, type Status } from '../status.ts';
+import { decodeExecuteBatchDml, type ExecuteBatchDmlRequest, type StatementRequest } from '../wire/requests.ts';
+import { writeMetadata, writePrecommitToken, writeStats } from '../wire/results.ts';
+import { ProtoWriter } from '../wire/writer.ts';
+import { openSession, type Edge } from './edge.ts';
+import { forwardUnary, remoteGateway } from './routing.ts';
+import { resolveTarget } from './selector.ts';
+import { executeDml, fingerprintOf, precommitFor } from './statement-run.ts';
+import { checkStatement } from './statements.ts';
+
+interface BatchOutcome {
+  readonly outcomes: readonly StatementOutcome[];
+  readonly failure: Status | undefined;
+}
+
+/** Codes that are the status of one statement; anything else ends the call. */
+const STATEMENT_CODES: ReadonlySet<Code> = new Set([
+  Code.INVALID_ARGUMENT,
+  Code.NOT_FOUND,
+  Code.ALREADY_EXISTS,
+  Code.FAILED_PRECONDITION,
+  Code.OUT_OF_RANGE,
+  Code.UNIMPLEMENTED,
+  Code.PERMISSION_DENIED,
+]);
+
+function checkRequest(request: ExecuteBatchDmlRequest): void {
+  if (request.statements.length === 0) throw invalidArgument('A batch needs at least one statement.');
+  if (request.statements.length > MAX_BATCH_STATEMENTS) throw invalidArgument(`A batch has at most ${String(MAX_BATCH_STATEMENTS)} statements.`);
+  if (request.seqno < 0) throw invalidArgument('seqno must not be negative.');
+}
+
+export async function executeBatchDml(edge: Edge, bytes: Buffer, call: Call): Promise<Buffer> {
+  const request = decodeExecuteBatchDml(bytes);
+  const node = remoteGateway(edge, request.session, request.transaction, call);
+  if (node !== undefined) return forwardUnary(edge, node, bytes, call);
+  checkRequest(request);
+  const open = await openSession(edge, request.session);
+  const target = await resolveTarget(edge, open, request.transaction, request.transactionTag);
+  if (target.kind !== 'readWrite') throw invalidArgument('ExecuteBatchDml needs a read-write transaction.');
+  const { entry, began } = target;
+  return edge.registry.use(entry, async () => {
+    try {
+      const fingerprint = request.seqno > 0 ? request.statements.map((statement) => fingerprintOf(statement)).join() : '';
+      const outcome = await entry.runOnce(request.seqno, fingerprint, () => runAll(edge, entry, request.statements, call), rowsOf);
+      if (request.lastStatements) entry.closeForStatements();
+      if (began && outcome.outcomes.length === 0) edge.registry.drop(entry, { kind: 'rolledBack' });
+      return encode(entry, began, outcome);
+    } catch (error) {
+      if (began) edge.registry.drop(entry, { kind: 'rolledBack' });
+      throw error;
+    }
+  });
+}
+
+const rowsOf = (outcome: BatchOutcome): number => outcome.outcomes.length;
+
+async function runAll(edge: Edge, entry: GatewayTransaction, statements: readonly StatementRequest[], call: Call): Promise<BatchOutcome> {
+  entry.checkOpen('dml');
+  const outcomes: StatementOutcome[] = [];
+  for (const request of statements) {
+    try {
+      outcomes.push(await runOne(entry, request, call.signal));
+    } catch (error) {
+      if (!(error instanceof TrestleError) || !STATEMENT_CODES.has(error.code)) throw error;
+      return { outcomes, failure: statusOf(error, call.method, edge.log) };
+    }
+  }
+  return { outcomes, failure: undefined };
+}
+
+async function runOne(entry: GatewayTransaction, request: StatementRequest, signal: AbortSignal): Promise<StatementOutcome> {
+  checkStatement(request);
+  const statement = await entry.database.sql.prepare(request.sql, request.paramTypes);
+  if (statement.kind === 'query') throw invalidArgument(`ExecuteBatchDml takes DML statements only: ${request.sql.slice(0, 200)}`);
+  return executeDml(entry, statement, request, signal);
+}
+
+function encode(entry: GatewayTransaction, began: boolean, outcome: BatchOutcome): Buffer {
+  const writer = new ProtoWriter();
+  for (const [i, { result }] of outcome.outcomes.entries()) {
+    const start = writer.begin(1);
+    writeMetadata(writer, { columns: [], transaction: began && i === 0 ? { id: entry.id } : undefined, undeclaredParameters: [] });
+    writeStats(writer, 3, { rowCountExact: result.rowCount });
+    writer.end(start);
+  }
+  const status = writer.begin(2);
+  if (outcome.failure !== undefined) writeStatus(writer, outcome.failure);
+  writer.end(status);
+  const precommit = precommitFor(entry);
+  if (precommit !== undefined) writePrecommitToken(writer, 3, precommit);
+  return writer.finish();
+}

@@ -1,0 +1,67 @@
+/** Read and StreamingRead. Source: spanner.proto, ReadRequest. */
+import { hash } from 'node:crypto';
+import { invalidArgument } from '../../base/errors.ts';
+import type { Call } from '../call.ts';
+import { readInPartitionedDml } from '../messages.ts';
+import { decodeResumeToken, type ResumePoint } from '../resume.ts';
+import { decodeRead, type ReadRequest } from '../wire/requests.ts';
+import { answerAtOnce, answerInSets } from './answers.ts';
+import { openSession, type Edge, type OpenSession } from './edge.ts';
+import { checkReadPartition } from './partition-tokens.ts';
+import { forwardStream, forwardUnary, remoteGateway } from './routing.ts';
+import { resolveTarget, type Target } from './selector.ts';
+import { announcement, readRows, rowRun, type Run } from './statement-run.ts';
+
+function checkRequest(request: ReadRequest): void {
+  if (request.table === '') throw invalidArgument('A read must name its table.');
+  if (request.limit < 0) throw invalidArgument('The limit of a read must not be negative.');
+  if (request.partitionToken.length > 0 && request.limit > 0) throw invalidArgument('A read of a partition cannot have a limit.');
+  checkReadPartition(request);
+}
+
+async function startRead(edge: Edge, open: OpenSession, request: ReadRequest, resume: ResumePoint | undefined, signal: AbortSignal): Promise<Run> {
+  const target = await resolveTarget(edge, open, request.transaction, request.transactionTag, resume);
+  if (target.kind === 'partitionedDml') throw readInPartitionedDml();
+  if (target.kind === 'singleUseReadWrite') throw invalidArgument('A single-use transaction of a read must be read-only.');
+  const entry = target.kind === 'readWrite' ? target.entry : undefined;
+  if (entry !== undefined) edge.registry.enter(entry);
+  try {
+    if (entry !== undefined && request.directedRead) throw invalidArgument('Directed reads need a read-only transaction.');
+    const rows = await readRows(entry, () => open.database.sql.read(viewOf(target), request, { signal }));
+    return rowRun(edge, rows, { transaction: announcement(target), undeclaredParameters: [] }, target);
+  } catch (error) {
+    if (entry !== undefined) {
+      if (target.kind === 'readWrite' && target.began) edge.registry.drop(entry, { kind: 'rolledBack' });
+      edge.registry.leave(entry);
+    }
+    throw error;
+  }
+}
+
+const viewOf = (target: Extract<Target, { kind: 'snapshot' | 'readWrite' }>): Extract<Target, { kind: 'snapshot' }>['view'] | Extract<Target, { kind: 'readWrite' }>['entry']['transaction'] =>
+  target.kind === 'readWrite' ? target.entry.transaction : target.view;
+
+export async function read(edge: Edge, bytes: Buffer, call: Call): Promise<Buffer> {
+  const request = decodeRead(bytes);
+  const node = remoteGateway(edge, request.session, request.transaction, call);
+  if (node !== undefined) return forwardUnary(edge, node, bytes, call);
+  const open = await openSession(edge, request.session);
+  checkRequest(request);
+  if (request.resumeToken.length > 0) throw invalidArgument('Only streaming methods can be resumed.');
+  return answerAtOnce(await startRead(edge, open, request, undefined, call.signal));
+}
+
+export async function* streamingRead(edge: Edge, bytes: Buffer, call: Call): AsyncGenerator<Buffer, void, undefined> {
+  const request = decodeRead(bytes);
+  const node = remoteGateway(edge, request.session, request.transaction, call);
+  if (node !== undefined) {
+    yield* forwardStream(edge, node, bytes, call);
+    return;
+  }
+  const open = await openSession(edge, request.session);
+  checkRequest(request);
+  const what = JSON.stringify([request.table, request.index, request.columns, request.keySet, request.limit, request.ordered]);
+  const fingerprint = Buffer.from(hash('sha1', what, 'base64'), 'base64').readUInt32BE(0);
+  const resume = request.resumeToken.length > 0 ? decodeResumeToken(request.resumeToken, fingerprint) : undefined;
+  yield* answerInSets(await startRead(edge, open, request, resume, call.signal), fingerprint, resume);
+}

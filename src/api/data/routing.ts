@@ -1,0 +1,48 @@
+/**
+ * Calls of a transaction whose gateway is another node: passed on as they came, answers relayed. A gateway that cannot
+ * be reached has lost the transaction's locks and buffered writes with it: the client is told ABORTED and begins anew.
+ * Commit is the exception (see transactions.ts), because it may have happened.
+ */
+import { assert } from '../../base/assert.ts';
+import { aborted, Code, TrestleError } from '../../base/errors.ts';
+import type { NodeId } from '../../base/ids.ts';
+import { NodeUnreachable, type ForwardedCall } from '../backend.ts';
+import type { Call } from '../call.ts';
+import { decodeTransactionId } from '../transaction-id.ts';
+import type { TransactionSelector } from '../wire/options.ts';
+import type { Edge } from './edge.ts';
+
+/** The node that must serve the call; undefined when any may, or this one does. */
+export function remoteGateway(edge: Edge, session: string, selector: TransactionSelector, call: Call): NodeId | undefined {
+  if (selector.kind !== 'id') return undefined;
+  const id = decodeTransactionId(selector.id, session);
+  if (id === undefined || id.kind === 'readOnly' || id.node === edge.backend.localNode) return undefined;
+  if (call.forwarded) throw new TrestleError(Code.INTERNAL, `A call for a transaction at node ${String(id.node)} was passed on to node ${String(edge.backend.localNode)}.`);
+  return id.node;
+}
+
+export function forwardedCall(request: Buffer, call: Call): ForwardedCall {
+  const timeoutMicros = call.timeoutMicros();
+  return { method: call.method, request, signal: call.signal, ...(timeoutMicros === undefined ? {} : { timeoutMicros }) };
+}
+
+const gatewayGone = (node: NodeId): Error => aborted(`The transaction was aborted: its gateway, node ${String(node)}, cannot be reached.`);
+
+export async function* forwardStream(edge: Edge, node: NodeId, request: Buffer, call: Call): AsyncGenerator<Buffer, void, undefined> {
+  try {
+    for await (const message of edge.backend.forward(node, forwardedCall(request, call))) yield asBuffer(message);
+  } catch (error) {
+    throw error instanceof NodeUnreachable ? gatewayGone(node) : error;
+  }
+}
+
+export async function forwardUnary(edge: Edge, node: NodeId, request: Buffer, call: Call): Promise<Buffer> {
+  for await (const message of forwardStream(edge, node, request, call)) return message;
+  return assertAnswered();
+}
+
+function assertAnswered(): Buffer {
+  assert(false, 'a forwarded unary call has one answer');
+}
+
+export const asBuffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));

@@ -1,0 +1,134 @@
+/**
+ * What a call reads from: a TransactionSelector made into a snapshot, a read-write transaction of this node, or a
+ * partitioned DML transaction. Source: transaction.proto, TransactionSelector and TransactionOptions.
+ */
+import { aborted, Code, invalidArgument, TrestleError } from '../../base/errors.ts';
+import type { Timestamp, TxnId } from '../../base/ids.ts';
+import type { ReadWriteOptions, Snapshot, TimestampBound } from '../../txn/types.ts';
+import { GatewayTransaction } from '../gateway-transaction.ts';
+import { MAX_FUTURE_READ_MICROS } from '../limits.ts';
+import { modeRequired, transactionNotFound } from '../messages.ts';
+import type { ResumePoint } from '../resume.ts';
+import { decodeTransactionId, encodeReadOnlyId, encodeReadWriteId } from '../transaction-id.ts';
+import type { TransactionMode, TransactionSelector } from '../wire/options.ts';
+import type { TransactionMessage } from '../wire/results.ts';
+import type { Edge, OpenSession } from './edge.ts';
+
+export type Target =
+  | { readonly kind: 'snapshot'; readonly view: Snapshot; readonly announce: TransactionMessage | undefined }
+  | { readonly kind: 'readWrite'; readonly entry: GatewayTransaction; readonly began: boolean }
+  | { readonly kind: 'partitionedDml'; readonly txn: TxnId; readonly announce: TransactionMessage | undefined }
+  | { readonly kind: 'singleUseReadWrite' };
+
+type ReadWriteMode = Extract<TransactionMode, { kind: 'readWrite' }>;
+
+/** Begins a read-write transaction with this node as its gateway. */
+export function beginReadWrite(edge: Edge, open: OpenSession, mode: ReadWriteMode, tag: string): GatewayTransaction {
+  edge.registry.checkRoom();
+  const { session, database } = open;
+  const age = retryAge(edge, open, mode);
+  const options: ReadWriteOptions = {
+    ...(mode.isolation === undefined ? {} : { isolation: mode.isolation }),
+    ...(mode.readLockMode === undefined ? {} : { readLockMode: mode.readLockMode }),
+    ...(age === undefined ? {} : { age }),
+    ...(tag === '' ? {} : { tag }),
+  };
+  const transaction = database.transactions.beginReadWrite(options);
+  const id = encodeReadWriteId('readWrite', edge.backend.localNode, transaction.age, transaction.id, session.name);
+  const entry = new GatewayTransaction(id, session, database, transaction, edge.nowMicros());
+  edge.registry.add(entry);
+  return entry;
+}
+
+/** A transaction that retries an aborted one keeps its age, so that it wins in the end. */
+function retryAge(edge: Edge, open: OpenSession, mode: ReadWriteMode): Timestamp | undefined {
+  if (mode.previous === undefined) return edge.registry.takeRetryAge(open.session.name);
+  const previous = decodeTransactionId(mode.previous, open.session.name);
+  if (previous === undefined || previous.kind === 'readOnly') return undefined;
+  // An age from the future would let everyone else wait.
+  return previous.age <= edge.nowMicros() ? previous.age : undefined;
+}
+
+export interface BegunReadOnly {
+  readonly view: Snapshot;
+  readonly message: TransactionMessage;
+}
+
+export async function beginReadOnly(edge: Edge, open: OpenSession, mode: Extract<TransactionMode, { kind: 'readOnly' }>): Promise<BegunReadOnly> {
+  const { bound } = mode;
+  if (bound.kind === 'minReadTimestamp' || bound.kind === 'maxStaleness') {
+    throw invalidArgument('min_read_timestamp and max_staleness can only be used in single-use read-only transactions.');
+  }
+  const view = await open.database.transactions.snapshot(bound);
+  const id = encodeReadOnlyId(view.readTimestamp, edge.nextNumber(), open.session.name);
+  return { view, message: { id, readMicros: mode.returnReadTimestamp ? view.readTimestamp : undefined } };
+}
+
+export function beginPartitionedDml(edge: Edge, open: OpenSession, mode: Extract<TransactionMode, { kind: 'partitionedDml' }>): { txn: TxnId; message: TransactionMessage } {
+  if (mode.isolation === 'repeatable-read') throw invalidArgument('Partitioned DML transactions do not support REPEATABLE_READ isolation.');
+  const txn = edge.partitionedDml.begin();
+  const age = Math.floor(edge.nowMicros()) as Timestamp;
+  return { txn, message: { id: encodeReadWriteId('partitionedDml', edge.backend.localNode, age, txn, open.session.name) } };
+}
+
+async function snapshotAt(edge: Edge, open: OpenSession, bound: TimestampBound): Promise<Snapshot> {
+  const micros = bound.kind === 'readTimestamp' || bound.kind === 'minReadTimestamp' ? bound.timestamp : 0;
+  if (micros > edge.nowMicros() + MAX_FUTURE_READ_MICROS) {
+    throw new TrestleError(Code.DEADLINE_EXCEEDED, 'The read timestamp is too far in the future.');
+  }
+  return open.database.transactions.snapshot(bound);
+}
+
+/** Resolves the selector. `resume` fixes timestamp and transaction of a stream that goes on. */
+export async function resolveTarget(edge: Edge, open: OpenSession, selector: TransactionSelector, tag: string, resume?: ResumePoint): Promise<Target> {
+  switch (selector.kind) {
+    case 'id':
+      return byId(edge, open, selector.id);
+    case 'begin':
+      if (resume !== undefined && resume.transactionId.length > 0) return byId(edge, open, resume.transactionId);
+      return begin(edge, open, selector.options, tag);
+    case 'absent':
+      return single(edge, open, { kind: 'readOnly', bound: { kind: 'strong' }, returnReadTimestamp: false }, resume);
+    case 'singleUse':
+      return single(edge, open, selector.options, resume);
+  }
+}
+
+async function single(edge: Edge, open: OpenSession, mode: TransactionMode, resume: ResumePoint | undefined): Promise<Target> {
+  if (mode.kind === 'none') throw modeRequired();
+  if (mode.kind === 'readWrite') return { kind: 'singleUseReadWrite' };
+  if (mode.kind === 'partitionedDml') throw invalidArgument('Partitioned DML transactions cannot be single-use.');
+  const bound: TimestampBound = resume?.readTimestamp === undefined ? mode.bound : { kind: 'readTimestamp', timestamp: resume.readTimestamp };
+  const view = await snapshotAt(edge, open, bound);
+  return { kind: 'snapshot', view, announce: mode.returnReadTimestamp ? { readMicros: view.readTimestamp } : undefined };
+}
+
+async function begin(edge: Edge, open: OpenSession, mode: TransactionMode, tag: string): Promise<Target> {
+  switch (mode.kind) {
+    case 'none':
+      throw modeRequired();
+    case 'readWrite':
+      return { kind: 'readWrite', entry: beginReadWrite(edge, open, mode, tag), began: true };
+    case 'readOnly': {
+      const { view, message } = await beginReadOnly(edge, open, mode);
+      return { kind: 'snapshot', view, announce: message };
+    }
+    case 'partitionedDml': {
+      const { txn, message } = beginPartitionedDml(edge, open, mode);
+      return { kind: 'partitionedDml', txn, announce: message };
+    }
+  }
+}
+
+async function byId(edge: Edge, open: OpenSession, bytes: Uint8Array): Promise<Target> {
+  const id = decodeTransactionId(bytes, open.session.name);
+  if (id === undefined) throw transactionNotFound();
+  if (id.kind === 'readOnly') {
+    return { kind: 'snapshot', view: await snapshotAt(edge, open, { kind: 'readTimestamp', timestamp: id.readTimestamp }), announce: undefined };
+  }
+  if (id.kind === 'partitionedDml') return { kind: 'partitionedDml', txn: id.txn, announce: undefined };
+  const entry = edge.registry.find(bytes);
+  // Ids are only given out by gateways, so this node had it and has been restarted, or it ended long ago.
+  if (entry === undefined) throw aborted('The transaction is no longer known at its gateway.');
+  return { kind: 'readWrite', entry, began: false };
+}

@@ -1,0 +1,129 @@
+/** CreateSession, BatchCreateSessions, GetSession, ListSessions, DeleteSession. Source: spanner.proto. */
+import { invalidArgument } from '../../base/errors.ts';
+import { EMPTY_MESSAGE } from '../call.ts';
+import { MAX_LABELS, MAX_PAGE_SIZE, MAX_SESSIONS_PER_BATCH } from '../limits.ts';
+import { sessionNotFound } from '../messages.ts';
+import { checkDatabase, checkLabels, databaseOfSession } from '../names.ts';
+import { ProtoReader } from '../wire/reader.ts';
+import { writeSession } from '../wire/results.ts';
+import { readLabels } from '../wire/value.ts';
+import { ProtoWriter } from '../wire/writer.ts';
+import type { Edge } from './edge.ts';
+
+interface SessionTemplate {
+  labels: Record<string, string>;
+  creatorRole: string;
+  multiplexed: boolean;
+}
+
+function readTemplate(reader: ProtoReader): SessionTemplate {
+  const template: SessionTemplate = { labels: {}, creatorRole: '', multiplexed: false };
+  while (reader.next()) {
+    if (reader.field === 2) readLabels(reader, template.labels);
+    else if (reader.field === 5) template.creatorRole = reader.string();
+    else if (reader.field === 6) template.multiplexed = reader.bool();
+    else reader.skip();
+  }
+  return template;
+}
+
+interface CreateRequest {
+  readonly database: string;
+  readonly template: SessionTemplate;
+  readonly count: number;
+}
+
+/** CreateSessionRequest, and BatchCreateSessionsRequest, which has a third field. */
+function decodeCreate(bytes: Buffer): CreateRequest {
+  const reader = new ProtoReader(bytes);
+  let database = '';
+  let template: SessionTemplate = { labels: {}, creatorRole: '', multiplexed: false };
+  let count = 0;
+  while (reader.next()) {
+    if (reader.field === 1) database = reader.string();
+    else if (reader.field === 2) template = reader.message(readTemplate);
+    else if (reader.field === 3) count = reader.int32();
+    else reader.skip();
+  }
+  checkDatabase(database);
+  checkLabels(template.labels, MAX_LABELS);
+  return { database, template, count };
+}
+
+function decodeName(bytes: Buffer): string {
+  const reader = new ProtoReader(bytes);
+  let name = '';
+  while (reader.next()) {
+    if (reader.field === 1) name = reader.string();
+    else reader.skip();
+  }
+  return name;
+}
+
+export async function createSession(edge: Edge, bytes: Buffer): Promise<Buffer> {
+  const { database, template } = decodeCreate(bytes);
+  const [session] = await edge.backend.sessions.create(database, template, 1);
+  const writer = new ProtoWriter();
+  if (session !== undefined) writeSession(writer, session);
+  return writer.finish();
+}
+
+export async function batchCreateSessions(edge: Edge, bytes: Buffer): Promise<Buffer> {
+  const { database, template, count } = decodeCreate(bytes);
+  if (count < 1) throw invalidArgument('session_count must be positive.');
+  if (template.multiplexed) throw invalidArgument('Multiplexed sessions cannot be created in a batch.');
+  const sessions = await edge.backend.sessions.create(database, template, Math.min(count, MAX_SESSIONS_PER_BATCH));
+  const writer = new ProtoWriter();
+  for (const session of sessions) {
+    const start = writer.begin(1);
+    writeSession(writer, session);
+    writer.end(start);
+  }
+  return writer.finish();
+}
+
+export async function getSession(edge: Edge, bytes: Buffer): Promise<Buffer> {
+  const name = decodeName(bytes);
+  databaseOfSession(name);
+  const session = await edge.backend.sessions.get(name);
+  if (session === undefined) throw sessionNotFound(name);
+  const writer = new ProtoWriter();
+  writeSession(writer, session);
+  return writer.finish();
+}
+
+export async function listSessions(edge: Edge, bytes: Buffer): Promise<Buffer> {
+  const reader = new ProtoReader(bytes);
+  let database = '';
+  let pageSize = 0;
+  let pageToken = '';
+  while (reader.next()) {
+    if (reader.field === 1) database = reader.string();
+    else if (reader.field === 2) pageSize = reader.int32();
+    else if (reader.field === 3) pageToken = reader.string();
+    else reader.skip();
+  }
+  checkDatabase(database);
+  if (pageSize < 0) throw invalidArgument('page_size must not be negative.');
+  await edge.backend.databases.get(database);
+  const size = pageSize === 0 ? MAX_PAGE_SIZE : Math.min(pageSize, MAX_PAGE_SIZE);
+  const page = await edge.backend.sessions.list(database, { pageSize: size, pageToken });
+  const writer = new ProtoWriter();
+  for (const session of page.items) {
+    const start = writer.begin(1);
+    writeSession(writer, session);
+    writer.end(start);
+  }
+  writer.string(2, page.nextPageToken ?? '');
+  return writer.finish();
+}
+
+export async function deleteSession(edge: Edge, bytes: Buffer): Promise<Buffer> {
+  const name = decodeName(bytes);
+  databaseOfSession(name);
+  const session = await edge.backend.sessions.get(name);
+  if (session?.multiplexed === true) throw invalidArgument('Multiplexed sessions cannot be deleted.');
+  edge.registry.dropSession(name);
+  await edge.backend.sessions.delete(name);
+  return EMPTY_MESSAGE;
+}

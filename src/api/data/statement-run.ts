@@ -1,0 +1,282 @@
+/**
+ * One statement of ExecuteSql or ExecuteStreamingSql on its way: metadata first, then batches of rows, statistics at
+ * the end. The two methods differ only in how they put the rows into messages (statements.ts).
+ */
+import { hash } from 'node:crypto';
+import { invalidArgument } from '../../base/errors.ts';
+import { aborted } from '../../base/errors.ts';
+import type { GatewayTransaction, StatementOutcome } from '../gateway-transaction.ts';
+import { dmlInSingleUse, dmlNeedsReadWrite, readInPartitionedDml } from '../messages.ts';
+import { START, type ResumePoint } from '../resume.ts';
+import type { PreparedStatement, RowStream, SqlRow } from '../sql.ts';
+import type { ExecuteSqlRequest, QueryMode, StatementRequest } from '../wire/requests.ts';
+import type { ResultMetadata, ResultStats, TransactionMessage } from '../wire/results.ts';
+import type { Edge, OpenSession } from './edge.ts';
+import { resolveTarget, type Target } from './selector.ts';
+
+export interface Run {
+  readonly metadata: ResultMetadata;
+  next(): Promise<readonly SqlRow[] | undefined>;
+  /** Releases what the run holds; must be called. */
+  close(): Promise<void>;
+  stats(rowCount: number): ResultStats | undefined;
+  /** Sequence number of the precommit token that the answer carries. */
+  readonly precommit: number | undefined;
+  /** For resume tokens. */
+  readonly readTimestamp: ResumePoint['readTimestamp'];
+  readonly begunId: Uint8Array;
+  /** Whether an interrupted stream can go on by running the statement again. */
+  readonly resumable: boolean;
+}
+
+const NO_ID: Uint8Array = START.transactionId;
+
+/** Identifies a statement: text, parameters, their types and the mode; not the transaction, sequence number or token. */
+export function fingerprintOf(request: StatementRequest, mode = ''): string {
+  return hash('sha1', JSON.stringify([request.sql, mode, request.params, [...request.paramTypes]]), 'base64');
+}
+
+const stringifyTypes = (request: ExecuteSqlRequest, mode: QueryMode): string => fingerprintOf(request, mode);
+
+/** Sequence number of the precommit token for an answer of this transaction; none for sessions that are not multiplexed. */
+export function precommitFor(entry: GatewayTransaction): number | undefined {
+  return entry.session.multiplexed ? entry.nextPrecommitSequence() : undefined;
+}
+
+/** How an answer announces the transaction that its statement began. */
+export function announcement(target: Target): TransactionMessage | undefined {
+  if (target.kind === 'readWrite') return target.began ? { id: target.entry.id } : undefined;
+  return target.kind === 'singleUseReadWrite' ? undefined : target.announce;
+}
+
+export async function startStatement(
+  edge: Edge,
+  open: OpenSession,
+  request: ExecuteSqlRequest,
+  mode: QueryMode,
+  resume: ResumePoint | undefined,
+  signal: AbortSignal,
+): Promise<Run> {
+  const target = await resolveTarget(edge, open, request.transaction, request.transactionTag, resume);
+  const entry = target.kind === 'readWrite' ? target.entry : undefined;
+  if (entry !== undefined) edge.registry.enter(entry);
+  try {
+    return await startIn(edge, open, request, mode, target, signal);
+  } catch (error) {
+    if (entry !== undefined) {
+      // The client has no id to roll back a transaction that its first statement failed to begin.
+      if (target.kind === 'readWrite' && target.began) edge.registry.drop(entry, { kind: 'rolledBack' });
+      edge.registry.leave(entry);
+    }
+    throw error;
+  }
+}
+
+async function startIn(edge: Edge, open: OpenSession, request: ExecuteSqlRequest, mode: QueryMode, target: Target, signal: AbortSignal): Promise<Run> {
+  const at = target.kind === 'snapshot' ? target.view.readTimestamp : undefined;
+  const statement = await open.database.sql.prepare(request.sql, request.paramTypes, at);
+  const base = { transaction: announcement(target), undeclaredParameters: mode === 'plan' ? statement.undeclaredParameters : [] };
+  if (statement.kind === 'query') return startQuery(edge, open, request, mode, target, statement, base, signal);
+  if (target.kind === 'singleUseReadWrite') throw dmlInSingleUse();
+  if (target.kind === 'snapshot') throw dmlNeedsReadWrite();
+  if (request.directedRead) throw invalidArgument('Directed reads need a read-only transaction.');
+  if (mode === 'plan') return planOnly(edge, target, statement, base);
+  if (target.kind === 'partitionedDml') return runPartitionedDml(edge, open, request, target, statement, base, signal);
+  return runDml(edge, request, mode, target.entry, statement, base, signal);
+}
+
+type MetadataBase = Omit<ResultMetadata, 'columns'>;
+
+const endOfRows = (): Promise<undefined> => Promise.resolve(undefined);
+
+function planOnly(edge: Edge, target: Target, statement: PreparedStatement, base: MetadataBase): Run {
+  const entry = target.kind === 'readWrite' ? target.entry : undefined;
+  return {
+    metadata: { ...base, columns: statement.columns },
+    next: endOfRows,
+    close: () => leave(edge, entry),
+    stats: () => ({ plan: statement.plan() }),
+    precommit: entry === undefined ? undefined : precommitFor(entry),
+    readTimestamp: undefined,
+    begunId: NO_ID,
+    resumable: false,
+  };
+}
+
+function leave(edge: Edge, entry: GatewayTransaction | undefined): Promise<void> {
+  if (entry !== undefined) edge.registry.leave(entry);
+  return Promise.resolve();
+}
+
+async function startQuery(
+  edge: Edge,
+  open: OpenSession,
+  request: ExecuteSqlRequest,
+  mode: QueryMode,
+  target: Target,
+  statement: PreparedStatement,
+  base: MetadataBase,
+  signal: AbortSignal,
+): Promise<Run> {
+  if (target.kind === 'partitionedDml') throw readInPartitionedDml();
+  if (target.kind === 'singleUseReadWrite') throw invalidArgument('A single-use transaction of a query must be read-only.');
+  if (mode === 'plan') return planOnly(edge, target, statement, base);
+  const entry = target.kind === 'readWrite' ? target.entry : undefined;
+  const startMicros = edge.nowMicros();
+  const rows = await readRows(entry, () =>
+    open.database.sql.query(target.kind === 'readWrite' ? target.entry.transaction : target.view, statement, request.params, { signal }),
+  );
+  if (entry !== undefined && request.lastStatement) entry.closeForStatements();
+  return {
+    ...rowRun(edge, rows, base, target),
+    stats: (rowCount) => queryStats(edge, mode, statement, request.sql, startMicros, rowCount),
+  };
+}
+
+function queryStats(edge: Edge, mode: QueryMode, statement: PreparedStatement, sql: string, startMicros: number, rowCount: number): ResultStats | undefined {
+  if (mode === 'normal') return undefined;
+  const elapsed = `${((edge.nowMicros() - startMicros) / 1000).toFixed(2)} msecs`;
+  const queryStatistics = { rows_returned: String(rowCount), elapsed_time: elapsed, query_text: sql };
+  return { queryStats: queryStatistics, plan: mode === 'withStats' ? undefined : statement.plan() };
+}
+
+/** Opens rows and has the first batch read, so that what fails at once fails before the metadata has gone out. */
+export async function readRows(entry: GatewayTransaction | undefined, openRows: () => Promise<RowStream>): Promise<RowStream> {
+  entry?.checkOpen('read');
+  try {
+    const stream = await openRows();
+    let first: readonly SqlRow[] | undefined = await stream.next();
+    let firstPending = true;
+    return {
+      columns: stream.columns,
+      next: async () => {
+        if (firstPending) {
+          firstPending = false;
+          const batch = first;
+          first = undefined;
+          return batch;
+        }
+        try {
+          return await stream.next();
+        } catch (error) {
+          entry?.noteError(error, 'read');
+          throw error;
+        }
+      },
+      close: () => stream.close(),
+    };
+  } catch (error) {
+    entry?.noteError(error, 'read');
+    throw error;
+  }
+}
+
+/** The part of a run that queries and reads share. */
+export function rowRun(edge: Edge, rows: RowStream, base: MetadataBase, target: Target): Run {
+  const entry = target.kind === 'readWrite' ? target.entry : undefined;
+  let closed = false;
+  return {
+    metadata: { ...base, columns: rows.columns },
+    next: () => rows.next(),
+    close: async () => {
+      if (closed) return;
+      closed = true;
+      if (entry !== undefined) edge.registry.leave(entry);
+      await rows.close();
+    },
+    stats: () => undefined,
+    precommit: entry === undefined ? undefined : precommitFor(entry),
+    readTimestamp: target.kind === 'snapshot' ? target.view.readTimestamp : undefined,
+    begunId: base.transaction?.id ?? NO_ID,
+    resumable: true,
+  };
+}
+
+/** Runs one DML statement in the transaction, once per sequence number. */
+export function executeDml(
+  entry: GatewayTransaction,
+  statement: PreparedStatement,
+  request: StatementRequest,
+  signal: AbortSignal,
+): Promise<StatementOutcome> {
+  return guardDml(entry, async () => {
+    const result = await entry.database.sql.dml(entry.transaction, statement, request.params, { signal });
+    entry.mutationCount += result.mutationCount;
+    return { statement, result };
+  });
+}
+
+/** Runs something that changes the transaction; what fails in it is noted. */
+export async function guardDml<T>(entry: GatewayTransaction, run: () => Promise<T>): Promise<T> {
+  entry.checkOpen('dml');
+  try {
+    return await run();
+  } catch (error) {
+    entry.noteError(error, 'dml');
+    // A wound shows first in the transaction's state when the statement failed for another reason.
+    throw entry.state.kind === 'aborted' ? entry.state.error : error;
+  }
+}
+
+async function runDml(
+  edge: Edge,
+  request: ExecuteSqlRequest,
+  mode: QueryMode,
+  entry: GatewayTransaction,
+  statement: PreparedStatement,
+  base: MetadataBase,
+  signal: AbortSignal,
+): Promise<Run> {
+  const startMicros = edge.nowMicros();
+  const outcome = await entry.runOnce(
+    request.seqno,
+    request.seqno > 0 ? stringifyTypes(request, mode) : '',
+    () => executeDml(entry, statement, request, signal),
+    (answer) => answer.result.rows.length,
+  );
+  if (request.lastStatement) entry.closeForStatements();
+  const { rows, rowCount } = outcome.result;
+  let done = false;
+  return {
+    metadata: { ...base, columns: outcome.statement.columns },
+    next: () => {
+      if (done || rows.length === 0) return endOfRows();
+      done = true;
+      return Promise.resolve(rows);
+    },
+    close: () => leave(edge, entry),
+    stats: (returned) => ({ ...queryStats(edge, mode, statement, request.sql, startMicros, returned), rowCountExact: rowCount }),
+    precommit: precommitFor(entry),
+    readTimestamp: undefined,
+    begunId: base.transaction?.id ?? NO_ID,
+    // The sequence number makes a repeat have the same rows.
+    resumable: request.seqno > 0,
+  };
+}
+
+async function runPartitionedDml(
+  edge: Edge,
+  open: OpenSession,
+  request: ExecuteSqlRequest,
+  target: Extract<Target, { kind: 'partitionedDml' }>,
+  statement: PreparedStatement,
+  base: MetadataBase,
+  signal: AbortSignal,
+): Promise<Run> {
+  if (statement.kind === 'insert') throw invalidArgument('INSERT is not supported in a partitioned DML transaction.');
+  if (statement.columns.length > 0) throw invalidArgument('THEN RETURN is not supported in a partitioned DML transaction.');
+  if (signal.aborted) throw aborted('The call was cancelled.');
+  const count = await edge.partitionedDml.run(target.txn, `${String(request.seqno)} ${fingerprintOf(request)}`, () =>
+    open.database.sql.partitionedDml(statement, request.params, { signal }),
+  );
+  return {
+    metadata: { ...base, columns: [] },
+    next: endOfRows,
+    close: endOfRows,
+    stats: () => ({ rowCountLowerBound: count }),
+    precommit: undefined,
+    readTimestamp: undefined,
+    begunId: NO_ID,
+    resumable: false,
+  };
+}

@@ -1,0 +1,52 @@
+/** ExecuteSql and ExecuteStreamingSql. Source: spanner.proto. */
+import { invalidArgument } from '../../base/errors.ts';
+import type { Call } from '../call.ts';
+import { MAX_PARAMETERS, MAX_SQL_CHARS } from '../limits.ts';
+import { decodeResumeToken } from '../resume.ts';
+import { decodeExecuteSql, type ExecuteSqlRequest, type QueryMode, type StatementRequest } from '../wire/requests.ts';
+import { answerAtOnce, answerInSets } from './answers.ts';
+import { openSession, type Edge } from './edge.ts';
+import { checkQueryPartition } from './partition-tokens.ts';
+import { forwardStream, forwardUnary, remoteGateway } from './routing.ts';
+import { fingerprintOf, startStatement } from './statement-run.ts';
+
+export function checkStatement(request: StatementRequest): void {
+  if (request.sql === '') throw invalidArgument('The request has no SQL text.');
+  if (request.sql.length > MAX_SQL_CHARS) throw invalidArgument(`The SQL text is longer than ${String(MAX_SQL_CHARS)} characters.`);
+  if (Object.keys(request.params).length > MAX_PARAMETERS) throw invalidArgument(`There are more than ${String(MAX_PARAMETERS)} query parameters.`);
+}
+
+function checkRequest(request: ExecuteSqlRequest): QueryMode {
+  checkStatement(request);
+  const mode = request.queryMode;
+  if (mode === undefined) throw invalidArgument('Unknown query mode.');
+  if (request.seqno < 0) throw invalidArgument('seqno must not be negative.');
+  if (request.partitionToken.length > 0 && mode !== 'normal') throw invalidArgument('Partitioned queries can only be run in NORMAL mode.');
+  return mode;
+}
+
+export async function executeSql(edge: Edge, bytes: Buffer, call: Call): Promise<Buffer> {
+  const request = decodeExecuteSql(bytes);
+  const node = remoteGateway(edge, request.session, request.transaction, call);
+  if (node !== undefined) return forwardUnary(edge, node, bytes, call);
+  const mode = checkRequest(request);
+  const open = await openSession(edge, request.session);
+  checkQueryPartition(request);
+  if (request.resumeToken.length > 0) throw invalidArgument('Only streaming methods can be resumed.');
+  return answerAtOnce(await startStatement(edge, open, request, mode, undefined, call.signal));
+}
+
+export async function* executeStreamingSql(edge: Edge, bytes: Buffer, call: Call): AsyncGenerator<Buffer, void, undefined> {
+  const request = decodeExecuteSql(bytes);
+  const node = remoteGateway(edge, request.session, request.transaction, call);
+  if (node !== undefined) {
+    yield* forwardStream(edge, node, bytes, call);
+    return;
+  }
+  const mode = checkRequest(request);
+  const open = await openSession(edge, request.session);
+  checkQueryPartition(request);
+  const fingerprint = Buffer.from(fingerprintOf(request, mode), 'base64').readUInt32BE(0);
+  const resume = request.resumeToken.length > 0 ? decodeResumeToken(request.resumeToken, fingerprint) : undefined;
+  yield* answerInSets(await startStatement(edge, open, request, mode, resume, call.signal), fingerprint, resume);
+}
