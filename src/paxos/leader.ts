@@ -57,7 +57,8 @@ export class Leader {
   private transfer: { readonly to: NodeId; readonly deadline: number } | undefined = undefined;
   private promisedClosed: Timestamp = TIMESTAMP_ZERO;
   private ownGrantAt = Number.NEGATIVE_INFINITY;
-  private leaseHeldAt: number;
+  /** Monotonic time of the first tick that found the lease lapsed; undefined while it is held. */
+  private lapsedAt: number | undefined;
   private currentVerdict: Verdict = LEAD;
   private readonly matchedOf = (node: NodeId): number => (node === this.core.self ? this.ownMatched : (this.peers.get(node)?.matched ?? 0));
 
@@ -69,7 +70,7 @@ export class Leader {
     this.ownMatched = this.emitted;
     for (const payload of recovered) this.push(payload);
     this.ownNoop = this.push(NOOP);
-    this.leaseHeldAt = now.monotonic;
+    this.lapsedAt = now.monotonic;
     this.syncPeers(now);
     if (this.peers.size === 0) this.renewOwnGrant(now);
   }
@@ -351,12 +352,13 @@ export class Leader {
 
   tick(now: Instant): void {
     const { tuning } = this.core;
-    if (this.hasLease(now)) this.leaseHeldAt = now.monotonic;
-    else if (now.monotonic - this.leaseHeldAt > tuning.leaseLapseMicros) this.currentVerdict = { kind: 'stepDown' };
+    if (this.peers.size === 0 && now.monotonic - this.ownGrantAt >= tuning.heartbeatMicros) this.renewOwnGrant(now);
+    if (this.hasLease(now)) this.lapsedAt = undefined;
+    else this.lapsedAt ??= now.monotonic;
+    if (this.lapsedAt !== undefined && now.monotonic - this.lapsedAt >= tuning.leaseLapseMicros) this.currentVerdict = { kind: 'stepDown' };
     for (const peer of this.peers.values()) {
       if (now.monotonic >= this.contactAt(peer)) peer.heartbeatDue = true;
     }
-    if (this.peers.size === 0 && now.monotonic - this.ownGrantAt >= tuning.heartbeatMicros) this.renewOwnGrant(now);
     this.checkReady(now);
     this.checkTransfer(now);
   }
@@ -370,7 +372,7 @@ export class Leader {
 
   nextWakeup(): number {
     const { heartbeatMicros, leaseLapseMicros } = this.core.tuning;
-    let next = this.leaseHeldAt + leaseLapseMicros;
+    let next = this.lapsedAt === undefined ? Number.POSITIVE_INFINITY : this.lapsedAt + leaseLapseMicros;
     if (this.peers.size === 0) next = Math.min(next, this.ownGrantAt + heartbeatMicros);
     for (const peer of this.peers.values()) next = Math.min(next, peer.heartbeatDue ? 0 : this.contactAt(peer));
     if (this.transfer !== undefined) next = Math.min(next, this.transfer.deadline);

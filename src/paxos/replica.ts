@@ -401,7 +401,9 @@ export class Replica {
       this.timer.retry(refusedUntil, now);
       return;
     }
-    this.candidate = new Candidate(this.core, ballot(this.highestRound + 1, this.self), released, now);
+    const next = ballot(this.highestRound + 1, this.self);
+    this.noteRound(next);
+    this.candidate = new Candidate(this.core, next, released, now);
     if (released === NOT_RELEASED) this.candidate.probe(now);
     else this.candidate.prepare(now);
   }
