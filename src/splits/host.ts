@@ -74,6 +74,7 @@ export class SplitHost implements HostInternals {
   private readonly splits = new Map<SplitId, HostedSplit>();
   private readonly dirty = new Set<HostedSplit>();
   private readonly outgoing = new Map<NodeId, ByteWriter>();
+  private readonly scratch = new ByteWriter();
   private turnScheduled = false;
   private stopped = false;
 
@@ -142,6 +143,9 @@ export class SplitHost implements HostInternals {
   get(id: SplitId): HostedSplit | undefined {
     return this.splits.get(id);
   }
+  get count(): number {
+    return this.splits.size;
+  }
   all(): IterableIterator<HostedSplit> {
     return this.splits.values();
   }
@@ -193,16 +197,25 @@ export class SplitHost implements HostInternals {
     return typeof result === 'object' ? result.error : undefined;
   }
 
+  /** The rows of a split are about to be replaced by a snapshot: until `installed`, and over a restart, it serves nothing. */
+  installing(descriptor: SplitDescriptor, ancestors: readonly SplitId[], membership: Membership): void {
+    let hosted = this.splits.get(descriptor.id);
+    const ops: WriteOp[] = [];
+    if (hosted === undefined) hosted = this.create(descriptor, ancestors, membership, ops);
+    else if (descriptor.generation > hosted.descriptor().generation) hosted.narrow(descriptor);
+    hosted.installing = true;
+    const state = encodeState({ descriptor: hosted.descriptor(), ancestors: hosted.ancestors, installing: true });
+    ops.push(...groups.appliedOps(hosted.split, hosted.replica.appliedSlot, membership, state));
+    this.engine.write(ops);
+  }
+
   /** The state of a split was replaced by a snapshot whose rows are in the engine already. */
   async installed(descriptor: SplitDescriptor, ancestors: readonly SplitId[], appliedSlot: Slot, membership: Membership): Promise<void> {
-    let hosted = this.splits.get(descriptor.id);
-    const fresh = hosted === undefined;
-    if (hosted === undefined) {
-      hosted = this.open(descriptor, ancestors, emptyState(membership), false);
-      hosted.installing = true;
-    } else if (descriptor.generation > hosted.descriptor().generation) hosted.narrow(descriptor);
-    this.engine.write(groups.appliedOps(descriptor.id, appliedSlot, membership, encodeState({ descriptor, ancestors, installing: false })));
-    if (fresh) this.engine.write(groups.hardStateOps(descriptor.id, { promised: NO_BALLOT }));
+    const hosted = this.splits.get(descriptor.id);
+    assert(hosted?.installing === true, 'a snapshot is installed where it was announced');
+    const ops = groups.appliedOps(descriptor.id, appliedSlot, membership, encodeState({ descriptor, ancestors, installing: false }));
+    ops.push(...groups.truncateOps(descriptor.id, hosted.replica.firstSlot, appliedSlot));
+    this.engine.write(ops);
     await hosted.application.reload();
     hosted.installing = false;
     hosted.replica.snapshotInstalled(appliedSlot, membership, this.instant());
@@ -253,11 +266,11 @@ export class SplitHost implements HostInternals {
       const now = this.instant();
       while (input.remaining > 0) {
         const id = splitId(input.varint());
-        const bytes = input.bytes();
+        const message = decodeMessage(new ByteReader(input.bytes()));
         const hosted = this.splits.get(id);
         if (hosted === undefined) this.options.onEvent?.({ kind: 'unknownSplit', split: id, from });
         else if (!hosted.installing) {
-          hosted.replica.receive(from, decodeMessage(bytes), now);
+          hosted.replica.receive(from, message, now);
           this.touch(hosted);
         }
       }
@@ -324,7 +337,8 @@ export class SplitHost implements HostInternals {
   private enqueue(split: SplitId, to: NodeId, message: PaxosMessage): void {
     let out = this.outgoing.get(to);
     if (out === undefined) this.outgoing.set(to, (out = new ByteWriter()));
-    out.varint(split).bytes(encodeMessage(message));
+    encodeMessage(this.scratch.reset(), message);
+    out.varint(split).bytes(this.scratch.view());
   }
 
   private sendQueued(): void {

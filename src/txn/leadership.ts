@@ -182,11 +182,11 @@ export class Leadership {
   cut(at: Key, events: LockEvents): Leadership {
     const right = new Leadership(this.token, events);
     right.lastAssigned = this.lastAssigned;
-    this.locks.cut(at, right.locks);
-    for (const owner of right.locks.owners()) {
-      const txn = this.txns.get(owner.id);
-      if (txn !== undefined) right.begin(owner.id, owner.age, owner.gateway, txn.token).lastUsed = txn.lastUsed;
-    }
+    this.locks.cut(at, right.locks, (owner) => {
+      const txn = right.begin(owner.id, owner.age, owner.gateway, this.txns.get(owner.id)?.token);
+      txn.lastUsed = this.txns.get(owner.id)?.lastUsed ?? 0;
+      return txn.owner;
+    });
     return right;
   }
 

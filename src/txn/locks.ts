@@ -160,21 +160,23 @@ export class LockTable {
 
   /**
    * Moves what lies at or after `at` into `right`, and shortens ranges across it: the split was cut there and this node
-   * leads both halves. Waiting requests stay: the participant asks again where they belong.
+   * leads both halves. `ownerOf` gives each transaction its identity at the right half, where it is pinned on its own.
+   * Waiting requests stay, and are granted what moved away: the participant finds that it no longer holds their keys.
    */
-  cut(at: Key, right: LockTable): void {
+  cut(at: Key, right: LockTable, ownerOf: (owner: LockOwner) => LockOwner): void {
     for (const [id, owned] of [...this.byOwner]) {
       const locks = this.locksOf(owned);
       this.remove(id, owned);
       for (const { span, mode } of locks) {
-        if (span.from >= at) right.add(owned.owner, span, mode);
+        if (span.from >= at) right.add(ownerOf(owned.owner), span, mode);
         else if (span.to === undefined || span.to <= at) this.add(owned.owner, span, mode);
         else {
           this.add(owned.owner, { from: span.from, to: at }, mode);
-          right.add(owned.owner, { from: at, to: span.to }, mode);
+          right.add(ownerOf(owned.owner), { from: at, to: span.to }, mode);
         }
       }
     }
+    this.grantWaiters();
   }
 
   private locksOf(owned: OwnedLocks): HeldLock[] {

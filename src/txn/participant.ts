@@ -8,7 +8,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { aborted, TrestleError, Code } from '../base/errors.ts';
-import { timestamp, type NodeId, type Timestamp, type TxnId } from '../base/ids.ts';
+import { timestamp, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
 import { resolveCommitTimestamps } from '../storage/record.ts';
 import type { WriteOp as EngineOp } from '../storage/types.ts';
 import type { SplitApplication, SplitContext } from '../splits/types.ts';
@@ -32,9 +32,9 @@ export interface ParticipantLinks {
   /** Tells a gateway that its transaction lost its locks here (or should be given up, if it still can). */
   notifyWounded(gateway: NodeId, txn: TxnId): void;
   /** Asks the coordinator what became of a transaction prepared here; the answer comes back through `learnOutcome`. */
-  askOutcome(participant: Participant, coordinator: number, txn: TxnId): void;
+  askOutcome(participant: Participant, coordinator: SplitId, txn: TxnId): void;
   /** Tells the participants of a decision of this split. */
-  announce(txn: TxnId, participants: readonly number[], at: Timestamp): void;
+  announce(txn: TxnId, participants: readonly SplitId[], at: Timestamp): void;
 }
 
 /** A commit or prepare whose precondition failed. The transaction is over, its locks are released. */
@@ -80,7 +80,11 @@ export class Participant implements SplitApplication {
     const { clock } = this.context.env;
     const leadership = (first ? this.handedOver : undefined) ?? new Leadership(this.newToken(), this.lockEvents());
     this.handedOver = undefined;
-    leadership.lastAssigned = timestamp(Math.max(leadership.lastAssigned, clock.interval().latest, this.ledger.highest));
+    const { earliest, latest } = clock.interval();
+    // The first leader of the right half of a cut follows no lease: the left half's leader, whose clock may be ahead of
+    // this one by both uncertainties, may have given out its latest for these keys until the cut.
+    const margin = first ? 2 * (latest - earliest) : 0;
+    leadership.lastAssigned = timestamp(Math.max(leadership.lastAssigned, latest + margin, this.ledger.highest));
     this.leadership = leadership;
     for (const prepare of this.ledger.prepared.values()) {
       const txn = leadership.begin(prepare.txn, prepare.age, prepare.gateway);
@@ -264,7 +268,7 @@ export class Participant implements SplitApplication {
     txn.preparedAt = this.context.env.clock.monotonicMicros();
     const { id, age, gateway } = txn.owner;
     await this.log(leadership, txn, {
-      kind: 'prepare', txn: id, age, gateway, timestamp: at, coordinator: request.coordinator as never, reads: request.reads, writes,
+      kind: 'prepare', txn: id, age, gateway, timestamp: at, coordinator: request.coordinator, reads: request.reads, writes,
     });
     return { floor: at, ceiling: timestamp(Number.MAX_SAFE_INTEGER), token: txn.token };
   }

@@ -41,10 +41,16 @@ type Extent = readonly Span[];
 export class TxnService {
   private readonly host: SplitHost;
   private readonly env: Environment;
+  private readonly rpc: Rpc;
 
   constructor(host: SplitHost, rpc: Rpc) {
     this.host = host;
     this.env = host.env;
+    this.rpc = rpc;
+  }
+
+  register(): void {
+    const { rpc } = this;
     rpc.handle(Method.get, (_, body) => this.get(protocol.decodeGet(body)));
     rpc.handle(Method.scan, (_, body) => this.scan(protocol.decodeScan(body)));
     rpc.handle(Method.snapshotGet, (_, body) => this.snapshotGet(protocol.decodeSnapshotGet(body)));

@@ -1,0 +1,193 @@
+/**
+ * The core of one server process: storage, logs, splits and transactions, put together over an environment, a disk and a
+ * transport that are handed in. The shell (main.ts) gives it real ones, the simulator virtual ones; there is no other
+ * difference between a node in production and a node in a simulation.
+ */
+import { ByteReader, ByteWriter } from '../base/bytes.ts';
+import type { Environment } from '../base/env.ts';
+import { failedPrecondition, unavailable } from '../base/errors.ts';
+import { splitId, type Key, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
+import type { Transport } from '../net/transport.ts';
+import { Rpc } from '../net/rpc.ts';
+import { DEFAULT_TUNING, type PaxosTuning } from '../paxos/tuning.ts';
+import type { Membership } from '../paxos/types.ts';
+import { notLeaderAnswer, okAnswer, wrongSplitAnswer } from '../splits/answer.ts';
+import { SplitHost, type HostEvent } from '../splits/host.ts';
+import { Router } from '../splits/router.ts';
+import { Snapshots } from '../splits/snapshots.ts';
+import type { Disk } from '../storage/disk.ts';
+import { openEngine } from '../storage/engine.ts';
+import type { Engine } from '../storage/types.ts';
+import { writeTxnId } from '../txn/commands.ts';
+import { Gateway } from '../txn/gateway.ts';
+import { Participant, type ParticipantLinks } from '../txn/participant.ts';
+import { Method } from '../txn/protocol.ts';
+import { TxnService } from '../txn/service.ts';
+import { FIRST_DATABASE_PREFIX, KEYSPACE_END, META_SPLIT, TAIL_SPLIT } from './keyspace.ts';
+
+const CUT = 'splits.cut';
+/** How often interrupted snapshot fetches are taken up again, microseconds. */
+const RESUME_MICROS = 1_000_000;
+const NOTICE_TIMEOUT_MICROS = 1_000_000;
+
+export interface CoreOptions {
+  readonly self: NodeId;
+  readonly nodes: readonly NodeId[];
+  readonly env: Environment;
+  readonly disk: Disk;
+  readonly transport: Transport;
+  readonly tuning?: PaxosTuning;
+  /** True: an empty disk means that this node takes part in founding the cluster. */
+  readonly founding: boolean;
+  readonly onEvent?: (event: HostEvent) => void;
+}
+
+export class NodeCore {
+  readonly self: NodeId;
+  readonly env: Environment;
+  readonly engine: Engine;
+  readonly rpc: Rpc;
+  readonly host: SplitHost;
+  readonly router: Router;
+  readonly gateway: Gateway;
+  private readonly options: CoreOptions;
+  private readonly snapshots: Snapshots;
+  private stopped = false;
+
+  constructor(options: CoreOptions) {
+    this.options = options;
+    this.self = options.self;
+    this.env = options.env;
+    this.engine = openEngine(options.disk, options.env);
+    this.rpc = new Rpc(options.transport, options.env);
+    this.host = new SplitHost({
+      self: options.self,
+      env: options.env,
+      engine: this.engine,
+      transport: options.transport,
+      tuning: options.tuning ?? DEFAULT_TUNING,
+      application: (context) => new Participant(context, this.links()),
+      prefers: (split) => options.nodes[split % options.nodes.length] === options.self,
+      onEvent: (event) => this.onEvent(event),
+    });
+    this.router = new Router({
+      env: options.env,
+      rpc: this.rpc,
+      self: options.self,
+      nodes: () => options.nodes,
+      lookup: (key) => this.host.descriptorFor(key),
+      leaderHint: (split) => this.host.get(split)?.leaderHint(),
+    });
+    this.gateway = new Gateway({ env: options.env, rpc: this.rpc, router: this.router, host: this.host });
+    this.snapshots = new Snapshots(this.host, this.rpc);
+    new TxnService(this.host, this.rpc).register();
+    this.rpc.handle(CUT, (_, body) => this.serveCut(body));
+  }
+
+  /** Loads what is on disk, or founds the cluster, and begins to take part. */
+  async start(): Promise<void> {
+    await this.host.load();
+    if (this.host.count === 0) {
+      if (!this.options.founding) throw failedPrecondition('The data of this node is gone; it must not vote as if it never had.');
+      const members = this.options.nodes.map((node) => ({ node, kind: 'read-write' as const }));
+      const membership: Membership = { version: 1, members };
+      this.host.bootstrap({ id: META_SPLIT, from: '' as Key, to: FIRST_DATABASE_PREFIX, generation: 1 }, membership);
+      this.host.bootstrap({ id: TAIL_SPLIT, from: FIRST_DATABASE_PREFIX, to: KEYSPACE_END, generation: 1 }, membership);
+    }
+    this.host.start();
+    this.resumeSnapshots();
+  }
+
+  /** Gives leadership away where it can, and stops taking part. What is durable stays so. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.host.stop();
+    this.rpc.close();
+    await this.engine.close();
+  }
+
+  /** Whether every split here has a leader, as far as this node can tell. */
+  everySplitIsLed(): boolean {
+    for (const hosted of this.host.all()) {
+      const hint = hosted.leaderHint();
+      if (hosted.installing || hint === undefined) return false;
+      if (hint === this.self && !hosted.isLeading()) return false;
+    }
+    return this.host.count > 0;
+  }
+
+  /** Cuts the split that holds `at`, so that a split begins there. Idempotent: nothing happens when one does already. */
+  async cutAt(at: Key, right: SplitId): Promise<'cut' | 'there'> {
+    for (;;) {
+      const split = await this.router.locate(at);
+      if (split.from === at) return 'there';
+      const body = new ByteWriter().varint(split.id).varint(right).binary(at).finish();
+      const answer = await this.router.call(split.id, CUT, body);
+      if (answer === 'rerouted') continue;
+      if (!answer.bool()) throw unavailable('The split is too busy to be cut; try again.');
+      this.router.forget(split.id);
+      return 'cut';
+    }
+  }
+
+  private async serveCut(body: Buffer): Promise<Uint8Array> {
+    const input = new ByteReader(body);
+    const hosted = this.host.get(splitId(input.varint()));
+    const right = splitId(input.varint());
+    const at = input.binary() as Key;
+    if (hosted === undefined) return notLeaderAnswer(undefined);
+    const { from, to } = hosted.descriptor();
+    if (at <= from || at >= to) return wrongSplitAnswer(this.host.descriptors().filter((other) => other.from <= at && at < other.to));
+    if (!hosted.isLeading()) return notLeaderAnswer(hosted.leaderHint());
+    const cut = await this.host.cut(hosted, at, right);
+    if (!cut && !hosted.isLeading()) return notLeaderAnswer(hosted.leaderHint());
+    return okAnswer().bool(cut).finish();
+  }
+
+  private onEvent(event: HostEvent): void {
+    if (event.kind === 'snapshotWanted') this.snapshots.offer(event.split, event.to);
+    else if (event.kind === 'unknownSplit') this.snapshots.unknown(event.split, event.from);
+    else if (event.kind === 'cut') {
+      this.router.learn(event.left);
+      this.router.learn(event.right);
+    }
+    this.options.onEvent?.(event);
+  }
+
+  private resumeSnapshots(): void {
+    if (this.stopped) return;
+    this.snapshots.resume(this.options.nodes.filter((node) => node !== this.self));
+    this.env.scheduler.after(RESUME_MICROS, () => {
+      this.resumeSnapshots();
+    });
+  }
+
+  private links(): ParticipantLinks {
+    return {
+      notifyWounded: (node: NodeId, txn: TxnId): void => {
+        const body = new ByteWriter(16);
+        writeTxnId(body, txn);
+        this.detached('txn.wounded', this.rpc.call(node, Method.wounded, body.finish(), { timeoutMicros: NOTICE_TIMEOUT_MICROS }));
+      },
+      askOutcome: (participant: Participant, coordinator: SplitId, txn: TxnId): void => {
+        this.detached('txn.askOutcome', this.resolve(participant, coordinator, txn));
+      },
+      announce: (txn: TxnId, participants: readonly SplitId[], at: Timestamp): void => {
+        for (const split of participants) this.gateway.tellOutcome(split, txn, at);
+      },
+    };
+  }
+
+  private async resolve(participant: Participant, coordinator: SplitId, txn: TxnId): Promise<void> {
+    const status = await this.gateway.askStatus(coordinator, txn);
+    if (status.kind === 'pending') return;
+    await participant.learnOutcome(txn, status.kind === 'committed' ? status.timestamp : (0 as Timestamp));
+  }
+
+  /** Work nobody waits for: its failure is logged, and whoever needed it finds out by other means. */
+  private detached(name: string, work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      this.env.log.debug('node.detachedFailed', { name, error: String(error) });
+    });
+  }
+}

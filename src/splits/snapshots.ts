@@ -1,0 +1,167 @@
+/**
+ * Bringing a replica up to date with the state of another one, when the log no longer reaches back far enough, or the
+ * node never had the split.
+ *
+ * The leader (event snapshotWanted) tells the follower where to fetch; the follower pulls a stream of chunks at its own
+ * pace. The rows are replaced in place, so the replica is marked as installing, also on disk, until all of it is there:
+ * a node that stops half-way fetches again.
+ */
+import { ByteReader, ByteWriter } from '../base/bytes.ts';
+import { slot as slotOf, splitId, type Key, type NodeId, type SplitId } from '../base/ids.ts';
+import type { Rpc } from '../net/rpc.ts';
+import { readMembership, writeMembership } from '../storage/groupstore.ts';
+import { clearRange, exportRange, importChunk } from '../storage/transfer.ts';
+import type { Membership } from '../paxos/types.ts';
+import type { WriteOp } from '../storage/types.ts';
+import { readDescriptor, writeDescriptor } from './answer.ts';
+import type { SplitHost } from './host.ts';
+import { rangeCovers } from './ranges.ts';
+import type { SplitDescriptor } from './types.ts';
+
+const FETCH = 'splits.fetch';
+const OFFER = 'splits.offer';
+const STATE_BATCH = 512;
+/** An unknown split is asked about at most this often: usually the cut that makes it is on its way. */
+const UNKNOWN_GRACE_MICROS = 3_000_000;
+
+interface Header {
+  readonly descriptor: SplitDescriptor;
+  readonly ancestors: readonly SplitId[];
+  readonly appliedSlot: number;
+  readonly membership: Membership;
+}
+
+export class Snapshots {
+  private readonly host: SplitHost;
+  private readonly rpc: Rpc;
+  private readonly fetching = new Set<SplitId>();
+  private readonly unknownSince = new Map<SplitId, number>();
+
+  constructor(host: SplitHost, rpc: Rpc) {
+    this.host = host;
+    this.rpc = rpc;
+    rpc.handle(OFFER, (from, body) => {
+      this.fetch(splitId(new ByteReader(body).varint()), from);
+      return Buffer.alloc(0);
+    });
+    rpc.handleStream(FETCH, (_, body) => this.serve(splitId(new ByteReader(body).varint())));
+  }
+
+  /** The leader's side: `to` has fallen behind the log. */
+  offer(split: SplitId, to: NodeId): void {
+    this.rpc.call(to, OFFER, new ByteWriter(8).varint(split).finish(), { timeoutMicros: 5_000_000 }).catch((error: unknown) => {
+      this.host.env.log.debug('splits.offerFailed', { split, to, error: String(error) });
+    });
+  }
+
+  /** A peer spoke of a split that this node does not have. After a while without a cut that makes it, fetch it. */
+  unknown(split: SplitId, from: NodeId): void {
+    const now = this.host.env.clock.monotonicMicros();
+    const since = this.unknownSince.get(split);
+    if (since === undefined) this.unknownSince.set(split, now);
+    else if (now - since > UNKNOWN_GRACE_MICROS) {
+      this.unknownSince.set(split, now);
+      this.fetch(split, from);
+    }
+  }
+
+  /** Replicas that were interrupted while installing ask their peers again. */
+  resume(peers: readonly NodeId[]): void {
+    for (const hosted of this.host.all()) {
+      if (!hosted.installing || this.fetching.has(hosted.split)) continue;
+      const peer = peers[this.host.env.random.int(peers.length)];
+      if (peer !== undefined) this.fetch(hosted.split, peer);
+    }
+  }
+
+  private fetch(split: SplitId, from: NodeId): void {
+    if (this.fetching.has(split)) return;
+    this.fetching.add(split);
+    this.install(split, from)
+      .catch((error: unknown) => {
+        this.host.env.log.warn('splits.fetchFailed', { split, from, error: String(error) });
+      })
+      .finally(() => this.fetching.delete(split));
+  }
+
+  private async install(split: SplitId, from: NodeId): Promise<void> {
+    const stream = this.rpc.stream(from, FETCH, new ByteWriter(8).varint(split).finish());
+    let header: Header | undefined;
+    for await (const chunk of stream) {
+      const input = new ByteReader(chunk);
+      const kind = input.u8();
+      if (header === undefined) {
+        header = readHeader(input);
+        const known = this.host.get(split);
+        if (known !== undefined && !known.installing && known.replica.appliedSlot >= header.appliedSlot) return;
+        // A split that lies inside what a replica here still covers comes by its cut, not by a snapshot.
+        const around = this.host.descriptors().find((other) => other.id !== split && header !== undefined && rangeCovers(other, header.descriptor));
+        if (known === undefined && around !== undefined) return;
+        this.host.env.log.info('splits.installing', { split, from, appliedSlot: header.appliedSlot });
+        this.host.installing(header.descriptor, header.ancestors, header.membership);
+        await clearRange(this.host.engine, header.descriptor.from, header.descriptor.to);
+        continue;
+      }
+      const { from: low, to: high } = header.descriptor;
+      if (kind === ROWS) this.host.engine.write(importChunk(input.raw(input.remaining), low, high));
+      else this.host.engine.write(readState(input));
+      await new Promise<void>((resolve) => {
+        this.host.engine.sync(resolve);
+      });
+    }
+    if (header === undefined) return;
+    await this.host.installed(header.descriptor, header.ancestors, slotOf(header.appliedSlot), header.membership);
+    this.unknownSince.delete(split);
+    this.host.env.log.info('splits.installed', { split, from, appliedSlot: header.appliedSlot });
+  }
+
+  private async *serve(split: SplitId): AsyncGenerator<Uint8Array> {
+    const hosted = this.host.get(split);
+    if (hosted === undefined || hosted.installing) return;
+    const descriptor = hosted.descriptor();
+    // Everything is opened in this turn: the rows, the state and the applied slot belong together.
+    const rows = exportRange(this.host.engine, descriptor.from, descriptor.to);
+    const states = hosted.application.stateRanges().map(({ from, to }) => this.host.engine.scan(from, to));
+    const out = new ByteWriter().u8(HEADER);
+    writeHeader(out, { descriptor, ancestors: hosted.ancestors, appliedSlot: hosted.replica.appliedSlot, membership: hosted.replica.membership });
+    try {
+      yield out.finish();
+      for (const cursor of states) {
+        for (let batch = await cursor.next(STATE_BATCH); batch.length > 0; batch = await cursor.next(STATE_BATCH)) {
+          const chunk = new ByteWriter().u8(STATE).varint(batch.length);
+          for (const { key, value } of batch) chunk.binary(key).bytes(value);
+          yield chunk.finish();
+        }
+      }
+      for (let chunk = await rows.next(); chunk !== undefined; chunk = await rows.next()) yield new ByteWriter(chunk.length + 1).u8(ROWS).raw(chunk).finish();
+    } finally {
+      await rows.close();
+      for (const cursor of states) await cursor.close();
+    }
+  }
+}
+
+const HEADER = 0;
+const STATE = 1;
+const ROWS = 2;
+
+function writeHeader(out: ByteWriter, header: Header): void {
+  writeDescriptor(out, header.descriptor);
+  out.varint(header.ancestors.length);
+  for (const ancestor of header.ancestors) out.varint(ancestor);
+  out.varint(header.appliedSlot);
+  writeMembership(out, header.membership);
+}
+
+function readHeader(input: ByteReader): Header {
+  const descriptor = readDescriptor(input);
+  const ancestors: SplitId[] = [];
+  for (let n = input.count(); n > 0; n--) ancestors.push(splitId(input.varint()));
+  return { descriptor, ancestors, appliedSlot: input.varint(), membership: readMembership(input) };
+}
+
+function readState(input: ByteReader): WriteOp[] {
+  const ops: WriteOp[] = [];
+  for (let n = input.count(); n > 0; n--) ops.push({ key: input.binary() as Key, value: new Uint8Array(input.bytes()) });
+  return ops;
+}
