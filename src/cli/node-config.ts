@@ -20,7 +20,7 @@ const NODE_ID_MAX = 1023;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const show = (value: unknown): string => (value === undefined ? 'missing' : `${JSON.stringify(value).slice(0, 100)}`);
+const show = (value: unknown): string => (value === undefined ? 'missing' : JSON.stringify(value).slice(0, 100));
 
 function fail(path: string, expected: string, value: unknown): never {
   throw new ConfigError(`Node configuration: "${path}" must be ${expected}; it is ${show(value)}.`);
