@@ -146,7 +146,7 @@ describe('golden bytes', () => {
     const lines = readFileSync(new URL('testdata/keyparts.txt', import.meta.url), 'utf8').split('\n').filter((line) => line !== '' && !line.startsWith('#'));
     expect(lines.length).toBeGreaterThan(40);
     for (const line of lines) {
-      const [type = '', direction = '', bytes = '', ...rest] = line.split(' ');
+      const [type = '', direction = '', , ...rest] = line.split(' ');
       const value = parse(type as KeyPartType, rest.join(' '));
       const encoded = Buffer.from(encodeKeyPart(type as KeyPartType, value, direction === 'desc'), 'latin1').toString('hex');
       expect(`${type} ${direction} ${encoded} ${rest.join(' ')}`).toBe(line);

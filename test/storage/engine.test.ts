@@ -1,0 +1,303 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { SeededRandom } from '../../src/base/random.ts';
+import type { Disk } from '../../src/storage/disk.ts';
+import { openEngine } from '../../src/storage/engine.ts';
+import { openLevelDisk } from '../../src/storage/level-disk.ts';
+import { MemoryDisk } from '../../src/storage/memory-disk.ts';
+import { SimDisk } from '../../src/storage/sim-disk.ts';
+import type { Cursor, Engine, WriteOp } from '../../src/storage/types.ts';
+import { drain, Fatal, k, RealEnvironment, TestEnvironment, text } from './support.ts';
+
+type Model = Map<string, string>;
+
+/** Keys close together, with bytes at the ends of the range. */
+const keys = fc.oneof(fc.constantFrom('a', 'a\0', 'a\xff', 'b', '\xff\xff', 'm\x80\x7f'), fc.integer({ min: 0, max: 300 }).map((n) => `k${String(n).padStart(3, '0')}`));
+const writes = fc.array(fc.record({ key: keys, value: fc.option(fc.string({ maxLength: 8 })) }), { minLength: 1, maxLength: 12 });
+type Step =
+  | { do: 'write'; ops: { key: string; value: string | null }[] }
+  | { do: 'sync' | 'advance' | 'crash' | 'reopen' }
+  | { do: 'get'; key: string }
+  | { do: 'scan' | 'openCursor'; from: string; to: string; reverse: boolean; max: number }
+  | { do: 'finishCursor' };
+const range = fc.record({ from: keys, to: keys, reverse: fc.boolean(), max: fc.integer({ min: 1, max: 20 }) });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: writes.map((ops) => ({ do: 'write' as const, ops })) },
+  { weight: 2, arbitrary: fc.constantFrom('sync' as const, 'advance' as const).map((name) => ({ do: name })) },
+  { weight: 1, arbitrary: fc.constantFrom('crash' as const, 'reopen' as const).map((name) => ({ do: name })) },
+  { weight: 3, arbitrary: keys.map((key) => ({ do: 'get' as const, key })) },
+  { weight: 2, arbitrary: range.map((r) => ({ do: 'scan' as const, ...r })) },
+  { weight: 1, arbitrary: range.map((r) => ({ do: 'openCursor' as const, ...r })) },
+  { weight: 1, arbitrary: fc.constant({ do: 'finishCursor' as const }) },
+);
+
+const toOps = (ops: readonly { key: string; value: string | null }[]): WriteOp[] => ops.map(({ key, value }) => ({ key: k(key), value: value === null ? undefined : text(value) }));
+function apply(model: Model, ops: readonly { key: string; value: string | null }[]): Model {
+  const next = new Map(model);
+  for (const { key, value } of ops) {
+    if (value === null) next.delete(key);
+    else next.set(key, value);
+  }
+  return next;
+}
+function slice(model: Model, from: string, to: string, reverse: boolean): [string, string][] {
+  const entries = [...model].filter(([key]) => key >= from && key < to).sort(([a], [b]) => (a < b ? -1 : 1));
+  return reverse ? entries.reverse() : entries;
+}
+const shown = (entries: readonly { key: string; value: Uint8Array }[]): [string, string][] => entries.map(({ key, value }) => [key, Buffer.from(value).toString('utf8')]);
+
+/** Where an engine lives: how time passes there, and how it is opened again. */
+interface Home {
+  open(): Promise<Engine>;
+  advance(): Promise<void>;
+  /** Lets everything that is under way finish. */
+  settle(): Promise<void>;
+  /** The power goes. Undefined: this disk can't. */
+  crash?: () => void;
+  durable: boolean;
+}
+
+/** Runs steps against the engine and a plain map. After a crash the map must be one of the states since the last sync. */
+async function check(home: Home, steps: readonly Step[]): Promise<void> {
+  let engine = await home.open();
+  let model: Model = new Map();
+  /** States that a crash may leave: from the last durable one to the newest. */
+  let possible: Model[] = [model];
+  let open: { cursor: Cursor; expected: [string, string][] } | undefined;
+  for (const at of steps) {
+    switch (at.do) {
+      case 'write':
+        engine.write(toOps(at.ops));
+        model = apply(model, at.ops);
+        possible.push(model);
+        break;
+      case 'sync': {
+        const synced = model;
+        let done = false;
+        engine.sync(() => {
+          done = true;
+          possible = possible.slice(possible.indexOf(synced));
+        });
+        expect(done).toBe(false);
+        break;
+      }
+      case 'advance':
+        await home.advance();
+        break;
+      case 'get':
+        expect(Buffer.from(engine.get(k(at.key)) ?? '<none>').toString('utf8')).toBe(model.get(at.key) ?? '<none>');
+        break;
+      case 'scan':
+        expect(shown(await drain(engine.scan(k(at.from), k(at.to), { reverse: at.reverse }), at.max))).toEqual(slice(model, at.from, at.to, at.reverse));
+        break;
+      case 'openCursor':
+        await open?.cursor.close();
+        open = { cursor: engine.scan(k(at.from), k(at.to), { reverse: at.reverse }), expected: slice(model, at.from, at.to, at.reverse) };
+        break;
+      case 'finishCursor':
+        if (open !== undefined) expect(shown(await drain(open.cursor, 3))).toEqual(open.expected);
+        open = undefined;
+        break;
+      case 'reopen': {
+        if (!home.durable) break;
+        await open?.cursor.close();
+        open = undefined;
+        const closed = engine.close();
+        await home.settle();
+        await closed;
+        engine = await home.open();
+        possible = [model];
+        break;
+      }
+      case 'crash': {
+        if (home.crash === undefined) break;
+        open = undefined;
+        home.crash();
+        engine = await home.open();
+        const found = shown(await drain(engine.scan(k(''), k('\xff\xff\xff'))));
+        const state = possible.find((candidate) => JSON.stringify(slice(candidate, '', '\xff\xff\xff', false)) === JSON.stringify(found));
+        expect(state, 'what a crash leaves is a state between the last sync and the last write').toBeDefined();
+        model = state ?? model;
+        possible = [model];
+        break;
+      }
+    }
+  }
+  await open?.cursor.close();
+  const closed = engine.close();
+  await home.settle();
+  await closed;
+}
+
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+describe('the engine behaves as a sorted list', () => {
+  it('in memory', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const env = new TestEnvironment();
+        const home: Home = { open: async () => openEngine(new MemoryDisk(env.scheduler), env), advance: async () => env.settle(), settle: async () => env.settle(), durable: false };
+        await check(home, steps);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('on the simulated disk, through crashes', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.integer(), async (steps, seed) => {
+        const env = new TestEnvironment(seed);
+        const disk = new SimDisk(env.scheduler, new SeededRandom(seed));
+        const home: Home = {
+          open: async () => openEngine(disk, env),
+          advance: async () => {
+            for (let n = env.random.int(4); n > 0; n--) env.step();
+          },
+          settle: async () => env.settle(),
+          crash: () => {
+            disk.crash();
+            env.dropTimers();
+          },
+          durable: true,
+        };
+        await check(home, [...steps, { do: 'crash' }]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('on LevelDB, opened again', async () => {
+    const env = new RealEnvironment();
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const folder = mkdtempSync(join(tmpdir(), 'engine-'));
+        folders.push(folder);
+        const home: Home = {
+          open: async () => openEngine(await openLevelDisk(folder), env),
+          advance: () => new Promise((resolve) => setTimeout(resolve, 1)),
+          settle: async () => undefined,
+          durable: true,
+        };
+        await check(home, steps);
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe('group commit', () => {
+  it('writes a turn in one batch, and what comes meanwhile in the next', () => {
+    const env = new TestEnvironment();
+    const disk = new SimDisk(env.scheduler, env.random);
+    const engine = openEngine(disk, env);
+    const order: number[] = [];
+    for (let i = 0; i < 10; i++) {
+      engine.write([{ key: k(`a${i}`), value: text('x') }]);
+      engine.sync(() => order.push(i));
+    }
+    env.step();
+    for (let i = 10; i < 20; i++) {
+      engine.write([{ key: k(`a${i}`), value: text('x') }]);
+      engine.sync(() => order.push(i));
+    }
+    expect(order).toEqual([]);
+    env.settle();
+    expect(order).toEqual(Array.from({ length: 20 }, (_, i) => i));
+    expect(disk.batchesCompleted).toBe(2);
+    expect(engine.status()).toMatchObject({ pendingBytes: 0, batchesSynced: 2 });
+  });
+
+  it('writes unsynced data by itself', () => {
+    const env = new TestEnvironment();
+    const disk = new SimDisk(env.scheduler, env.random);
+    const engine = openEngine(disk, env);
+    engine.write([{ key: k('a'), value: text('x') }]);
+    expect(engine.status().pendingBytes).toBeGreaterThan(0);
+    expect(disk.getSync(k('a'))).toBeUndefined();
+    env.settle();
+    expect(disk.getSync(k('a'))).toBeDefined();
+    expect(engine.status().pendingBytes).toBe(0);
+    expect(env.now).toBeLessThan(100_000);
+  });
+
+  it('calls back also when there is nothing to write, but later', () => {
+    const env = new TestEnvironment();
+    const engine = openEngine(new MemoryDisk(env.scheduler), env);
+    let called = 0;
+    engine.sync(() => called++);
+    expect(called).toBe(0);
+    env.settle();
+    expect(called).toBe(1);
+  });
+});
+
+describe('faults of the disk', () => {
+  const loaded = (): { env: TestEnvironment; disk: SimDisk; engine: Engine } => {
+    const env = new TestEnvironment();
+    const disk = new SimDisk(env.scheduler, env.random);
+    return { env, disk, engine: openEngine(disk, env) };
+  };
+
+  it('a full disk stops the node with a reason, and acknowledges nothing', () => {
+    const { env, disk, engine } = loaded();
+    disk.faults.full = true;
+    let synced = false;
+    engine.write([{ key: k('a'), value: text('x') }]);
+    engine.sync(() => (synced = true));
+    expect(() => env.settle()).toThrow(Fatal);
+    expect(env.fatalReasons[0]).toMatch(/^disk full: free some space/);
+    expect(synced).toBe(false);
+    expect(disk.getSync(k('a'))).toBeUndefined();
+  });
+
+  it('a failure to read is fatal, too', () => {
+    const env = new TestEnvironment();
+    const failing: Disk = {
+      getSync: () => {
+        throw new Error('bad sector');
+      },
+      iterate: () => ({ next: () => Promise.reject(new Error('bad sector')), close: async () => undefined }),
+      batch: () => undefined,
+      close: async () => undefined,
+    };
+    const engine = openEngine(failing, env);
+    expect(() => engine.get(k('a'))).toThrow(Fatal);
+    expect(env.fatalReasons[0]).toContain('bad sector');
+  });
+
+  it('a slow disk takes longer', () => {
+    const { env, disk, engine } = loaded();
+    disk.faults.slowdown = 1000;
+    engine.write([{ key: k('a'), value: text('x') }]);
+    engine.sync(() => undefined);
+    env.settle();
+    expect(env.now).toBeGreaterThan(80_000);
+  });
+
+  it('a disk that lies about fsync loses what it acknowledged: the planted bug can be seen', () => {
+    const { env, disk, engine } = loaded();
+    disk.faults.forgetful = true;
+    let synced = false;
+    engine.write([{ key: k('a'), value: text('x') }]);
+    engine.sync(() => (synced = true));
+    env.settle();
+    expect(synced).toBe(true);
+    expect(disk.getSync(k('a'))).toBeDefined();
+    disk.crash();
+    expect(disk.getSync(k('a'))).toBeUndefined();
+  });
+
+  it('refuses a folder that another process has open', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'engine-'));
+    folders.push(folder);
+    const disk = await openLevelDisk(folder);
+    await expect(openLevelDisk(folder)).rejects.toMatchObject({ failure: 'locked' });
+    await disk.close();
+  });
+});
