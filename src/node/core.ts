@@ -21,7 +21,7 @@ import type { Engine } from '../storage/types.ts';
 import { writeTxnId } from '../txn/commands.ts';
 import { Gateway } from '../txn/gateway.ts';
 import { Participant, type ParticipantLinks } from '../txn/participant.ts';
-import { Method } from '../txn/protocol.ts';
+import { decodeIds, encodeIds, Method } from '../txn/protocol.ts';
 import { TxnService } from '../txn/service.ts';
 import { FIRST_DATABASE_PREFIX, KEYSPACE_END, META_SPLIT, TAIL_SPLIT } from './keyspace.ts';
 
@@ -172,6 +172,8 @@ export class NodeCore {
       askOutcome: (participant: Participant, coordinator: SplitId, txn: TxnId): void => {
         this.detached('txn.askOutcome', this.resolve(participant, coordinator, txn));
       },
+      askForgotten: async (node: NodeId, ids: readonly TxnId[]): Promise<readonly TxnId[]> =>
+        decodeIds(await this.rpc.call(node, Method.forgotten, encodeIds(ids), { timeoutMicros: NOTICE_TIMEOUT_MICROS })),
       announce: (txn: TxnId, participants: readonly SplitId[], at: Timestamp): void => {
         for (const split of participants) this.gateway.tellOutcome(split, txn, at);
       },

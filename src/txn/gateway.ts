@@ -10,7 +10,7 @@ import type { SplitHost } from '../splits/host.ts';
 import type { Router } from '../splits/router.ts';
 import { readTxnId } from './commands.ts';
 import { ByteReader } from '../base/bytes.ts';
-import { encodeOutcome, encodeReference, Method, readStatus, type StatusAnswer } from './protocol.ts';
+import { decodeIds, encodeIds, encodeOutcome, encodeReference, Method, readStatus, type StatusAnswer } from './protocol.ts';
 import { Participant } from './participant.ts';
 import { GatewayTransaction } from './readwrite.ts';
 import { GatewaySnapshot } from './snapshot.ts';
@@ -42,6 +42,7 @@ export class Gateway implements TransactionSystem {
       this.active.get(readTxnId(new ByteReader(body)))?.wounded();
       return EMPTY;
     });
+    options.rpc.handle(Method.forgotten, (_, body) => encodeIds(decodeIds(body).filter((id) => !this.active.has(id))));
   }
 
   get self(): NodeId {

@@ -54,6 +54,8 @@ export class Leadership {
   private readonly ended = new Map<TxnId, EndReason>();
   private pinnedCount = 0;
   private readonly onRelease = new Set<() => void>();
+  /** Right halves of cuts that took over locks: a transaction that ends here may not know that it holds locks there. */
+  private heirs: Leadership[] = [];
 
   constructor(token: string, events: LockEvents) {
     this.token = token;
@@ -102,6 +104,7 @@ export class Leadership {
 
   /** Ends the transaction here: its locks go, whoever waits for them is served. */
   release(id: TxnId, reason: EndReason): void {
+    for (const heir of this.heirs) if (heir.txns.get(id)?.owner.pinned === false) heir.release(id, reason);
     this.forget(id, aborted('Transaction was aborted.'), reason);
     this.locks.release(id);
     for (const wake of [...this.onRelease]) wake();
@@ -134,6 +137,18 @@ export class Leadership {
       if (txn.promisedUntil > this.lastAssigned) this.lastAssigned = txn.promisedUntil;
       this.release(id, 'aborted');
     }
+  }
+
+  /** Transactions that nothing was heard of for `idleMicros` and that hold only locks, by gateway: are they still alive? */
+  idle(now: number, idleMicros: number): Map<NodeId, TxnId[]> {
+    const found = new Map<NodeId, TxnId[]>();
+    for (const [id, txn] of this.txns) {
+      if (txn.owner.pinned || now - txn.lastUsed < idleMicros) continue;
+      const ids = found.get(txn.owner.gateway);
+      if (ids === undefined) found.set(txn.owner.gateway, [id]);
+      else ids.push(id);
+    }
+    return found;
   }
 
   /** Undefined when no pinned writer over `span` may commit at or below `at`. */
@@ -181,12 +196,14 @@ export class Leadership {
   /** The split was cut at `at`: a leadership for the right half, with the locks and records that belong there. */
   cut(at: Key, events: LockEvents): Leadership {
     const right = new Leadership(this.token, events);
+    this.heirs = this.heirs.filter((heir) => heir.txns.size > 0);
     right.lastAssigned = this.lastAssigned;
     this.locks.cut(at, right.locks, (owner) => {
       const txn = right.begin(owner.id, owner.age, owner.gateway, this.txns.get(owner.id)?.token);
       txn.lastUsed = this.txns.get(owner.id)?.lastUsed ?? 0;
       return txn.owner;
     });
+    this.heirs.push(right);
     return right;
   }
 

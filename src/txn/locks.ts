@@ -126,10 +126,12 @@ export class LockTable {
   /** Takes the lock now, if it takes no waiting (wounding younger holders if need be). */
   tryAcquire(owner: LockOwner, span: Span, mode: HeldMode): boolean {
     if (this.holds(owner.id, span, mode)) return true;
-    this.woundYounger(owner, span, mode);
-    if (this.blocked(owner, span, mode, this.waiters.length)) return false;
-    this.add(owner, span, mode);
-    return true;
+    const wounded = this.woundYounger(owner, span, mode);
+    const free = !this.blocked(owner, span, mode, this.waiters.length);
+    if (free) this.add(owner, span, mode);
+    // The wounded held other locks, too, which others may wait for.
+    if (wounded) this.grantWaiters();
+    return free;
   }
 
   /** Drops every lock and waiting request of the transaction, and grants what that frees. */
@@ -184,7 +186,8 @@ export class LockTable {
     return [...points, ...owned.ranges];
   }
 
-  private woundYounger(owner: LockOwner, span: Span, mode: HeldMode): void {
+  private woundYounger(owner: LockOwner, span: Span, mode: HeldMode): boolean {
+    let any = false;
     for (const holder of this.conflicts(owner, span, mode)) {
       if (!isOlder(owner, holder)) continue;
       if (holder.pinned) {
@@ -196,7 +199,9 @@ export class LockTable {
       this.waiters = this.waiters.filter((waiter) => waiter.owner.id !== holder.id);
       this.remove(holder.id, held);
       this.events.wounded(holder);
+      any = true;
     }
+    return any;
   }
 
   /** Owners whose locks conflict with the request, each once. */

@@ -11,6 +11,7 @@ import { aborted, TrestleError, Code } from '../base/errors.ts';
 import { timestamp, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
 import { resolveCommitTimestamps } from '../storage/record.ts';
 import type { WriteOp as EngineOp } from '../storage/types.ts';
+import { isWithin, rangeCovers } from '../splits/ranges.ts';
 import type { SplitApplication, SplitContext } from '../splits/types.ts';
 import { decodeCommand, encodeCommand, type Command, type PhysicalWrite } from './commands.ts';
 import { evaluate, spansOf } from './evaluate.ts';
@@ -26,6 +27,8 @@ const DRAIN_LIMIT_MICROS = 2_000_000;
 /** A prepared transaction older than this asks its coordinator for the outcome, microseconds. */
 const IN_DOUBT_AFTER_MICROS = 1_000_000;
 const FORGET_BATCH = 10_000;
+/** A transaction that only holds locks is asked for at its gateway after this long without a call, microseconds. */
+const IDLE_CHECK_MICROS = 2_000_000;
 
 /** What a participant needs of the cluster: calls that it makes itself. */
 export interface ParticipantLinks {
@@ -33,6 +36,8 @@ export interface ParticipantLinks {
   notifyWounded(gateway: NodeId, txn: TxnId): void;
   /** Asks the coordinator what became of a transaction prepared here; the answer comes back through `learnOutcome`. */
   askOutcome(participant: Participant, coordinator: SplitId, txn: TxnId): void;
+  /** Asks a gateway which of these transactions it no longer knows. Rejects when it does not answer. */
+  askForgotten(gateway: NodeId, ids: readonly TxnId[]): Promise<readonly TxnId[]>;
   /** Tells the participants of a decision of this split. */
   announce(txn: TxnId, participants: readonly SplitId[], at: Timestamp): void;
 }
@@ -158,6 +163,7 @@ export class Participant implements SplitApplication {
         if (txn === undefined || clock.monotonicMicros() - txn.preparedAt < IN_DOUBT_AFTER_MICROS) continue;
         this.links.askOutcome(this, prepare.coordinator, prepare.txn);
       }
+      for (const [gateway, ids] of leadership.idle(clock.monotonicMicros(), IDLE_CHECK_MICROS)) this.expire(leadership, gateway, ids);
     }
     if (this.context.env.random.int(60) === 0) {
       const horizon = timestamp(Math.max(0, clock.interval().earliest - OUTCOME_RETENTION_MICROS));
@@ -165,6 +171,18 @@ export class Participant implements SplitApplication {
         this.ledger.forgetOutcomes(horizon, FORGET_BATCH).catch((error: unknown) => this.context.env.log.warn('txn.forgetOutcomes', { error }));
       });
     }
+  }
+
+  /** Frees the locks of transactions that their gateway has forgotten (a release that got lost). */
+  private expire(leadership: Leadership, gateway: NodeId, ids: readonly TxnId[]): void {
+    this.links.askForgotten(gateway, ids).then(
+      (forgotten) => {
+        for (const id of forgotten) if (leadership.txns.get(id)?.owner.pinned === false) leadership.release(id, 'aborted');
+      },
+      (error: unknown) => {
+        this.context.env.log.debug('txn.askForgotten', { gateway, error: String(error) });
+      },
+    );
   }
 
   // ---- leading ----------------------------------------------------------------------------------------------------
@@ -319,7 +337,7 @@ export class Participant implements SplitApplication {
   release(id: TxnId, committed: boolean): void {
     const leadership = this.leading();
     const txn = leadership.txns.get(id);
-    if (txn === undefined || txn.logging || this.ledger.prepared.has(id)) return;
+    if (txn?.logging === true || this.ledger.prepared.has(id)) return;
     leadership.release(id, committed ? 'committed' : 'aborted');
   }
 
@@ -357,8 +375,14 @@ export class Participant implements SplitApplication {
     if (this.leading() !== leadership) throw new NotLeading();
     // A cut may have begun, or happened, while this waited: the router finds the right split again.
     if (leadership.draining !== undefined && !txn.owner.pinned) return await this.ready(header, ops);
+    if (!this.covers(spansOf(ops))) throw new NotLeading();
     leadership.pin(txn);
     return { leadership, txn };
+  }
+
+  private covers(spans: readonly Span[]): boolean {
+    const descriptor = this.context.descriptor();
+    return spans.every(({ from, to }) => (to === undefined ? isWithin(from, descriptor) : rangeCovers(descriptor, { from, to })));
   }
 
   private async evaluateLocked(leadership: Leadership, txn: LeaderTxn, ops: readonly WriteOp[]): Promise<readonly PhysicalWrite[]> {

@@ -20,6 +20,7 @@ export const Method = {
   release: 'txn.release',
   status: 'txn.status',
   wounded: 'txn.wounded',
+  forgotten: 'txn.forgotten',
 } as const;
 
 /** Who asks: begins every request of a read-write transaction. */
@@ -281,6 +282,18 @@ export function encodeReference(split: SplitId, txn: TxnId): Uint8Array {
 export function decodeReference(bytes: Uint8Array): { readonly split: SplitId; readonly txn: TxnId } {
   const input = new ByteReader(bytes);
   return { split: splitId(input.varint()), txn: readTxnId(input) };
+}
+
+export function encodeIds(ids: readonly TxnId[]): Uint8Array {
+  const out = new ByteWriter().varint(ids.length);
+  for (const id of ids) writeTxnId(out, id);
+  return out.finish();
+}
+export function decodeIds(bytes: Uint8Array): TxnId[] {
+  const input = new ByteReader(bytes);
+  const ids: TxnId[] = [];
+  for (let n = input.count(); n > 0; n--) ids.push(readTxnId(input));
+  return ids;
 }
 
 const STATUS_KINDS = ['pending', 'aborted', 'committed'] as const;
