@@ -38,8 +38,6 @@ export const MAX_FUTURE_READ_MICROS = 3_600 * 1_000_000;
 /** Tries of a commit that the edge itself repeats (blind writes). */
 export const MAX_BLIND_ATTEMPTS = 10;
 export const MAX_HTTP_BODY_BYTES = MAX_MESSAGE_BYTES;
-/** Headers of one call. */
-export const MAX_HEADER_BYTES = 64 * 1024;
 export const MAX_CONCURRENT_STREAMS = 1_000;
 export const MAX_WAIT_MICROS = 3_600 * 1_000_000;
 
