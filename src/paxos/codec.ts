@@ -12,8 +12,8 @@
  *   prepare     ballot, from, released
  *   promise     ballot, from, next, chosen, count, (slot - previous slot, ballot, payload)*
  *   nack        ballot, promised, retryAt
- *   accept      ballot, first, zigzag(first - chosen), leaseUntil, has closed (0, 1), [zigzag(leaseUntil - closed), zigzag(first - closedSlot)], count, payload*
- *   accepted    ballot, matched, flags (1 gap, 2 suspect), clock, [leaseEnd = 0: 0, else 1 + zigzag(leaseEnd - clock)]
+ *   accept      ballot, first, zigzag(first - chosen), leaseUntil, has closed (0, 1), [zigzag(leaseUntil - closed), zigzag(first - closedSlot)], zigzag(first - copied), count, payload*
+ *   accepted    ballot, matched, zigzag(matched - applied), flags (1 gap, 2 suspect), clock, [leaseEnd = 0: 0, else 1 + zigzag(leaseEnd - clock)]
  *   release, transferNow   ballot
  */
 import { CorruptBytes } from '../base/bytes.ts';
@@ -55,7 +55,7 @@ export function encodeMessage(writer: ByteWriter, message: PaxosMessage): void {
       encodeAccept(writer, message);
       return;
     case 'accepted':
-      writer.varint(message.matched).u8(flags(message.gap, message.suspect)).varint(message.clock);
+      writer.varint(message.matched).varint(zigzag(message.matched - message.applied)).u8(flags(message.gap, message.suspect)).varint(message.clock);
       writer.varint(message.leaseEnd === 0 ? 0 : 1 + zigzag(message.leaseEnd - message.clock));
       return;
     case 'release':
@@ -87,8 +87,7 @@ export function decodeMessage(reader: ByteReader): PaxosMessage {
       return decodeAccept(reader, ballot);
     case 'accepted':
       return decodeAccepted(reader, ballot);
-    case 'release':
-    case 'transferNow':
+    default:
       return { kind, ballot };
   }
 }
@@ -122,10 +121,10 @@ function decodePromise(reader: ByteReader, ballot: Ballot): PromiseReply {
 }
 
 function encodeAccept(writer: ByteWriter, message: Accept): void {
-  const { first, chosen, leaseUntil, closed, closedSlot, payloads } = message;
+  const { first, chosen, leaseUntil, closed, closedSlot, copied, payloads } = message;
   writer.varint(first).varint(zigzag(first - chosen)).varint(leaseUntil).bool(closed > 0);
   if (closed > 0) writer.varint(zigzag(leaseUntil - closed)).varint(zigzag(first - closedSlot));
-  writer.varint(payloads.length);
+  writer.varint(zigzag(first - copied)).varint(payloads.length);
   for (const payload of payloads) encodePayload(writer, payload);
 }
 
@@ -140,19 +139,21 @@ function decodeAccept(reader: ByteReader, ballot: Ballot): Accept {
     closedSlot = checkNumber(first - unzigzag(reader.varint()));
     if (closed === 0) throw new CorruptBytes('closed timestamp is zero');
   }
+  const copied = checkNumber(first - unzigzag(reader.varint())) as Slot;
   const count = reader.count();
   const payloads: Payload[] = [];
   for (let i = 0; i < count; i++) payloads.push(decodePayload(reader));
-  return { kind: 'accept', ballot, first, payloads, chosen, leaseUntil, closed: closed as Timestamp, closedSlot: closedSlot as Slot };
+  return { kind: 'accept', ballot, first, payloads, chosen, leaseUntil, closed: closed as Timestamp, closedSlot: closedSlot as Slot, copied };
 }
 
 function decodeAccepted(reader: ByteReader, ballot: Ballot): Accepted {
   const matched = readSlot(reader);
+  const applied = checkNumber(matched - unzigzag(reader.varint())) as Slot;
   const [gap, suspect] = readFlags(reader);
   const clock = readTimestamp(reader);
   const difference = reader.varint();
   const leaseEnd = (difference === 0 ? 0 : checkNumber(clock + unzigzag(difference - 1))) as Timestamp;
-  return { kind: 'accepted', ballot, matched, leaseEnd, clock, gap, suspect };
+  return { kind: 'accepted', ballot, matched, applied, leaseEnd, clock, gap, suspect };
 }
 
 export function encodePayload(writer: ByteWriter, payload: Payload): void {

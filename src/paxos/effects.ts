@@ -55,6 +55,11 @@ export class Outbox {
     return this.lastSequence + 1;
   }
 
+  /** Is there something to persist? */
+  get isPersisting(): boolean {
+    return this.hardState !== undefined || this.appends !== undefined;
+  }
+
   persistHardState(hardState: HardState): void {
     this.hardState = hardState;
   }
@@ -85,7 +90,7 @@ export class Outbox {
   }
 
   take(): Effects {
-    if (this.hardState !== undefined || this.appends !== undefined) this.lastSequence++;
+    if (this.isPersisting) this.lastSequence++;
     const taken: Effects = {
       sequence: this.lastSequence,
       hardState: this.hardState,

@@ -119,10 +119,25 @@ export class Leader {
   changeMembership(next: Membership, now: Instant): Slot | { readonly error: string } {
     if (!this.isReady || !this.hasLease(now)) return { error: 'the leader is not ready' };
     if (this.transfer !== undefined) return { error: 'leadership is being transferred' };
-    if (this.stopSlot > 0 || this.pending.some((payload) => payload.kind === 'membership')) return { error: 'another change is in progress' };
+    if (this.isChangingMembership) return { error: 'another change is in progress' };
+    if (!this.canBeSucceededAfter(next)) return { error: 'no other read-write replica is up to date enough to lead' };
     const isCaughtUp = (node: NodeId): boolean => this.lastSlot - (this.peers.get(node)?.matched ?? 0) <= this.core.tuning.maxPromotionLag;
     const error = refusalOfChange(this.group, next, isCaughtUp);
     return error === undefined ? this.push({ kind: 'membership', membership: next }) : { error };
+  }
+
+  /** While true the own log is not truncated: the leader may be about to lose its rows. */
+  get isChangingMembership(): boolean {
+    return this.stopSlot > 0 || this.pending.some((payload) => payload.kind === 'membership');
+  }
+
+  /** A leader that is to lose its rows or leave needs an heir that can be caught up from the log. */
+  private canBeSucceededAfter(next: Membership): boolean {
+    if (next.members.some((member) => member.node === this.core.self && member.kind === 'read-write')) return true;
+    return next.members.some(({ node, kind }) => {
+      const peer = this.peers.get(node);
+      return kind === 'read-write' && peer !== undefined && peer.applied + 1 >= this.core.log.first && this.lastSlot - peer.matched <= this.core.tuning.maxPromotionLag;
+    });
   }
 
   transferTo(to: NodeId, now: Instant): void {
@@ -147,6 +162,7 @@ export class Leader {
     const peer = this.peers.get(from);
     if (peer === undefined) return;
     peer.heardAt = now.monotonic;
+    if (message.applied > peer.applied) peer.applied = message.applied;
     this.judgeClock(from, message, now);
     // It may know as chosen what this leader has yet to propose again, but nothing beyond: phase 1 found all of that.
     assert(message.matched <= this.lastSlot, 'acknowledged beyond what is known');
@@ -219,16 +235,16 @@ export class Leader {
     this.lease.recount(this.group.voters, this.group.quorum);
     if (this.group.kindOf(this.core.self) === 'read-write') return;
     this.flushPeers(now);
-    const heir = this.mostAdvancedPeer();
+    const heir = this.mostAdvancedPeer()?.node;
     this.currentVerdict = heir === undefined ? { kind: 'stepDown' } : { kind: 'handOver', to: heir };
   }
 
-  private mostAdvancedPeer(): NodeId | undefined {
+  private mostAdvancedPeer(): Progress | undefined {
     let best: Progress | undefined;
     for (const peer of this.peers.values()) {
       if (this.group.kindOf(peer.node) === 'read-write' && (best === undefined || peer.matched > best.matched)) best = peer;
     }
-    return best?.node;
+    return best;
   }
 
   private syncPeers(now: Instant): void {
@@ -311,7 +327,7 @@ export class Leader {
     const closedSlot = closed === TIMESTAMP_ZERO ? SLOT_ZERO : this.lastSlot;
     // A receiver that needs a snapshot must not take a heartbeat for one that it has fallen behind no further.
     const from = count === 0 && first < log.first ? log.first : first;
-    return { kind: 'accept', ballot: this.ballot, first: from, payloads, chosen: learner.chosenSlot, leaseUntil, closed, closedSlot };
+    return { kind: 'accept', ballot: this.ballot, first: from, payloads, chosen: learner.chosenSlot, leaseUntil, closed, closedSlot, copied: this.copiedSlot() };
   }
 
   private sendAccept(peer: Progress, message: Accept, bytes: number, now: Instant): void {
@@ -322,6 +338,15 @@ export class Leader {
     }
     peer.toldChosen = message.chosen;
     this.core.outbox.send(peer.node, message);
+  }
+
+  /** How far the read-write replica is that would succeed this one with the help of the witnesses' logs. */
+  private copiedSlot(): Slot {
+    let best: Slot | undefined;
+    for (const peer of this.peers.values()) {
+      if (this.group.kindOf(peer.node) === 'read-write' && (best === undefined || peer.applied > best)) best = peer.applied;
+    }
+    return best ?? this.core.learner.durablyApplied;
   }
 
   private announceSnapshot(peer: Progress, now: Instant): void {

@@ -30,6 +30,9 @@ export class Learner {
   private readonly outbox: Outbox;
   private chosen: Slot;
   private appliedThrough: Slot;
+  private durablyAppliedThrough: Slot;
+  /** What was applied when each sequence number was given out. */
+  private readonly appliedAt: { readonly sequence: number; readonly applied: Slot }[] = [];
   private currentGroup: Group;
   private safe: ClosedTimestamp = { timestamp: TIMESTAMP_ZERO, slot: SLOT_ZERO };
   private readonly waiting: ClosedTimestamp[] = [];
@@ -39,6 +42,7 @@ export class Learner {
     this.outbox = outbox;
     this.chosen = appliedSlot;
     this.appliedThrough = appliedSlot;
+    this.durablyAppliedThrough = appliedSlot;
     this.currentGroup = new Group(membership);
   }
 
@@ -48,6 +52,27 @@ export class Learner {
 
   get appliedSlot(): Slot {
     return this.appliedThrough;
+  }
+
+  /** The applied state on disk has everything up to here: a restart would begin from it or later. */
+  get durablyApplied(): Slot {
+    return this.durablyAppliedThrough;
+  }
+
+  /** Effects with this number go to the disk after what is applied now. */
+  beforeSequence(sequence: number): void {
+    const newest = this.appliedAt.at(-1);
+    if ((newest?.applied ?? this.durablyAppliedThrough) < this.appliedThrough) this.appliedAt.push({ sequence, applied: this.appliedThrough });
+  }
+
+  persisted(sequence: number): void {
+    let done = 0;
+    for (const mark of this.appliedAt) {
+      if (mark.sequence > sequence) break;
+      this.durablyAppliedThrough = mark.applied;
+      done++;
+    }
+    if (done > 0) this.appliedAt.splice(0, done);
   }
 
   /** The membership that governs the slot after chosenSlot. */

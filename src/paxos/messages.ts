@@ -78,6 +78,8 @@ export interface Accept {
   /** No entry after `closedSlot` carries a timestamp at or below `closed`; 0 says nothing. */
   readonly closed: Timestamp;
   readonly closedSlot: Slot;
+  /** A read-write replica other than the leader has applied everything up to here: witnesses must keep what comes after. */
+  readonly copied: Slot;
 }
 
 /** Phase 2b, cumulative. Leaves only when what it acknowledges is durable. */
@@ -86,6 +88,8 @@ export interface Accepted {
   readonly ballot: Ballot;
   /** All slots up to here are chosen or accepted under `ballot`. */
   readonly matched: Slot;
+  /** The applied state on disk has everything up to here. */
+  readonly applied: Slot;
   /** The lease that is granted; 0 when none was asked or it was refused. */
   readonly leaseEnd: Timestamp;
   /** The acceptor's clock (`earliest`) as it answered: shows a leader that its own clock is slow. */

@@ -11,7 +11,7 @@ export function payloadSize(payload: Payload): number {
       return ENTRY_OVERHEAD_BYTES;
     case 'command':
       return ENTRY_OVERHEAD_BYTES + payload.data.length;
-    case 'membership':
+    default:
       return ENTRY_OVERHEAD_BYTES + MEMBER_BYTES * payload.membership.members.length;
   }
 }

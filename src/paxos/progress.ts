@@ -19,6 +19,8 @@ interface Flight {
 export class Progress {
   readonly node: NodeId;
   matched: Slot = SLOT_ZERO;
+  /** Its applied state on disk has everything up to here. */
+  applied: Slot = SLOT_ZERO;
   /** The next slot to send. */
   next: Slot;
   /** The chosen slot that it was last told. */

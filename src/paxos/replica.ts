@@ -7,15 +7,15 @@
  *
  * The host's duties:
  * - Calls are serial; `takeEffects` once per turn, after any number of `receive`, `propose`, `tick` and so on.
- * - Disk writes keep their order: an entry is never durable after the applied state that contains it.
+ * - Disk writes keep their order: effects in the order taken, and the state of `applied(n)` before effects taken later. So an
+ *   entry is durable before the state that contains it, and `persisted` tells how much of that state is durable too.
  * - As leader it gives out timestamps only in (latest at becameLeader, leaseEnd()), to entries and to reads, and serves
  *   only while `hasLease` is true. Until `becameLeader`, and after leadership is lost, `propose` answers undefined.
  * - After a restart it passes what was durable, and `restarted: true`, even if the disk was empty by accident.
  */
 import { assert } from '../base/assert.ts';
-import type { Random } from '../base/env.ts';
 import type { Ballot, NodeId, Slot, Timestamp } from '../base/ids.ts';
-import { NO_BALLOT, TIMESTAMP_ZERO, ballot, ballotNode, ballotRound } from '../base/ids.ts';
+import { NO_BALLOT, SLOT_ZERO, TIMESTAMP_ZERO, ballot, ballotNode, ballotRound } from '../base/ids.ts';
 import { Acceptor } from './acceptor.ts';
 import { Candidate, NOT_RELEASED } from './candidate.ts';
 import type { Core } from './core.ts';
@@ -28,44 +28,12 @@ import type { ClosedTimestamp } from './learner.ts';
 import { LeaseGrants } from './lease.ts';
 import { recoverLog } from './log.ts';
 import type { Accept, Nack, PaxosMessage, Prepare, Probe } from './messages.ts';
+import type { MemberProgress, MembershipRefused, ReplicaOptions, Role } from './options.ts';
 import { checkTuning } from './tuning.ts';
-import type { PaxosTuning } from './tuning.ts';
-import type { Instant, Membership, PersistedState, ReplicaKind } from './types.ts';
+import type { Instant, Membership } from './types.ts';
 
-export type Role = 'follower' | 'candidate' | 'leader';
 export type { ClosedTimestamp } from './learner.ts';
-
-export interface ReplicaOptions {
-  readonly self: NodeId;
-  readonly persisted: PersistedState;
-  readonly tuning: PaxosTuning;
-  readonly random: Random;
-  readonly now: Instant;
-  /** This node ran this replica before: it may have granted a lease that it does not remember. */
-  readonly restarted: boolean;
-  /** Campaigns sooner than others. */
-  readonly preferred?: boolean;
-  /** Asked when the leader sends: no entry proposed later will carry a timestamp at or below the answer. 0 says nothing. */
-  readonly closedTimestamp: (now: Instant) => Timestamp;
-  /** The highest timestamp the host gave to a read or an entry as leader; a lease is not given away before it has passed. */
-  readonly highestTimestamp?: () => Timestamp;
-}
-
-export interface MemberProgress {
-  readonly node: NodeId;
-  readonly kind: ReplicaKind;
-  /** Everything up to here is durable there. */
-  readonly matched: Slot;
-  /** Slots behind the leader's last. */
-  readonly lag: number;
-  /** Microseconds since it last answered. */
-  readonly silentMicros: number;
-  readonly needsSnapshot: boolean;
-}
-
-export interface MembershipRefused {
-  readonly error: string;
-}
+export type { MemberProgress, MembershipRefused, ReplicaOptions, Role } from './options.ts';
 
 /** A lease that this node no longer uses, and may tell others so once its last timestamp has passed. */
 interface Abdication {
@@ -86,6 +54,8 @@ export class Replica {
   private highestRound: number;
   private now: Instant;
   private readonly snapshotsAnnounced = new Map<NodeId, number>();
+  /** Some read-write replica that is not the leader has everything up to here. */
+  private copied: Slot = SLOT_ZERO;
   // What must not go back, as of the last call.
   private lastPromised: Ballot;
   private lastChosen: Slot;
@@ -165,6 +135,7 @@ export class Replica {
   /** Everything in effects up to this sequence is durable. */
   persisted(sequence: number, now: Instant): void {
     this.enter(now);
+    this.core.learner.persisted(sequence);
     this.leader?.persisted(sequence, now);
     this.candidate?.onPersisted(sequence);
     this.leave(now);
@@ -175,10 +146,15 @@ export class Replica {
     this.core.learner.applied(through);
   }
 
-  /** Forgets applied entries up to here. The host deletes them from disk, in whatever order. */
+  /**
+   * Forgets applied entries up to here, or fewer: a witness keeps what only the leader has besides. The host deletes from
+   * disk what is before `firstSlot` afterwards.
+   */
   truncate(through: Slot): void {
-    const { learner, log } = this.core;
-    log.truncate(through < learner.appliedSlot ? through : learner.appliedSlot);
+    if (this.leader?.isChangingMembership === true) return;
+    const { learner, log, self } = this.core;
+    const mayForget = learner.group.kindOf(self) === 'witness' && this.copied < learner.appliedSlot ? this.copied : learner.appliedSlot;
+    log.truncate(through < mayForget ? through : mayForget);
   }
 
   changeMembership(next: Membership, now: Instant): Slot | MembershipRefused {
@@ -216,8 +192,10 @@ export class Replica {
   }
 
   takeEffects(): Effects {
+    const { learner, outbox } = this.core;
     this.leader?.flush(this.now);
-    return this.core.outbox.take();
+    if (outbox.isPersisting) learner.beforeSequence(outbox.nextSequence);
+    return outbox.take();
   }
 
   // ---- status
@@ -312,6 +290,7 @@ export class Replica {
     this.knownLeader = from;
     acceptor.acceptAll(message);
     learner.learn(message.chosen < acceptor.matched ? message.chosen : acceptor.matched);
+    this.copied = message.copied;
     if (message.closed > 0) learner.noteClosed(message.closed, message.closedSlot);
     const leaseEnd = acceptor.grant(message.leaseUntil, now);
     this.timer.heardLeader(leaseEnd, now);
@@ -320,7 +299,7 @@ export class Replica {
     const { matched } = acceptor;
     const gap = matched < message.first + message.payloads.length - 1;
     if (message.leaseUntil === 0 && message.payloads.length === 0 && !gap) return;
-    outbox.sendAfterPersist(from, { kind: 'accepted', ballot: message.ballot, matched, leaseEnd, clock: now.earliest, gap, suspect });
+    outbox.sendAfterPersist(from, { kind: 'accepted', ballot: message.ballot, matched, applied: learner.durablyApplied, leaseEnd, clock: now.earliest, gap, suspect });
   }
 
   private onPrepare(from: NodeId, message: Prepare, now: Instant): void {

@@ -18,6 +18,11 @@ interface Weights {
   readonly membership: number;
   readonly transfer: number;
   readonly pause: number;
+  readonly restart: number;
+  /** All nodes lose power at once. */
+  readonly blackout: number;
+  /** An operator asks some node to campaign. */
+  readonly campaign: number;
 }
 
 export interface RunResult {
@@ -36,11 +41,14 @@ function drawWeights(random: SeededRandom): Weights {
     reorder: draw(1),
     crash: draw(0.02),
     partition: draw(0.02),
-    slowDisk: draw(0.7),
+    slowDisk: draw(0.97),
     truncate: draw(0.05),
     membership: draw(0.02),
     transfer: draw(0.02),
     pause: draw(0.02),
+    restart: 0.002 + random.float() * 0.03,
+    blackout: draw(0.01),
+    campaign: draw(0.05),
   };
 }
 
@@ -138,7 +146,9 @@ class Chaos {
       const node = this.pick([...cluster.nodes.values()]);
       if (node !== undefined && node.isUp) cluster.crash(node);
     }
-    for (const node of cluster.nodes.values()) if (!node.isUp && this.chance(0.02)) cluster.restart(node);
+    if (this.chance(weights.blackout)) for (const node of cluster.up()) cluster.crash(node);
+    if (this.chance(weights.campaign)) this.campaign();
+    for (const node of cluster.nodes.values()) if (!node.isUp && this.chance(weights.restart)) cluster.restart(node);
     if (this.chance(weights.partition)) this.cut = new Set([...cluster.nodes.keys()].filter(() => this.chance(0.4)));
     if (this.cut.size > 0 && this.chance(0.02)) this.cut.clear();
     if (this.chance(weights.truncate)) {
@@ -155,6 +165,13 @@ class Chaos {
       leader.replica.changeMembership(this.mutate(leader.replica.membership), cluster.now(leader));
       cluster.collect(leader);
     }
+  }
+
+  private campaign(): void {
+    const node = this.pick(this.cluster.up());
+    if (node === undefined) return;
+    node.replica.campaign(this.cluster.now(node));
+    this.cluster.collect(node);
   }
 
   /** Some neighbouring membership; often one that is refused. */

@@ -364,7 +364,7 @@ export class Cluster {
   }
 
   drain(): void {
-    for (let round = 0; round < 1_000; round++) {
+    for (let round = 0; round < 20_000; round++) {
       for (const node of this.nodes.values()) this.sync(node);
       this.sendSnapshots();
       if (this.network.length === 0) return;
