@@ -1,0 +1,171 @@
+/**
+ * What a running statement has: its frame (parameters, arguments of a subplan, variables), its memory account, and the
+ * shape of operators.
+ *
+ * Operators are pulled: `next` answers a batch of rows, or undefined at the end, after which it is not called again.
+ * `close` releases what is held, at any time, and may be called twice. Inside a batch everything is synchronous.
+ */
+import { cancelled, resourceExhausted } from '../../base/errors.ts';
+import type { EvaluationContext } from '../functions/registry.ts';
+import type { SqlValue } from '../values/value.ts';
+import type { ReadView } from '../../txn/types.ts';
+
+/** An error in a subquery whose value may never be needed. */
+export class DeferredError {
+  readonly error: unknown;
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+
+/** A row. A cell is an SQL value; only columns of an `apply` may hold a DeferredError, and only `deferred` expressions read those. */
+export type Row = readonly SqlValue[];
+
+export interface Operator {
+  next(): Promise<readonly Row[] | undefined>;
+  close(): Promise<void>;
+}
+
+/** A compiled plan: opens as often as needed. */
+export type Plan = (frame: Frame) => Operator;
+
+export const BATCH_ROWS = 1024;
+
+/** Bytes that one statement may hold in sorts, groups, tables of hashes and results of subqueries. */
+export const DEFAULT_MEMORY_LIMIT_BYTES = 256 * 1024 * 1024;
+
+export class Memory {
+  private used = 0;
+  private readonly limit: number;
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  take(bytes: number): void {
+    this.used += bytes;
+    if (this.used > this.limit) {
+      throw resourceExhausted(`The statement needs more than ${this.limit} bytes of memory. Use fewer or smaller rows in sorts, joins and groups.`);
+    }
+  }
+
+  release(bytes: number): void {
+    this.used -= bytes;
+  }
+}
+
+const CELL_BYTES = 16;
+const ROW_BYTES = 48;
+
+/** A guess of a row's size in memory; bounds matter, exactness does not. */
+export function rowBytes(row: Row): number {
+  let bytes = ROW_BYTES;
+  for (const value of row) bytes += CELL_BYTES + valueBytes(value);
+  return bytes;
+}
+
+function valueBytes(value: SqlValue): number {
+  if (typeof value === 'string') return value.length * 2;
+  if (typeof value !== 'object' || value === null) return 0;
+  if (value instanceof Uint8Array) return value.length;
+  if (Array.isArray(value)) return rowBytes(value);
+  return 256;
+}
+
+export interface ScanStatistics {
+  rowsScanned: number;
+  rowsReturned: number;
+}
+
+/** Rows of tables that are computed, by complete name. */
+export type VirtualTables = (name: string) => Promise<readonly Row[]>;
+
+/** The same for all frames of one statement. */
+export interface Execution {
+  readonly view: ReadView;
+  /** What every key of the database begins with. */
+  readonly keyPrefix: string;
+  readonly context: EvaluationContext;
+  readonly parameters: readonly SqlValue[];
+  readonly memory: Memory;
+  readonly signal: AbortSignal | undefined;
+  readonly virtualTables: VirtualTables;
+  readonly statistics: ScanStatistics;
+  /** Rows that left each node, by the node's number in the compiled plan; only when profiling. */
+  readonly profile: Map<number, { rows: number; executions: number }> | undefined;
+}
+
+export class Frame {
+  readonly execution: Execution;
+  readonly parameters: readonly SqlValue[];
+  readonly context: EvaluationContext;
+  /** Values of the enclosing row that a subplan refers to. */
+  readonly args: readonly SqlValue[];
+  /** Variables of WITH(…) and lambdas while one expression is evaluated. */
+  readonly vars: SqlValue[] = [];
+  /** Results that are computed once per frame, by node. */
+  readonly cells = new Map<object, unknown>();
+  readonly parent: Frame | undefined;
+
+  constructor(execution: Execution, args: readonly SqlValue[], parent: Frame | undefined) {
+    this.execution = execution;
+    this.parameters = execution.parameters;
+    this.context = execution.context;
+    this.args = args;
+    this.parent = parent;
+  }
+
+  child(args: readonly SqlValue[]): Frame {
+    return new Frame(this.execution, args, this);
+  }
+
+  checkCancelled(): void {
+    if (this.execution.signal?.aborted === true) throw cancelled('The statement was cancelled.');
+  }
+}
+
+/** All rows of an operator, which is closed afterwards. The rows count against the statement's memory. */
+export async function collect(operator: Operator, frame: Frame): Promise<Row[]> {
+  const rows: Row[] = [];
+  try {
+    for (let batch = await operator.next(); batch !== undefined; batch = await operator.next()) {
+      frame.checkCancelled();
+      for (const row of batch) {
+        frame.execution.memory.take(rowBytes(row));
+        rows.push(row);
+      }
+    }
+  } finally {
+    await operator.close();
+  }
+  return rows;
+}
+
+export function releaseRows(rows: readonly Row[], frame: Frame): void {
+  let bytes = 0;
+  for (const row of rows) bytes += rowBytes(row);
+  frame.execution.memory.release(bytes);
+}
+
+/** Hands out rows that are already there. */
+export class RowsOperator implements Operator {
+  private at = 0;
+  private readonly rows: readonly Row[];
+
+  constructor(rows: readonly Row[]) {
+    this.rows = rows;
+  }
+
+  // oxlint-disable-next-line typescript/require-await -- the interface is asynchronous
+  async next(): Promise<readonly Row[] | undefined> {
+    if (this.at >= this.rows.length) return undefined;
+    const batch = this.at === 0 && this.rows.length <= BATCH_ROWS ? this.rows : this.rows.slice(this.at, this.at + BATCH_ROWS);
+    this.at += batch.length;
+    return batch;
+  }
+
+  async close(): Promise<void> {
+    this.at = this.rows.length;
+    return Promise.resolve();
+  }
+}

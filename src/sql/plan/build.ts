@@ -1,0 +1,371 @@
+/**
+ * From the rewritten relations to the physical plan: access paths, order and method of joins, sorts that the order of keys
+ * makes unnecessary, limits that stop scans early, grouping in a stream.
+ */
+import type { Column, Expr, Hints, JoinType, Rel, SortKey } from '../bind/tree.ts';
+import { columnExpr } from '../bind/walk.ts';
+import { isFloating } from '../types/traits.ts';
+import { chooseAccess, satisfies, type Access } from './access.ts';
+import { conjunction, conjuncts, usesOnly } from './conjuncts.ts';
+import type { OrderPart, Phys, PhysScan } from './physical.ts';
+
+export interface BuildOptions {
+  /** Hints of the whole statement. */
+  readonly hints: Hints;
+  /** Off: tables are scanned, joins are loops, nothing is avoided. The oracle of tests. */
+  readonly optimize: boolean;
+}
+
+interface Built {
+  readonly phys: Phys;
+  readonly order: readonly OrderPart[];
+  /** A guess, for the order of joins. */
+  readonly rows: number;
+}
+
+export function buildPlan(rel: Rel, options: BuildOptions): Phys {
+  return new Builder(options).exact(rel);
+}
+
+/** One input of a chain of inner joins, with the conditions that are about it alone. */
+interface JoinInput {
+  readonly rel: Rel;
+  readonly ids: ReadonlySet<number>;
+}
+
+class Builder {
+  private readonly options: BuildOptions;
+
+  constructor(options: BuildOptions) {
+    this.options = options;
+  }
+
+  /** The plan with exactly the relation's columns in their order. */
+  exact(rel: Rel, wanted: readonly OrderPart[] = []): Phys {
+    return ordered(this.build(rel, wanted).phys, rel.columns);
+  }
+
+  private build(rel: Rel, wanted: readonly OrderPart[]): Built {
+    switch (rel.kind) {
+      case 'unit':
+        return { phys: { kind: 'unit', columns: [] }, order: [], rows: 1 };
+      case 'virtual':
+        return { phys: rel, order: [], rows: 100 };
+      case 'withReference':
+        return { phys: { kind: 'spool', columns: rel.columns, id: rel.id }, order: [], rows: 100 };
+      case 'unnest':
+        return { phys: { kind: 'unnest', columns: rel.columns, array: rel.array }, order: [], rows: 10 };
+      case 'table':
+        return this.access(rel, [], wanted);
+      case 'filter':
+        return this.buildFilter(rel, wanted);
+      case 'project':
+        return this.buildProject(rel, wanted);
+      case 'join':
+        return this.buildJoin(rel, wanted);
+      case 'apply': {
+        const input = this.build(rel.input, wanted);
+        const subqueries = rel.subqueries.map(({ column, subquery }) => ({ column, subquery, plan: this.build(subquery.rel, []).phys }));
+        return { ...input, phys: { kind: 'apply', columns: [...input.phys.columns, ...subqueries.map((s) => s.column)], input: input.phys, subqueries } };
+      }
+      case 'aggregate':
+        return this.buildAggregate(rel);
+      case 'union': {
+        const inputs = rel.inputs.map((i) => this.exact(i));
+        return { phys: { kind: 'union', columns: rel.columns, inputs }, order: [], rows: 100 * inputs.length };
+      }
+      case 'set':
+        return { phys: { kind: 'set', columns: rel.columns, operator: rel.operator, all: rel.all, left: this.exact(rel.left), right: this.exact(rel.right) }, order: [], rows: 100 };
+      case 'sort':
+        return this.buildSort(rel, undefined);
+      case 'limit':
+        return this.buildLimit(rel);
+      case 'sample': {
+        const input = this.build(rel.input, []);
+        return { ...input, phys: { kind: 'sample', columns: input.phys.columns, input: input.phys, method: rel.method, size: rel.size } };
+      }
+      case 'with': {
+        const definition = this.exact(rel.definition);
+        const body = this.build(rel.body, wanted);
+        return { ...body, phys: { kind: 'with', columns: body.phys.columns, id: rel.id, definition, body: body.phys } };
+      }
+      case 'assert': {
+        const input = this.build(rel.input, wanted);
+        return { ...input, phys: { ...rel, columns: input.phys.columns, input: input.phys } };
+      }
+    }
+  }
+
+  // ---- Tables, filters, projections
+
+  private access(rel: Rel & { kind: 'table' }, conditions: readonly Expr[], wanted: readonly OrderPart[]): Built {
+    if (!this.options.optimize) {
+      const { scan } = chooseAccess(rel, [], [], false);
+      return { phys: filterOver({ ...scan, index: undefined, back: false, reverse: false }, conditions), order: [], rows: 1 };
+    }
+    const access = chooseAccess(rel, conditions, wanted);
+    return { phys: access.scan, order: access.order, rows: access.rows };
+  }
+
+  private buildFilter(rel: Rel & { kind: 'filter' }, wanted: readonly OrderPart[]): Built {
+    let input = rel.input;
+    while (input.kind === 'filter') input = input.input;
+    const conditions = chain(rel, input);
+    if (input.kind === 'table') return this.access(input, conditions, wanted);
+    const built = this.build(input, wanted);
+    return { ...built, phys: filterOver(built.phys, conditions), rows: Math.max(1, built.rows * 0.1 ** conditions.length) };
+  }
+
+  private buildProject(rel: Rel & { kind: 'project' }, wanted: readonly OrderPart[]): Built {
+    const sources = new Map(rel.items.flatMap((i): [number, number][] => (i.expr.kind === 'column' ? [[i.column.id, i.expr.id]] : [])));
+    const inner: OrderPart[] = [];
+    for (const w of wanted) {
+      const id = sources.get(w.id);
+      if (id === undefined) break;
+      inner.push({ id, descending: w.descending });
+    }
+    const input = this.build(rel.input, inner.length === wanted.length ? inner : []);
+    const outputs = new Map([...sources].map(([to, from]) => [from, to]));
+    const order: OrderPart[] = [];
+    for (const o of input.order) {
+      const id = outputs.get(o.id);
+      if (id === undefined) break;
+      order.push({ id, descending: o.descending });
+    }
+    return { phys: { kind: 'project', columns: rel.columns, input: input.phys, items: rel.items }, order, rows: input.rows };
+  }
+
+  private buildAggregate(rel: Rel & { kind: 'aggregate' }): Built {
+    const ids = new Set(rel.groups.flatMap((g) => (g.expr.kind === 'column' ? [g.expr.id] : [])));
+    const plain = ids.size === rel.groups.length && rel.groups.length > 0 && rel.groups.every((g) => g.expr.kind === 'column');
+    const input = this.build(rel.input, []);
+    const leading = input.order.slice(0, ids.size);
+    const hash = rel.hints.get('group_method') === 'hash_group' || rel.hints.get('group_type') === 'hash_group';
+    const streaming = this.options.optimize && plain && !hash && leading.length === ids.size && leading.every((o) => ids.has(o.id));
+    const order = streaming
+      ? leading.map((o): OrderPart => ({ id: rel.groups.find((g) => g.expr.kind === 'column' && g.expr.id === o.id)?.column.id ?? o.id, descending: o.descending }))
+      : [];
+    const phys: Phys = { kind: 'aggregate', columns: rel.columns, input: input.phys, grouped: rel.grouped, groups: rel.groups, aggregates: rel.aggregates, streaming };
+    return { phys, order, rows: rel.grouped ? Math.max(1, input.rows / 10) : 1 };
+  }
+
+  // ---- Order and limit
+
+  private buildSort(rel: Rel & { kind: 'sort' }, limit: (Rel & { kind: 'limit' }) | undefined): Built {
+    const wanted = this.options.optimize ? wantedOrder(rel.keys) : undefined;
+    const input = this.build(rel.input, wanted ?? []);
+    const order = wanted ?? [];
+    if (wanted !== undefined && wanted.length > 0 && satisfies(input.order, wanted, new Set())) {
+      return limit === undefined ? input : this.limited(input, limit);
+    }
+    const phys: Phys = { kind: 'sort', columns: input.phys.columns, input: input.phys, keys: rel.keys, limit: limit?.count, offset: limit?.offset };
+    return { phys, order, rows: input.rows };
+  }
+
+  private buildLimit(rel: Rel & { kind: 'limit' }): Built {
+    // A projection between LIMIT and ORDER BY changes no rows, so the limit can go below it.
+    if (rel.input.kind === 'project' && rel.input.input.kind === 'sort') {
+      const sorted = this.buildSort(rel.input.input, rel);
+      return { phys: { kind: 'project', columns: rel.input.columns, input: sorted.phys, items: rel.input.items }, order: [], rows: sorted.rows };
+    }
+    if (rel.input.kind === 'sort') return this.buildSort(rel.input, rel);
+    return this.limited(this.build(rel.input, []), rel);
+  }
+
+  private limited(input: Built, rel: Rel & { kind: 'limit' }): Built {
+    const below = rel.offset === undefined && rel.count !== undefined && this.options.optimize ? limitScan(input.phys, rel.count) : input.phys;
+    return { ...input, phys: { kind: 'limit', columns: input.phys.columns, input: below, count: rel.count, offset: rel.offset } };
+  }
+
+  // ---- Joins
+
+  private buildJoin(rel: Rel & { kind: 'join' }, wanted: readonly OrderPart[]): Built {
+    if (rel.lateral) {
+      const type = rel.type === 'left' || rel.type === 'semi' || rel.type === 'anti' ? rel.type : 'inner';
+      const left = this.build(rel.left, wanted);
+      const right = this.build(rel.right, []);
+      return { phys: { kind: 'lateralJoin', columns: joinColumns(type, left.phys, right.phys), type, left: left.phys, right: right.phys, condition: rel.condition }, order: left.order, rows: left.rows * right.rows };
+    }
+    if (rel.type === 'inner' && this.options.optimize) return this.buildChain(rel, wanted);
+    const left = this.build(rel.left, rel.type === 'full' ? [] : wanted);
+    return this.joinWith(left, rel.right, rel.type, conjuncts(rel.condition), rel.hints);
+  }
+
+  /** Inner joins in a chain: begins with the input that has the fewest rows, goes on with what can be looked up by key. */
+  private buildChain(rel: Rel & { kind: 'join' }, wanted: readonly OrderPart[]): Built {
+    const inputs: JoinInput[] = [];
+    const conditions: Expr[] = [];
+    const hints = flatten(rel, inputs, conditions);
+    const keepOrder = isTrue(hints.get('force_join_order')) || isTrue(this.options.hints.get('force_join_order')) || inputs.length > 12;
+    const remaining = [...inputs];
+    const start = keepOrder ? 0 : this.cheapest(remaining);
+    const first = remaining.splice(start, 1)[0];
+    if (first === undefined) return { phys: { kind: 'unit', columns: [] }, order: [], rows: 1 };
+    let current = this.build(first.rel, wanted);
+    let pending = conditions;
+    const have = new Set(first.ids);
+    while (remaining.length > 0) {
+      const i = keepOrder ? 0 : this.nextInput(remaining, have, pending);
+      const next = remaining.splice(i, 1)[0];
+      if (next === undefined) break;
+      const later = new Set(remaining.flatMap((r) => [...r.ids]));
+      const now = pending.filter((c) => usesOnly(c, later));
+      pending = pending.filter((c) => !now.includes(c));
+      current = this.joinWith(current, next.rel, 'inner', now, hints);
+      for (const id of next.ids) have.add(id);
+    }
+    return { ...current, phys: filterOver(current.phys, pending) };
+  }
+
+  private cheapest(inputs: readonly JoinInput[]): number {
+    let best = 0;
+    let rows = Infinity;
+    for (const [i, input] of inputs.entries()) {
+      const r = this.build(input.rel, []).rows;
+      if (r < rows * 0.5) {
+        rows = r;
+        best = i;
+      }
+    }
+    return best;
+  }
+
+  private nextInput(remaining: readonly JoinInput[], have: ReadonlySet<number>, conditions: readonly Expr[]): number {
+    let best = 0;
+    let score = -1;
+    for (const [i, input] of remaining.entries()) {
+      const later = new Set(remaining.flatMap((r, j) => (j === i ? [] : [...r.ids])));
+      const usable = conditions.filter((c) => usesOnly(c, later) && !usesOnly(c, input.ids) && !usesOnly(c, have));
+      const lookup = this.lookup(input.rel, usable);
+      const s = lookup?.scan.point === true ? 3 : lookup !== undefined ? 2 : usable.length > 0 ? 1 : 0;
+      if (s > score) {
+        score = s;
+        best = i;
+      }
+    }
+    return best;
+  }
+
+  /** The right side as a scan by keys that come from the left. */
+  private lookup(rel: Rel, conditions: readonly Expr[]): Access | undefined {
+    const own: Expr[] = [];
+    let table = rel;
+    while (table.kind === 'filter') {
+      own.push(...conjuncts(table.condition));
+      table = table.input;
+    }
+    if (table.kind !== 'table' || !this.options.optimize) return undefined;
+    const access = chooseAccess(table, [...conditions, ...own], []);
+    const plain = chooseAccess(table, own, []);
+    return access.prefix > plain.prefix || (access.prefix > 0 && access.scan.index !== plain.scan.index) ? access : undefined;
+  }
+
+  private joinWith(left: Built, rightRel: Rel, type: JoinType, conditions: readonly Expr[], hints: Hints): Built {
+    const method = hints.get('join_method') ?? hints.get('join_type') ?? this.options.hints.get('join_method');
+    const wantsHash = method === 'hash_join' || method === 'push_broadcast_hash_join';
+    if (type !== 'full' && type !== 'right' && !wantsHash && this.options.optimize) {
+      const lookup = this.lookup(rightRel, conditions);
+      if (lookup !== undefined) return lookupJoin(left, lookup, type);
+    }
+    const right = this.build(rightRel, []);
+    const leftIds = new Set(left.phys.columns.map((c) => c.id));
+    const rightIds = new Set(right.phys.columns.map((c) => c.id));
+    const leftKeys: Expr[] = [];
+    const rightKeys: Expr[] = [];
+    const rest: Expr[] = [];
+    for (const c of conditions) {
+      const sides = equalSides(c, leftIds, rightIds);
+      if (sides === undefined || !this.options.optimize) rest.push(c);
+      else {
+        leftKeys.push(sides.left);
+        rightKeys.push(sides.right);
+        // NaN finds NaN in a table of hashes, yet is not equal to it.
+        if (isFloating(sides.left.type)) rest.push(c);
+      }
+    }
+    const condition = conjunction(rest);
+    const columns = joinColumns(type, left.phys, right.phys);
+    const order = type === 'full' || type === 'right' ? [] : left.order;
+    if (leftKeys.length > 0) {
+      return { phys: { kind: 'hashJoin', columns, type, left: left.phys, right: right.phys, leftKeys, rightKeys, condition }, order, rows: Math.max(left.rows, right.rows) };
+    }
+    return { phys: { kind: 'loopJoin', columns, type, left: left.phys, right: right.phys, condition }, order, rows: left.rows * right.rows };
+  }
+}
+
+const isTrue = (text: string | undefined): boolean => text?.toLowerCase() === 'true';
+
+function joinColumns(type: string, left: Phys, right: Phys): readonly Column[] {
+  return type === 'semi' || type === 'anti' ? left.columns : [...left.columns, ...right.columns];
+}
+
+function lookupJoin(left: Built, access: Access, type: 'inner' | 'left' | 'semi' | 'anti'): Built {
+  const leftIds = new Set(left.phys.columns.map((c) => c.id));
+  // The scan may check what is about its own row; what needs both rows is the join's condition.
+  const residual = conjuncts(access.scan.residual);
+  const own = residual.filter((c) => usesOnly(c, leftIds));
+  const both = residual.filter((c) => !usesOnly(c, leftIds));
+  const right: PhysScan = { ...access.scan, residual: conjunction(own) };
+  return {
+    phys: { kind: 'lookupJoin', columns: joinColumns(type, left.phys, right), type, left: left.phys, right, condition: conjunction(both) },
+    order: left.order,
+    rows: left.rows * (access.scan.point ? 1 : 5),
+  };
+}
+
+function equalSides(c: Expr, left: ReadonlySet<number>, right: ReadonlySet<number>): { readonly left: Expr; readonly right: Expr } | undefined {
+  if (c.kind !== 'call' || c.call.definition.name !== '$equal') return undefined;
+  const [a, b] = c.args;
+  if (a === undefined || b === undefined || a.kind === 'lambda' || a.kind === 'keyword' || b.kind === 'lambda' || b.kind === 'keyword') return undefined;
+  // Hashes tell values apart as grouping does, which for these types is as = does.
+  if (a.type.kind === 'STRUCT' || a.type.kind === 'ARRAY' || a.type.kind === 'JSON') return undefined;
+  if (usesOnly(a, right) && usesOnly(b, left) && !usesOnly(b, right)) return { left: a, right: b };
+  if (usesOnly(b, right) && usesOnly(a, left) && !usesOnly(a, right)) return { left: b, right: a };
+  return undefined;
+}
+
+function filterOver(input: Phys, conditions: readonly Expr[]): Phys {
+  const condition = conjunction(conditions);
+  return condition === undefined ? input : { kind: 'filter', columns: input.columns, input, condition };
+}
+
+/** Conditions of the filters between `from` and `to`. */
+function chain(from: Rel, to: Rel): readonly Expr[] {
+  const list: Expr[] = [];
+  for (let r = from; r !== to && r.kind === 'filter'; r = r.input) list.push(...conjuncts(r.condition));
+  return list;
+}
+
+function flatten(rel: Rel, inputs: JoinInput[], conditions: Expr[]): Hints {
+  if (rel.kind === 'join' && rel.type === 'inner' && !rel.lateral) {
+    conditions.push(...conjuncts(rel.condition));
+    const left = flatten(rel.left, inputs, conditions);
+    const right = flatten(rel.right, inputs, conditions);
+    return new Map([...left, ...right, ...rel.hints]);
+  }
+  inputs.push({ rel, ids: new Set(rel.columns.map((c) => c.id)) });
+  return new Map();
+}
+
+/** The keys as an order of columns, when that is all they are. */
+function wantedOrder(keys: readonly SortKey[]): readonly OrderPart[] | undefined {
+  const parts: OrderPart[] = [];
+  for (const k of keys) {
+    if (k.expr.kind !== 'column' || k.collation !== undefined || k.nullsFirst === k.descending) return undefined;
+    if (!parts.some((p) => p.id === (k.expr.kind === 'column' ? k.expr.id : -1))) parts.push({ id: k.expr.id, descending: k.descending });
+  }
+  return parts;
+}
+
+/** Tells a scan below projections that no more than `count` rows are needed. */
+function limitScan(phys: Phys, count: Expr): Phys {
+  if (phys.kind === 'scan') return { ...phys, limit: count };
+  if (phys.kind === 'project') return { ...phys, input: limitScan(phys.input, count) };
+  return phys;
+}
+
+/** The plan with these columns in this order. */
+export function ordered(phys: Phys, columns: readonly Column[]): Phys {
+  if (columns.length === phys.columns.length && columns.every((c, i) => c.id === phys.columns[i]?.id)) return phys;
+  return { kind: 'project', columns, input: phys, items: columns.map((column) => ({ column, expr: columnExpr(column) })) };
+}

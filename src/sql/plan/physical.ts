@@ -1,0 +1,159 @@
+/**
+ * Physical plans: how rows are got, in which order of operations. Made by build.ts, run by execute/, shown by explain.ts.
+ *
+ * As in the analysed tree, columns are known by id; `columns` are the positions of a node's rows. A free column of a
+ * subplan is an argument that its `apply` computes from the enclosing row.
+ */
+import type { CatalogColumn, CatalogIndex, CatalogTable } from '../bind/catalog.ts';
+import type { AggregateItem, Assignment, Column, Expr, JoinType, SortKey, SubqueryExpr } from '../bind/tree.ts';
+
+/** How one part of a key is fixed. `values` come from IN lists; `array` from IN UNNEST; `null` from IS NULL. */
+export type SeekPart =
+  | { readonly kind: 'equal'; readonly value: Expr }
+  | { readonly kind: 'values'; readonly values: readonly Expr[] }
+  | { readonly kind: 'array'; readonly array: Expr }
+  | { readonly kind: 'null' };
+
+export interface SeekBound {
+  readonly value: Expr;
+  readonly inclusive: boolean;
+}
+
+/** Ranges of a key: fixed leading parts, then perhaps bounds on the next part. No parts and no bounds: everything. */
+export interface Seek {
+  readonly parts: readonly SeekPart[];
+  readonly lower: SeekBound | undefined;
+  readonly upper: SeekBound | undefined;
+}
+
+export interface PhysScan {
+  readonly kind: 'scan';
+  readonly columns: readonly Column[];
+  readonly source: readonly CatalogColumn[];
+  readonly table: CatalogTable;
+  readonly index: CatalogIndex | undefined;
+  readonly seek: Seek;
+  /** The parts of the seek fix the whole key, so that each range is one row. */
+  readonly point: boolean;
+  readonly reverse: boolean;
+  readonly lock: boolean;
+  /** An index lacks some column, and rows of the table are fetched by key. */
+  readonly back: boolean;
+  /** Checked on every row. */
+  readonly residual: Expr | undefined;
+  /** Reading more rows than this is of no use; a constant or parameter expression. */
+  readonly limit: Expr | undefined;
+}
+
+export type Phys =
+  | PhysScan
+  | { readonly kind: 'unit'; readonly columns: readonly Column[] }
+  | { readonly kind: 'virtual'; readonly columns: readonly Column[]; readonly name: string; readonly source: readonly number[] }
+  | { readonly kind: 'unnest'; readonly columns: readonly Column[]; readonly array: Expr }
+  | { readonly kind: 'filter'; readonly columns: readonly Column[]; readonly input: Phys; readonly condition: Expr }
+  | { readonly kind: 'project'; readonly columns: readonly Column[]; readonly input: Phys; readonly items: readonly Assignment[] }
+  | PhysHashJoin
+  | PhysLoopJoin
+  | PhysLookupJoin
+  | PhysLateralJoin
+  | { readonly kind: 'apply'; readonly columns: readonly Column[]; readonly input: Phys; readonly subqueries: readonly PhysSubquery[] }
+  | PhysAggregate
+  | { readonly kind: 'union'; readonly columns: readonly Column[]; readonly inputs: readonly Phys[] }
+  | { readonly kind: 'set'; readonly columns: readonly Column[]; readonly operator: 'intersect' | 'except'; readonly all: boolean; readonly left: Phys; readonly right: Phys }
+  | { readonly kind: 'sort'; readonly columns: readonly Column[]; readonly input: Phys; readonly keys: readonly SortKey[]; readonly limit: Expr | undefined; readonly offset: Expr | undefined }
+  | { readonly kind: 'limit'; readonly columns: readonly Column[]; readonly input: Phys; readonly count: Expr | undefined; readonly offset: Expr | undefined }
+  | { readonly kind: 'sample'; readonly columns: readonly Column[]; readonly input: Phys; readonly method: 'bernoulli' | 'reservoir'; readonly size: Expr }
+  | { readonly kind: 'with'; readonly columns: readonly Column[]; readonly id: number; readonly definition: Phys; readonly body: Phys }
+  | { readonly kind: 'spool'; readonly columns: readonly Column[]; readonly id: number }
+  | { readonly kind: 'assert'; readonly columns: readonly Column[]; readonly input: Phys; readonly condition: Expr; readonly text: string; readonly payload: readonly Expr[] };
+
+/** Matches `leftKeys` with `rightKeys`; the table of hashes is built of the right side. */
+export interface PhysHashJoin {
+  readonly kind: 'hashJoin';
+  readonly columns: readonly Column[];
+  readonly type: JoinType;
+  readonly left: Phys;
+  readonly right: Phys;
+  readonly leftKeys: readonly Expr[];
+  readonly rightKeys: readonly Expr[];
+  readonly condition: Expr | undefined;
+}
+/** Every row with every row; the right side is kept in memory. */
+export interface PhysLoopJoin {
+  readonly kind: 'loopJoin';
+  readonly columns: readonly Column[];
+  readonly type: JoinType;
+  readonly left: Phys;
+  readonly right: Phys;
+  readonly condition: Expr | undefined;
+}
+/** For a batch of left rows the ranges of the right scan, whose seek refers to left columns, are read together. */
+export interface PhysLookupJoin {
+  readonly kind: 'lookupJoin';
+  readonly columns: readonly Column[];
+  readonly type: 'inner' | 'left' | 'semi' | 'anti';
+  readonly left: Phys;
+  readonly right: PhysScan;
+  readonly condition: Expr | undefined;
+}
+/** The right side is run anew for every left row. */
+export interface PhysLateralJoin {
+  readonly kind: 'lateralJoin';
+  readonly columns: readonly Column[];
+  readonly type: 'inner' | 'left' | 'semi' | 'anti';
+  readonly left: Phys;
+  readonly right: Phys;
+  readonly condition: Expr | undefined;
+}
+export interface PhysSubquery {
+  readonly column: Column;
+  readonly subquery: SubqueryExpr;
+  readonly plan: Phys;
+}
+/** `streaming`: rows of a group arrive together. */
+export interface PhysAggregate {
+  readonly kind: 'aggregate';
+  readonly columns: readonly Column[];
+  readonly input: Phys;
+  readonly grouped: boolean;
+  readonly groups: readonly Assignment[];
+  readonly aggregates: readonly AggregateItem[];
+  readonly streaming: boolean;
+}
+
+/** One column of the order in which a node's rows come. */
+export interface OrderPart {
+  readonly id: number;
+  readonly descending: boolean;
+}
+
+export function childrenOf(p: Phys): readonly Phys[] {
+  switch (p.kind) {
+    case 'scan':
+    case 'unit':
+    case 'virtual':
+    case 'unnest':
+    case 'spool':
+      return [];
+    case 'filter':
+    case 'project':
+    case 'aggregate':
+    case 'sort':
+    case 'limit':
+    case 'sample':
+    case 'assert':
+      return [p.input];
+    case 'apply':
+      return [p.input, ...p.subqueries.map((s) => s.plan)];
+    case 'hashJoin':
+    case 'loopJoin':
+    case 'lookupJoin':
+    case 'lateralJoin':
+    case 'set':
+      return [p.left, p.right];
+    case 'union':
+      return p.inputs;
+    case 'with':
+      return [p.definition, p.body];
+  }
+}

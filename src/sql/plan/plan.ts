@@ -1,0 +1,27 @@
+/** The planner: the list of passes, in order. Each is a pure function from tree to tree. */
+import { Ids } from '../bind/base.ts';
+import type { Column, Hints, Rel } from '../bind/tree.ts';
+import { buildPlan } from './build.ts';
+import { foldRel } from './fold.ts';
+import { inlineWith } from './inline-with.ts';
+import type { Phys } from './physical.ts';
+import { pruneRoot } from './prune.ts';
+import { pushDown } from './pushdown.ts';
+import { extractSubqueries } from './subqueries.ts';
+
+export interface PlanOptions {
+  readonly hints: Hints;
+  readonly defaultTimeZone: string;
+  readonly ids: Ids;
+  /** Off: only what execution needs is done. For tests, which compare both. */
+  readonly optimize: boolean;
+}
+
+export function planQuery(rel: Rel, options: PlanOptions): Phys {
+  const fresh = { column: (name: string, type: Column['type']): Column => ({ id: options.ids.take(), name, type }) };
+  let tree = rel;
+  if (options.optimize) tree = foldRel(inlineWith(tree), options.defaultTimeZone);
+  tree = extractSubqueries(tree, fresh);
+  if (options.optimize) tree = pruneRoot(pushDown(tree));
+  return buildPlan(tree, { hints: options.hints, optimize: options.optimize });
+}

@@ -1,0 +1,260 @@
+/**
+ * Takes subqueries out of expressions.
+ *
+ * In a WHERE, EXISTS, NOT EXISTS and IN become semi and anti joins when the subquery's dependence on the outer row can be
+ * moved into the join's condition. Every other subquery becomes a column of an `apply` below the expression. The column
+ * is read through `deferred`, so that an error in a subquery shows only where its value is needed (CASE, AND, …).
+ */
+import { unimplemented } from '../../base/errors.ts';
+import { resolveFunction } from '../functions/catalogue.ts';
+import { BOOL } from '../types/types.ts';
+import { NO_HINTS } from '../bind/hints.ts';
+import type { Assignment, Column, Expr, Rel, SubqueryExpr } from '../bind/tree.ts';
+import { columnExpr, freeColumns, freeOfRel, hasSubquery, mapChildren, mapRelParts, substitute } from '../bind/walk.ts';
+import { conjunction, conjuncts, filtered, idsOf, usesAny, usesOnly } from './conjuncts.ts';
+
+export interface Fresh {
+  column(name: string, type: Column['type']): Column;
+}
+
+export function extractSubqueries(rel: Rel, fresh: Fresh): Rel {
+  const pass = (r: Rel): Rel => rewrite(mapRelParts(r, pass, (e) => inner(e)), fresh);
+  // Subqueries of expressions are rewritten first, so that a plan inside a plan is in the same form.
+  const inner = (e: Expr): Expr => mapChildren(e, inner, pass);
+  return pass(rel);
+}
+
+function rewrite(rel: Rel, fresh: Fresh): Rel {
+  switch (rel.kind) {
+    case 'filter':
+      return hasSubquery(rel.condition) ? rewriteFilter(rel.input, rel.condition, rel.columns, fresh) : rel;
+    case 'project': {
+      if (!rel.items.some((i) => hasSubquery(i.expr))) return rel;
+      const taken = new Extraction(rel.input, fresh);
+      const items = rel.items.map((i) => ({ column: i.column, expr: taken.take(i.expr) }));
+      return { ...rel, input: taken.relation(), items };
+    }
+    case 'join':
+      return rel.condition !== undefined && hasSubquery(rel.condition) ? rewriteJoin(rel, fresh) : rel;
+    case 'aggregate': {
+      const taken = new Extraction(rel.input, fresh);
+      const groups = rel.groups.map((g) => ({ column: g.column, expr: taken.take(g.expr) }));
+      const aggregates = rel.aggregates.map((a) => {
+        const aggregate = mapChildren(a.aggregate, (e) => taken.take(e), (r) => r);
+        return aggregate.kind === 'aggregate' ? { column: a.column, aggregate } : a;
+      });
+      return taken.isEmpty ? rel : { ...rel, input: taken.relation(), groups, aggregates };
+    }
+    case 'sort': {
+      if (!rel.keys.some((k) => hasSubquery(k.expr))) return rel;
+      const taken = new Extraction(rel.input, fresh);
+      const keys = rel.keys.map((k) => ({ ...k, expr: taken.take(k.expr) }));
+      const input = taken.relation();
+      return only(rel.columns, { kind: 'sort', columns: input.columns, input, keys });
+    }
+    case 'unnest': {
+      if (!hasSubquery(rel.array)) return rel;
+      const taken = new Extraction({ kind: 'unit', columns: [] }, fresh);
+      const array = taken.take(rel.array);
+      const left = taken.relation();
+      const right: Rel = { ...rel, array };
+      return only(rel.columns, { kind: 'join', columns: [...left.columns, ...right.columns], type: 'inner', left, right, condition: undefined, lateral: true, hints: NO_HINTS });
+    }
+    case 'assert': {
+      if (!hasSubquery(rel.condition) && !rel.payload.some(hasSubquery)) return rel;
+      const taken = new Extraction(rel.input, fresh);
+      const condition = taken.take(rel.condition);
+      const payload = rel.payload.map((p) => taken.take(p));
+      const input = taken.relation();
+      return only(rel.columns, { ...rel, columns: input.columns, input, condition, payload });
+    }
+    default:
+      return rel;
+  }
+}
+
+/** A projection to just these columns. */
+export function only(columns: readonly Column[], input: Rel): Rel {
+  if (columns.length === input.columns.length && columns.every((c, i) => c.id === input.columns[i]?.id)) return input;
+  return { kind: 'project', columns, input, items: columns.map((column): Assignment => ({ column, expr: columnExpr(column) })) };
+}
+
+/** Collects the subqueries of several expressions over one input. */
+class Extraction {
+  private readonly input: Rel;
+  private readonly fresh: Fresh;
+  private readonly taken: { column: Column; subquery: SubqueryExpr }[] = [];
+
+  constructor(input: Rel, fresh: Fresh) {
+    this.input = input;
+    this.fresh = fresh;
+  }
+
+  get isEmpty(): boolean {
+    return this.taken.length === 0;
+  }
+
+  /** The expression with its subqueries replaced by columns of the apply. */
+  take(e: Expr): Expr {
+    if (!hasSubquery(e)) return e;
+    if (e.kind === 'subquery') {
+      // The operand of IN is evaluated with the subquery; its own subqueries come before.
+      const operand = e.operand === undefined ? undefined : this.take(e.operand);
+      const column = this.fresh.column('', e.type);
+      this.taken.push({ column, subquery: { ...e, operand } });
+      return { kind: 'deferred', type: e.type, id: column.id };
+    }
+    if (e.kind === 'let') return this.takeLet(e);
+    if (e.kind === 'call') this.rejectLambdas(e);
+    return mapChildren(e, (x) => this.take(x), (r) => r);
+  }
+
+  /** A subquery that reads a variable of WITH(…) has it replaced by its value. */
+  private takeLet(e: Expr & { kind: 'let' }): Expr {
+    const values = new Map<number, Expr>();
+    for (const b of e.bindings) values.set(b.column.id, substitute(b.value, values));
+    return this.take(substitute(e.body, values));
+  }
+
+  private rejectLambdas(e: Expr & { kind: 'call' }): void {
+    for (const a of e.args) {
+      if (a?.kind !== 'lambda' || !hasSubquery(a.body)) continue;
+      const parameters = new Set(a.parameters.map((p) => p.id));
+      mapChildren(a.body, function visit(x): Expr {
+        if (x.kind === 'subquery' && [...freeOfRel(x.rel)].some((id) => parameters.has(id))) throw unimplemented('Unsupported feature: a subquery in a lambda that refers to the lambda\'s arguments');
+        return mapChildren(x, visit, (r) => r);
+      }, (r) => r);
+    }
+  }
+
+  relation(): Rel {
+    if (this.taken.length === 0) return this.input;
+    // A subquery nested in another's operand needs the other's column, so each apply adds one level where needed.
+    let rel = this.input;
+    for (const t of this.taken) {
+      const last = rel;
+      if (last.kind === 'apply' && last !== this.input && !last.subqueries.some((s) => t.subquery.operand !== undefined && freeColumns(t.subquery.operand).has(s.column.id))) {
+        rel = { ...last, columns: [...last.columns, t.column], subqueries: [...last.subqueries, t] };
+      } else rel = { kind: 'apply', columns: [...rel.columns, t.column], input: rel, subqueries: [t] };
+    }
+    return rel;
+  }
+}
+
+function rewriteFilter(input: Rel, condition: Expr, columns: readonly Column[], fresh: Fresh): Rel {
+  const plain: Expr[] = [];
+  const rest: Expr[] = [];
+  const joins: Expr[] = [];
+  for (const c of conjuncts(condition)) {
+    if (!hasSubquery(c)) plain.push(c);
+    else if (isJoinable(c)) joins.push(c);
+    else rest.push(c);
+  }
+  let rel = filtered(input, plain);
+  for (const c of joins) {
+    const joined = asJoin(rel, c);
+    if (joined === undefined) rest.push(c);
+    else rel = joined;
+  }
+  if (rest.length > 0) {
+    const taken = new Extraction(rel, fresh);
+    const conditions = rest.map((e) => taken.take(e));
+    rel = filtered(taken.relation(), conditions);
+  }
+  return only(columns, rel);
+}
+
+const negatedExists = (e: Expr): SubqueryExpr | undefined => {
+  const arg = e.kind === 'call' && e.call.definition.name === '$not' ? e.args[0] : undefined;
+  return arg?.kind === 'subquery' && arg.form === 'exists' ? arg : undefined;
+};
+
+const isJoinable = (e: Expr): boolean => (e.kind === 'subquery' && (e.form === 'exists' || (e.form === 'in' && e.operand !== undefined && !hasSubquery(e.operand)))) || negatedExists(e) !== undefined;
+
+/** EXISTS and IN as a semi join, NOT EXISTS as an anti join; undefined when the subquery cannot be untied from the outer row. */
+function asJoin(left: Rel, e: Expr): Rel | undefined {
+  const negated = negatedExists(e);
+  const subquery = negated ?? (e.kind === 'subquery' ? e : undefined);
+  if (subquery === undefined) return undefined;
+  const outer = idsOf(left);
+  const correlated = [...freeOfRel(subquery.rel)].some((id) => outer.has(id));
+  const conditions: Expr[] = [];
+  let right = subquery.rel;
+  if (correlated) {
+    const untied = untie(subquery.rel, outer, subquery.form === 'exists' ? undefined : subquery.output);
+    if (untied === undefined) return undefined;
+    right = untied.rel;
+    conditions.push(...untied.conditions);
+  }
+  if (subquery.form === 'in') {
+    const { operand, output } = subquery;
+    if (operand === undefined) return undefined;
+    conditions.push(equal(operand, columnExpr(output)));
+  } else if (!correlated) return undefined; // An uncorrelated EXISTS is decided once, by an apply.
+  return { kind: 'join', columns: left.columns, type: negated === undefined ? 'semi' : 'anti', left, right, condition: conjunction(conditions), lateral: false, hints: NO_HINTS };
+}
+
+export function equal(a: Expr, b: Expr): Expr {
+  const call = resolveFunction('$equal', [{ kind: 'value', type: a.type, source: 'expression' }, { kind: 'value', type: b.type, source: 'expression' }]);
+  return { kind: 'call', type: BOOL, call, args: [a, b], safe: false };
+}
+
+/**
+ * Moves conditions on outer columns out of filters and projections at the top of a subquery. `output` must stay a
+ * column of the result. Undefined when outer columns remain.
+ */
+export function untie(rel: Rel, outer: ReadonlySet<number>, output: Column | undefined): { readonly rel: Rel; readonly conditions: readonly Expr[] } | undefined {
+  const done = [...freeOfRel(rel)].every((id) => !outer.has(id));
+  if (done) return { rel, conditions: [] };
+  switch (rel.kind) {
+    case 'filter': {
+      const moved = conjuncts(rel.condition).filter((c) => usesAny(c, outer));
+      if (moved.some(hasSubquery)) return undefined;
+      const below = untie(rel.input, outer, output);
+      if (below === undefined) return undefined;
+      const kept = conjuncts(rel.condition).filter((c) => usesOnly(c, outer));
+      return { rel: filtered(below.rel, kept), conditions: [...below.conditions, ...moved] };
+    }
+    case 'project': {
+      if (rel.items.some((i) => usesAny(i.expr, outer) && (output === undefined || i.column.id === output.id) && output !== undefined)) return undefined;
+      const below = untie(rel.input, outer, undefined);
+      if (below === undefined) return undefined;
+      const items = rel.items.filter((i) => usesOnly(i.expr, outer));
+      const known = new Set(items.map((i) => i.column.id));
+      // The conditions moved up read columns from below, which must get through.
+      const passed = below.rel.columns.filter((c) => !known.has(c.id)).map((column): Assignment => ({ column, expr: columnExpr(column) }));
+      const all = [...items, ...passed];
+      return { rel: { kind: 'project', columns: all.map((a) => a.column), input: below.rel, items: all }, conditions: below.conditions };
+    }
+    case 'sort':
+      return untie(rel.input, outer, output);
+    case 'join': {
+      if (rel.type !== 'inner' || rel.lateral) return undefined;
+      const left = untie(rel.left, outer, output);
+      const right = untie(rel.right, outer, output);
+      if (left === undefined || right === undefined) return undefined;
+      const all = conjuncts(rel.condition);
+      const moved = all.filter((c) => usesAny(c, outer));
+      if (moved.some(hasSubquery)) return undefined;
+      const joined: Rel = { ...rel, columns: [...left.rel.columns, ...right.rel.columns], left: left.rel, right: right.rel, condition: conjunction(all.filter((c) => usesOnly(c, outer))) };
+      return { rel: joined, conditions: [...left.conditions, ...right.conditions, ...moved] };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Conditions with subqueries leave a join: above an inner join, into the right side of a left join. */
+function rewriteJoin(rel: Rel & { kind: 'join' }, fresh: Fresh): Rel {
+  const all = conjuncts(rel.condition);
+  const withSubquery = all.filter(hasSubquery);
+  const plain = conjunction(all.filter((c) => !hasSubquery(c)));
+  if (rel.type === 'inner') {
+    const joined: Rel = { ...rel, condition: plain };
+    return rewriteFilter(joined, conjunction(withSubquery) ?? { kind: 'const', type: BOOL, value: true, source: 'expression' }, rel.columns, fresh);
+  }
+  if (rel.type === 'right') return rewriteJoin({ ...rel, type: 'left', left: rel.right, right: rel.left }, fresh);
+  if (rel.type !== 'left') throw unimplemented('Unsupported feature: a subquery in the condition of a FULL JOIN');
+  const right = rewriteFilter(filtered(rel.right, conjuncts(plain)), conjunction(withSubquery) ?? { kind: 'const', type: BOOL, value: true, source: 'expression' }, rel.right.columns, fresh);
+  return { ...rel, right, condition: undefined, lateral: true };
+}
