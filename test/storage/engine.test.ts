@@ -26,7 +26,7 @@ type Step =
 const range = fc.record({ from: keys, to: keys, reverse: fc.boolean(), max: fc.integer({ min: 1, max: 20 }) });
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: writes.map((ops) => ({ do: 'write' as const, ops })) },
-  { weight: 2, arbitrary: fc.constantFrom('sync' as const, 'advance' as const).map((name) => ({ do: name })) },
+  { weight: 8, arbitrary: fc.constantFrom('sync' as const, 'advance' as const).map((name) => ({ do: name })) },
   { weight: 1, arbitrary: fc.constantFrom('crash' as const, 'reopen' as const).map((name) => ({ do: name })) },
   { weight: 3, arbitrary: keys.map((key) => ({ do: 'get' as const, key })) },
   { weight: 2, arbitrary: range.map((r) => ({ do: 'scan' as const, ...r })) },
@@ -151,7 +151,7 @@ describe('the engine behaves as a sorted list', () => {
 
   it('on the simulated disk, through crashes', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.integer(), async (steps, seed) => {
+      fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'large' }), fc.integer(), async (steps, seed) => {
         const env = new TestEnvironment(seed);
         const disk = new SimDisk(env.scheduler, new SeededRandom(seed));
         const home: Home = {

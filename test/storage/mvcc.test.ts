@@ -176,6 +176,21 @@ describe('garbage collection', () => {
   });
 });
 
+describe('garbage collection and writers', () => {
+  it('keeps a row that is written again while its history is being removed', async () => {
+    for (let delay = 0; delay < 12; delay++) {
+      const { engine } = newEngine();
+      for (let at = 1; at <= 700; at++) put(engine, 'row', at === 700 ? undefined : `v${at}`, at);
+      const collecting = collectGarbage(engine, { from: k(''), to: k('z') }, timestamp(700), 10_000);
+      for (let i = 0; i < delay; i++) await Promise.resolve();
+      put(engine, 'row', 'back', 701);
+      await collecting;
+      expect(string(latestVersion(engine, k('row'))?.record)).toBe('back');
+      expect(await readAt(engine, k('row'), timestamp(700))).toBeUndefined();
+    }
+  });
+});
+
 describe('transfer of a range', () => {
   it('gives the receiver the same past, and nothing outside the range', async () => {
     await fc.assert(
@@ -208,6 +223,7 @@ describe('transfer of a range', () => {
     const [first] = chunks;
     if (first === undefined) throw new Error('no chunk');
     expect(() => importChunk(first, k('k2'), k('l'))).toThrow('outside its range');
+    expect(() => importChunk(first, k('k'), k('k2'))).toThrow('outside its range');
     expect(() => importChunk(first.with(20, (first[20] ?? 0) ^ 1), k('k'), k('l'))).toThrow('checksum');
     expect(() => importChunk(first.subarray(0, 10), k('k'), k('l'))).toThrow('checksum');
   });
