@@ -37,7 +37,7 @@ export class KvClients {
   constructor(world: KvWorld) {
     this.world = world;
     const random = world.random.fork('clients');
-    const think = [5_000, 50_000, 400_000][random.int(3)] ?? 50_000;
+    const think = [40_000, 150_000, 600_000][random.int(3)] ?? 150_000;
     this.clients = Array.from({ length: CLIENTS }, (_, i) => ({
       random: random.fork(`client${i}`),
       thinkMicros: think,
