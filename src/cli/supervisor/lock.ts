@@ -84,6 +84,8 @@ const LEFTOVER_GRACE_MILLIS = 3_000;
 /** Waits for children of a dead supervisor to end by themselves, and kills those that do not. Returns how many were killed. */
 export async function endLeftovers(lock: LockRecord | undefined, marks: readonly string[]): Promise<number> {
   const ours = (lock?.children ?? []).filter((pid) => pid !== process.pid && isAlive(pid) && commandOf(pid) !== undefined && looksLike(pid, marks));
+  // One that is stopped notices that its parent is gone as soon as it runs.
+  for (const pid of ours) process.kill(pid, 'SIGCONT');
   const deadline = Date.now() + LEFTOVER_GRACE_MILLIS;
   while (ours.some(isAlive) && Date.now() < deadline) await sleep(50);
   const left = ours.filter((pid) => isAlive(pid) && looksLike(pid, marks));

@@ -118,16 +118,19 @@ export class NodeProcess {
     this.#launch();
   }
 
-  /** SIGKILL, and down until `start`. */
-  kill(): void {
+  /** SIGKILL, and down until `start`. Resolves when the process has ended. */
+  async kill(): Promise<void> {
     clearTimeout(this.#restartTimer);
-    if (this.#child === undefined) {
+    const child = this.#child;
+    if (child === undefined) {
       if (this.#state !== 'restarting') throw new UserError(`Node ${String(this.nodeId)} is down already. Use: trestle start ${String(this.nodeId)}`);
       this.#become('killed');
       return;
     }
     this.#state = 'killed';
-    this.#child.kill('SIGKILL');
+    const ended = exitOf(child);
+    child.kill('SIGKILL');
+    await ended;
   }
 
   pause(): void {
@@ -153,11 +156,7 @@ export class NodeProcess {
       return;
     }
     this.#state = 'stopping';
-    const ended = new Promise<void>((resolve) => {
-      child.once('exit', () => {
-        resolve();
-      });
-    });
+    const ended = exitOf(child);
     // A stopped process hears nothing.
     child.kill('SIGCONT');
     this.#send({ kind: 'stop' });
@@ -338,6 +337,13 @@ export class NodeProcess {
     this.#observer.changed();
   }
 }
+
+const exitOf = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) => {
+    child.once('exit', () => {
+      resolve();
+    });
+  });
 
 /** Keeps one older log beside the current one, so that logs do not grow for ever. */
 function rotate(path: string): void {

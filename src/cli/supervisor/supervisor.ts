@@ -40,6 +40,7 @@ export class Supervisor {
   #next = 0;
   #control: Server | undefined;
   #founding: boolean;
+  #ready = false;
   #waiters: (() => void)[] = [];
   #stopping: Promise<void> | undefined;
   /** Resolves when the cluster has stopped, whoever asked for it. */
@@ -84,6 +85,7 @@ export class Supervisor {
       });
     }
     this.#founding = false;
+    this.#ready = true;
   }
 
   /** Stops the nodes, gracefully where they answer. Safe to call twice. */
@@ -114,7 +116,7 @@ export class Supervisor {
       supervisorPid: process.pid,
       grpcAddress: this.#address('grpc'),
       httpAddress: this.#address('http'),
-      ready: !this.#founding,
+      ready: this.#ready,
       nodes: this.#nodes.map((node, i) => this.#reportOf(node, statuses[i])),
       splits,
       splitCount: Math.max(splits.length, ...statuses.map((status) => status?.splitCount ?? 0)),
@@ -193,7 +195,7 @@ export class Supervisor {
       return before;
     }
     const node = this.#node(request.node);
-    node[request.command]();
+    await node[request.command]();
     return this.status();
   }
 
