@@ -44,8 +44,6 @@ export interface TableInterleave {
   readonly parent: ObjectId;
   readonly inParent: boolean;
   readonly onDelete: OnDelete;
-  /** Whether ON DELETE was written, which is printed. */
-  readonly onDeleteWritten: boolean;
 }
 
 export type OnDelete = 'cascade' | 'noAction';
@@ -118,9 +116,9 @@ export interface ForeignKeyConstraint {
   readonly referencedTable: ObjectId;
   readonly referencedColumns: readonly ColumnId[];
   readonly onDelete: OnDelete;
+  /** Whether ON DELETE was written, which is printed. */
   readonly onDeleteWritten: boolean;
   readonly enforced: boolean;
-  readonly enforcedWritten: boolean;
   /** Index over `columns` that finds referencing rows; undefined: the primary key does (or the key is not enforced). */
   readonly referencingIndex: ObjectId | undefined;
   /** Unique index over `referencedColumns`; undefined: the primary key does (or the key is not enforced). */

@@ -1,0 +1,91 @@
+/**
+ * What can be said of an expression from its tree alone: names, functions, subqueries, depth. It bounds and checks what the
+ * analyser need not, and stands in for it where there is none.
+ */
+import type { Expression } from '../ast/expressions.ts';
+import type { Query } from '../ast/query.ts';
+import { nameOf } from './names.ts';
+import type { Path } from '../ast/node.ts';
+
+const isNode = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
+
+/** Calls `visit` with every node below and including `node`, parents first. Trees are at most MAX_NESTING deep (parse/limits.ts). */
+function walk(node: unknown, visit: (node: Readonly<Record<string, unknown>>) => void): void {
+  if (Array.isArray(node)) {
+    for (const item of node) walk(item, visit);
+    return;
+  }
+  if (!isNode(node)) return;
+  if (typeof node['kind'] === 'string') visit(node);
+  for (const value of Object.values(node)) if (isNode(value)) walk(value, visit);
+}
+
+const isPath = (value: unknown): value is Path => isNode(value) && Array.isArray(value['parts']);
+
+export interface ExpressionSyntax {
+  /** First parts of all paths, lower case: columns, tables, or date parts. */
+  readonly names: ReadonlySet<string>;
+  /** Called functions, upper case. */
+  readonly functions: ReadonlySet<string>;
+  readonly sequences: readonly string[];
+  readonly hasSubquery: boolean;
+}
+
+const SUBQUERIES: ReadonlySet<string> = new Set(['scalarSubquery', 'arraySubquery', 'existsSubquery', 'subquery', 'queryArgument']);
+
+export function expressionSyntax(expression: Expression): ExpressionSyntax {
+  const names = new Set<string>();
+  const functions = new Set<string>();
+  const sequences: string[] = [];
+  let hasSubquery = false;
+  walk(expression, (node) => {
+    const kind = String(node['kind']);
+    if (kind === 'pathExpression' && isPath(node)) names.add(node.parts[0]?.name.toLowerCase() ?? '');
+    if (kind === 'functionCall' && isPath(node['name'])) functions.add(nameOf(node['name']).toUpperCase());
+    if (kind === 'objectArgument' && node['objectType'] === 'sequence' && isPath(node['path'])) sequences.push(nameOf(node['path']));
+    if (SUBQUERIES.has(kind)) hasSubquery = true;
+  });
+  return { names, functions, sequences, hasSubquery };
+}
+
+/** Names of tables (or views, or WITH entries) that a query reads from, as written, and all path names, lower case. */
+export function querySyntax(query: Query): { readonly tables: readonly string[]; readonly names: ReadonlySet<string>; readonly functions: ReadonlySet<string>; readonly locks: boolean } {
+  const tables: string[] = [];
+  const names = new Set<string>();
+  const functions = new Set<string>();
+  let locks = false;
+  walk(query, (node) => {
+    const kind = String(node['kind']);
+    if (kind === 'tablePath' && isPath(node['path'])) tables.push(nameOf(node['path']));
+    if (kind === 'pathExpression' && isPath(node)) for (const part of node.parts) names.add(part.name.toLowerCase());
+    if (kind === 'functionCall' && isPath(node['name'])) functions.add(nameOf(node['name']).toUpperCase());
+    if (node['forUpdate'] === true) locks = true;
+  });
+  return { tables, names, functions, locks };
+}
+
+/** The depth of an expression: 1 for a name or literal. */
+export function expressionDepth(expression: Expression): number {
+  return depthOf(expression);
+}
+
+function depthOf(node: unknown): number {
+  if (Array.isArray(node)) return node.reduce((depth: number, item: unknown) => Math.max(depth, depthOf(item)), 0);
+  if (!isNode(node)) return 0;
+  const kind = node['kind'];
+  let below = 0;
+  for (const value of Object.values(node)) if (isNode(value)) below = Math.max(below, depthOf(value));
+  const counts = typeof kind === 'string' && kind !== 'identifier' && kind !== 'path' && kind !== 'starArgument';
+  return below + (counts ? 1 : 0);
+}
+
+/** Functions whose value changes between calls with the same arguments. */
+const VOLATILE: ReadonlySet<string> = new Set([
+  'CURRENT_TIMESTAMP', 'CURRENT_DATE', 'CURRENT_DATETIME', 'CURRENT_TIME', 'GENERATE_UUID', 'NEW_UUID', 'RAND', 'PENDING_COMMIT_TIMESTAMP', 'GET_NEXT_SEQUENCE_VALUE',
+  'GET_INTERNAL_SEQUENCE_STATE', 'SESSION_USER',
+]);
+
+export function volatileFunction(syntax: ExpressionSyntax): string | undefined {
+  for (const name of syntax.functions) if (VOLATILE.has(name)) return name;
+  return undefined;
+}
