@@ -48,27 +48,25 @@ const DESCRIPTOR_FILE = 'google/protobuf/descriptor.proto';
 const OPTION_TYPES =
   /^(FileDescriptorSet|Edition|SymbolVisibility|\w*DescriptorProto|ExtensionRangeOptions|(File|Message|Field|Oneof|Enum|EnumValue|Service|Method)Options|UninterpretedOption|FeatureSet|FeatureSetDefaults|SourceCodeInfo|GeneratedCodeInfo)$/;
 
-/** The JSON without options, except the HTTP rules of methods, which the REST edge reads. */
-function trim(node: unknown): unknown {
-  if (Array.isArray(node)) return node.map(trim);
-  if (typeof node !== 'object' || node === null) return node;
+/** Members of these are named by the .proto files; members of anything else by protobufjs. */
+const NAME_MAPS: ReadonlySet<string> = new Set(['nested', 'fields', 'methods', 'values', 'oneofs']);
+
+/** The JSON without options, except proto3 optional and the HTTP rules of methods, which the REST edge reads. */
+function trim(node: unknown, namesOf?: string): unknown {
+  if (Array.isArray(node)) return node.map((item) => trim(item));
+  if (!isRecord(node)) return node;
   const out: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(node)) {
-    if (name === 'comment' || name === 'comments' || name === 'reserved') continue;
-    if (name === 'options' && !('requestType' in node)) {
-      const kept = keptOptions(value);
-      if (kept !== undefined) out[name] = kept;
-      continue;
-    }
-    if (name === 'parsedOptions') {
+    if (namesOf !== undefined) {
+      // An extension of options has no use without them.
+      if (!(isRecord(value) && 'extend' in value)) out[name] = trim(value);
+    } else if (name === 'parsedOptions') {
       const http = httpRules(value);
       if (http.length > 0) out['http'] = http;
-      continue;
-    }
-    if (name === 'options') continue;
-    // An extension of options, or the definition of options itself.
-    if (isRecord(value) && ('extend' in value || OPTION_TYPES.test(name))) continue;
-    out[name] = trim(value);
+    } else if (name === 'options') {
+      const kept = keptOptions(value);
+      if (kept !== undefined) out[name] = kept;
+    } else if (name !== 'comment' && name !== 'reserved') out[name] = trim(value, NAME_MAPS.has(name) ? name : undefined);
   }
   return out;
 }
@@ -85,8 +83,15 @@ function httpRules(parsed: unknown): unknown[] {
   return parsed.flatMap((option: Record<string, unknown>) => ('(google.api.http)' in option ? [option['(google.api.http)']] : []));
 }
 
-function dropOptionTypes(json: { nested?: Record<string, { nested?: Record<string, unknown> }> }): void {
-  delete json.nested?.['google']?.nested?.['api'];
+interface NestedJson {
+  nested?: Record<string, NestedJson>;
+}
+
+function dropOptionTypes(json: NestedJson): void {
+  const google = json.nested?.['google']?.nested ?? {};
+  delete google['api'];
+  const common = google['protobuf']?.nested ?? {};
+  for (const name of Object.keys(common)) if (OPTION_TYPES.test(name)) delete common[name];
 }
 
 /** Parses every file into one root. Names stay as written for reflection, and become camelCase for JSON. */
