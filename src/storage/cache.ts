@@ -29,7 +29,7 @@ export class ValueCache {
   add(key: string, value: Uint8Array | undefined): void {
     const size = key.length + (value?.length ?? 0) + ENTRY_OVERHEAD;
     if (size > this.generationBytes / 4) return;
-    this.young.set(key, value);
+    this.young.set(key, value === undefined ? undefined : detached(value));
     this.youngBytes += size;
     if (this.youngBytes < this.generationBytes) return;
     this.old = this.young;
@@ -44,4 +44,12 @@ export class ValueCache {
       this.add(key, value);
     }
   }
+}
+
+/** The bytes in a buffer of their own: a view of a large one, such as Node's pool for small buffers, would keep all of it. */
+function detached(value: Uint8Array): Uint8Array {
+  if (value.buffer.byteLength <= value.length * 2) return value;
+  const copy = Buffer.allocUnsafeSlow(value.length);
+  copy.set(value);
+  return copy;
 }

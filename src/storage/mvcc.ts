@@ -80,7 +80,7 @@ const userKeyOfHistory = (historyKeyText: Key): Key => historyKeyText.slice(1, -
 
 export function encodeVersion(record: Uint8Array | undefined, timestamp: Timestamp): Uint8Array {
   const length = RECORD_OFFSET + (record?.length ?? 0) + CHECKSUM_LENGTH;
-  const out = Buffer.allocUnsafeSlow(length);
+  const out = Buffer.allocUnsafe(length);
   out[0] = FORMAT;
   out[1] = record === undefined ? KIND_TOMBSTONE : KIND_RECORD;
   out.writeUInt32BE(Math.floor(timestamp / TWO_32), TIMESTAMP_OFFSET);

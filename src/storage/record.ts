@@ -278,7 +278,7 @@ function build(cells: readonly RecordCell[]): Uint8Array {
     assert(value.length > 0, 'cell is empty');
     if (value[0] !== Tag.null) writer.varint(column).bytes(value);
   }
-  return writer.finish();
+  return Buffer.from(writer.view());
 }
 
 // ---- reading

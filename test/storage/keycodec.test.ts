@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CorruptBytes } from '../../src/base/bytes.ts';
 import { decodeKeyPart, decodeTableTag, encodeKeyPart, skipKeyPart, tableTag, type KeyPartType, type KeyPartValue } from '../../src/storage/keycodec.ts';
@@ -157,23 +157,10 @@ describe('golden bytes', () => {
 /** A value as the golden file spells it. */
 function parse(type: KeyPartType, spelled: string): KeyPartValue {
   if (spelled === 'null') return null;
-  switch (type) {
-    case 'BOOL':
-      return spelled === 'true';
-    case 'INT64':
-      return canonical(BigInt(spelled));
-    case 'TIMESTAMP':
-    case 'NUMERIC':
-      return BigInt(spelled);
-    case 'DATE':
-    case 'FLOAT64':
-    case 'FLOAT32':
-      return Number(spelled);
-    case 'STRING':
-      return String(JSON.parse(spelled));
-    case 'BYTES':
-      return Uint8Array.from(Buffer.from(spelled, 'hex'));
-    case 'UUID':
-      return spelled;
-  }
+  if (type === 'BOOL') return spelled === 'true';
+  if (type === 'INT64') return canonical(BigInt(spelled));
+  if (type === 'TIMESTAMP' || type === 'NUMERIC') return BigInt(spelled);
+  if (type === 'STRING') return String(JSON.parse(spelled));
+  if (type === 'BYTES') return Uint8Array.from(Buffer.from(spelled, 'hex'));
+  return type === 'UUID' ? spelled : Number(spelled);
 }

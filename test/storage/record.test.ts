@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CorruptBytes } from '../../src/base/bytes.ts';
 import { timestamp } from '../../src/base/ids.ts';
