@@ -29,6 +29,7 @@ const CUT = 'splits.cut';
 /** How often interrupted snapshot fetches are taken up again, microseconds. */
 const RESUME_MICROS = 1_000_000;
 const NOTICE_TIMEOUT_MICROS = 1_000_000;
+const REPLICA_WAIT_MICROS = 200_000;
 
 export interface CoreOptions {
   readonly self: NodeId;
@@ -114,6 +115,16 @@ export class NodeCore {
       if (hint === this.self && !hosted.isLeading()) return false;
     }
     return this.host.count > 0;
+  }
+
+  /** Resolves when this node's replica of the split that holds `key` has everything up to `at`. */
+  async waitForReplica(key: Key, at: Timestamp): Promise<void> {
+    for (;;) {
+      const split = await this.router.locate(key);
+      const participant = this.host.get(split.id)?.application;
+      if (!(participant instanceof Participant)) throw unavailable('This node has no replica of the split.');
+      if (participant.leads() || participant.safeTime.now() >= at || (await participant.safeTime.wait(at, REPLICA_WAIT_MICROS))) return;
+    }
   }
 
   /** Cuts the split that holds `at`, so that a split begins there. Idempotent: nothing happens when one does already. */

@@ -1,0 +1,169 @@
+/**
+ * Databases and their schemas as this node knows them: what the metadata says, decoded once per version.
+ *
+ * A schema change is safe for concurrent transactions because of three rules (docs/decisions/0006):
+ *  1. Every use of a schema is noted with the transaction, and a transaction commits only at a node whose schema is
+ *     still the one it used; otherwise it is ABORTED.
+ *  2. A node acknowledges a new version only when commits under the old one have ended here.
+ *  3. The change goes on (backfills, becomes visible as done) only when every node that is up has acknowledged.
+ */
+import type { Environment } from '../base/env.ts';
+import { aborted, notFound, unavailable } from '../base/errors.ts';
+import type { Timestamp } from '../base/ids.ts';
+import { decodeSchema } from '../sql/schema/codec.ts';
+import { Schema } from '../sql/schema/schema.ts';
+import type { ReadWriteTransaction } from '../txn/types.ts';
+import { databasePrefix } from './keyspace.ts';
+import { Kind, type MetaStore } from './meta.ts';
+
+const DATABASE_TYPE = 'type.googleapis.com/google.spanner.admin.database.v1.Database';
+/** How long a node waits for its commits under an older schema to end, microseconds. */
+const SETTLE_LIMIT_MICROS = 10_000_000;
+const POLL_MICROS = 2_000;
+
+/** A database as it is stored. */
+export interface StoredDatabase {
+  readonly name: string;
+  readonly number: number;
+  readonly dialect: 'googleSql' | 'postgreSql';
+  readonly createMicros: number;
+  readonly dropProtection: boolean;
+}
+
+/** A schema as it is stored, under the database's number: the bytes of sql/schema/codec in base64. */
+export interface StoredSchema {
+  readonly encoded: string;
+}
+
+export const databaseNotFound = (name: string): Error =>
+  notFound(`Database not found: ${name}`, [{ kind: 'resourceInfo', resourceType: DATABASE_TYPE, resourceName: name, description: 'Database does not exist.' }]);
+
+/** One database at this node. */
+export class OpenDatabase {
+  readonly stored: StoredDatabase;
+  readonly prefix: string;
+  private readonly meta: MetaStore;
+  private version: Timestamp | undefined;
+  private current: Schema = Schema.EMPTY;
+  /** The schema that each transaction used first. */
+  private readonly used = new WeakMap<object, Schema>();
+  private readonly committing = new Map<Schema, number>();
+
+  constructor(meta: MetaStore, stored: StoredDatabase) {
+    this.meta = meta;
+    this.stored = stored;
+    this.prefix = databasePrefix(stored.number);
+  }
+
+  /** The schema as of this node's replica of the metadata. */
+  schema(): Schema {
+    const version = this.meta.localTimestamp(Kind.schema, String(this.stored.number));
+    if (version !== this.version) {
+      const record = this.meta.local<StoredSchema>(Kind.schema, String(this.stored.number))?.value;
+      this.current = record === undefined ? Schema.EMPTY : decodeSchema(Buffer.from(record.encoded, 'base64'));
+      this.version = version;
+    }
+    return this.current;
+  }
+
+  /** The schema as it was at `at`. */
+  async schemaAt(at: Timestamp): Promise<Schema> {
+    const schema = this.schema();
+    if (this.version === undefined || this.version <= at) return schema;
+    const record = await this.meta.localAt<StoredSchema>(Kind.schema, String(this.stored.number), at);
+    return record === undefined ? Schema.EMPTY : decodeSchema(Buffer.from(record.encoded, 'base64'));
+  }
+
+  /** Notes that the transaction's writes are built with the current schema; ABORTED if earlier ones used another. */
+  use(transaction: ReadWriteTransaction): Schema {
+    const schema = this.schema();
+    const before = this.used.get(transaction);
+    if (before !== undefined && before !== schema) throw aborted('Transaction was aborted: the schema changed.');
+    if (before === undefined) this.used.set(transaction, schema);
+    return schema;
+  }
+
+  /** Called right before a commit is sent; the answer is called when it has ended. */
+  beginCommit(transaction: ReadWriteTransaction): () => void {
+    const schema = this.used.get(transaction);
+    if (schema === undefined) return noop;
+    if (schema !== this.schema()) throw aborted('Transaction was aborted: the schema changed.');
+    this.committing.set(schema, (this.committing.get(schema) ?? 0) + 1);
+    return () => {
+      const left = (this.committing.get(schema) ?? 1) - 1;
+      if (left === 0) this.committing.delete(schema);
+      else this.committing.set(schema, left);
+    };
+  }
+
+  /** Resolves when this node uses the schema of `at` or a later one, and no commit under an older one is on its way. */
+  async settle(at: Timestamp, env: Environment): Promise<void> {
+    const end = env.clock.monotonicMicros() + SETTLE_LIMIT_MICROS;
+    for (;;) {
+      const schema = this.schema();
+      const busy = [...this.committing.keys()].some((other) => other !== schema);
+      if (this.version !== undefined && this.version >= at && !busy) return;
+      if (env.clock.monotonicMicros() > end) throw unavailable('Commits under the previous schema did not end in time.');
+      await new Promise<void>((resolve) => {
+        env.scheduler.after(POLL_MICROS, resolve);
+      });
+    }
+  }
+}
+
+const noop = (): void => undefined;
+
+export class Catalog {
+  private readonly meta: MetaStore;
+  private readonly env: Environment;
+  private readonly open = new Map<string, { readonly version: Timestamp; readonly database: OpenDatabase }>();
+  private readonly byNumber = new Map<number, OpenDatabase>();
+
+  constructor(meta: MetaStore, env: Environment) {
+    this.meta = meta;
+    this.env = env;
+  }
+
+  /** NOT_FOUND when there is none. Without a promise when this node's replica knows the database. */
+  database(name: string): OpenDatabase | Promise<OpenDatabase> {
+    const version = this.meta.localTimestamp(Kind.database, name);
+    const known = this.open.get(name);
+    if (known !== undefined && known.version === version) return known.database;
+    const stored = this.meta.local<StoredDatabase>(Kind.database, name)?.value;
+    if (stored !== undefined && version !== undefined) return this.remember(stored, version);
+    this.open.delete(name);
+    return this.fetch(name);
+  }
+
+  /** A database of which something was used here, for what concerns it on its own. */
+  numbered(number: number): OpenDatabase | undefined {
+    return this.byNumber.get(number);
+  }
+
+  all(): OpenDatabase[] {
+    return [...this.open.values()].map(({ database }) => database);
+  }
+
+  private remember(stored: StoredDatabase, version: Timestamp): OpenDatabase {
+    // A change of the record (drop protection) must not lose what is known of running transactions.
+    const before = this.byNumber.get(stored.number);
+    const database = before !== undefined && JSON.stringify(before.stored) === JSON.stringify(stored) ? before : new OpenDatabase(this.meta, stored);
+    this.open.set(stored.name, { version, database });
+    this.byNumber.set(stored.number, database);
+    return database;
+  }
+
+  /** The creation may not have reached this node's replica yet: then it is waited for. */
+  private async fetch(name: string): Promise<OpenDatabase> {
+    if ((await this.meta.get<StoredDatabase>(Kind.database, name)) === undefined) throw databaseNotFound(name);
+    const end = this.env.clock.monotonicMicros() + SETTLE_LIMIT_MICROS;
+    for (;;) {
+      const local = this.meta.local<StoredDatabase>(Kind.database, name);
+      if (local?.value !== undefined) return this.remember(local.value, local.timestamp);
+      if (this.env.clock.monotonicMicros() > end) throw unavailable('This node has not caught up with the metadata; try again.');
+      await new Promise<void>((resolve) => {
+        this.env.scheduler.after(POLL_MICROS, resolve);
+      });
+    }
+  }
+}

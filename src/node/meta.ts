@@ -1,0 +1,122 @@
+/**
+ * The cluster's metadata: small named records in the metadata split, replicated and locked like any other rows. Every
+ * node has a replica of that split, so that reads that bear a few milliseconds of lag cost no call.
+ *
+ * A record's key is the metadata prefix, one byte of kind, and the record's name in UTF-8; its value is JSON.
+ */
+import type { Timestamp } from '../base/ids.ts';
+import { prefixEnd, type Key } from '../base/ids.ts';
+import { Code, TrestleError } from '../base/errors.ts';
+import { encodeCell, readRecord } from '../storage/record.ts';
+import { latestVersion, readAt } from '../storage/mvcc.ts';
+import type { ReadView, ReadWriteTransaction, WriteOp } from '../txn/types.ts';
+import type { NodeCore } from './core.ts';
+import { META_PREFIX } from './keyspace.ts';
+
+export const Kind = { instance: 'i', database: 'd', operation: 'o', session: 's', split: 'p', counter: 'c', schema: 'x' } as const;
+export type Kind = (typeof Kind)[keyof typeof Kind];
+
+const VALUE_COLUMN = 1;
+const MAX_ATTEMPTS = 200;
+
+export interface Stored<T> {
+  readonly name: string;
+  readonly value: T;
+}
+
+export const metaKey = (kind: Kind, name: string): Key => (META_PREFIX + kind + Buffer.from(name, 'utf8').toString('latin1')) as Key;
+const nameOf = (key: Key): string => Buffer.from(key.slice(META_PREFIX.length + 1), 'latin1').toString('utf8');
+
+export const putRecord = (kind: Kind, name: string, value: unknown): WriteOp => ({
+  kind: 'put',
+  key: metaKey(kind, name),
+  cells: [{ column: VALUE_COLUMN, value: encodeCell({ kind: 'STRING' }, JSON.stringify(value)) }],
+});
+export const deleteRecord = (kind: Kind, name: string): WriteOp => ({ kind: 'delete', key: metaKey(kind, name) });
+
+/** The types of stored values are this module's own: nothing else writes there. */
+function parse<T>(record: Uint8Array): T {
+  const out: unknown[] = [];
+  readRecord(record, [VALUE_COLUMN], out);
+  return JSON.parse(String(out[0])) as T;
+}
+
+export class MetaStore {
+  private readonly core: NodeCore;
+
+  constructor(core: NodeCore) {
+    this.core = core;
+  }
+
+  /** As this node's replica has it: perhaps some milliseconds old. `timestamp` tells versions apart. */
+  local<T>(kind: Kind, name: string): { readonly value: T | undefined; readonly timestamp: Timestamp } | undefined {
+    const version = latestVersion(this.core.engine, metaKey(kind, name));
+    if (version === undefined) return undefined;
+    return { value: version.record === undefined ? undefined : parse<T>(version.record), timestamp: version.timestamp };
+  }
+
+  /** The commit timestamp of this node's version, without decoding it. */
+  localTimestamp(kind: Kind, name: string): Timestamp | undefined {
+    return latestVersion(this.core.engine, metaKey(kind, name))?.timestamp;
+  }
+
+  /** As it was at `at`, at this node's replica, which must be that far. */
+  async localAt<T>(kind: Kind, name: string, at: Timestamp): Promise<T | undefined> {
+    const record = await readAt(this.core.engine, metaKey(kind, name), at);
+    return record === undefined ? undefined : parse<T>(record);
+  }
+
+  /** The current record, at the leader. */
+  async get<T>(kind: Kind, name: string): Promise<T | undefined> {
+    return this.read<T>(await this.core.gateway.snapshot({ kind: 'strong' }), kind, name);
+  }
+
+  async read<T>(view: ReadView, kind: Kind, name: string, exclusive = false): Promise<T | undefined> {
+    const [record] = await view.get([metaKey(kind, name)], exclusive ? { lock: 'exclusive' } : {});
+    return record === undefined ? undefined : parse<T>(record);
+  }
+
+  /** Records whose names start with `prefix` and follow `after`, in order of name, at most `limit`. */
+  async list<T>(kind: Kind, prefix: string, after = '', limit = Number.MAX_SAFE_INTEGER, view?: ReadView): Promise<Stored<T>[]> {
+    const from = after === '' ? metaKey(kind, prefix) : (`${metaKey(kind, after)}\0` as Key);
+    const to = prefixEnd(metaKey(kind, prefix));
+    const reader = view ?? (await this.core.gateway.snapshot({ kind: 'strong' }));
+    const found: Stored<T>[] = [];
+    if (to === undefined || from >= to) return found;
+    const cursor = reader.scan({ from, to }, { limit });
+    try {
+      for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
+        for (const { key, record } of batch) found.push({ name: nameOf(key), value: parse<T>(record) });
+      }
+      return found;
+    } finally {
+      await cursor.close();
+    }
+  }
+
+  /** Runs `body` in a transaction until one commits. */
+  async transact<T>(body: (transaction: ReadWriteTransaction) => Promise<T>): Promise<{ readonly result: T; readonly commitTimestamp: Timestamp }> {
+    let age: Timestamp | undefined;
+    for (let attempt = 1; ; attempt++) {
+      const transaction = this.core.gateway.beginReadWrite(age === undefined ? {} : { age });
+      ({ age } = transaction);
+      try {
+        const result = await body(transaction);
+        return { result, commitTimestamp: (await transaction.commit()).commitTimestamp };
+      } catch (error) {
+        await transaction.rollback();
+        if (!(error instanceof TrestleError) || error.code !== Code.ABORTED || attempt >= MAX_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  /** Draws the next `count` numbers of a counter that begins at `first`; answers the first of them. */
+  async draw(counter: string, first: number, count = 1): Promise<number> {
+    const { result } = await this.transact(async (transaction) => {
+      const next = (await this.read<number>(transaction, Kind.counter, counter, true)) ?? first;
+      await transaction.write([putRecord(Kind.counter, counter, next + count)]);
+      return next;
+    });
+    return result;
+  }
+}

@@ -1,0 +1,75 @@
+/** Long-running operations: records of what was asked for, how far it is, and how it ended. They outlive any node. */
+import type { OperationRecord, OperationStore, Page, PageRequest } from '../api/backend.ts';
+import type { Environment } from '../base/env.ts';
+import { alreadyExists, failedPrecondition, notFound } from '../base/errors.ts';
+import { deleteRecord, Kind, putRecord, type MetaStore } from './meta.ts';
+import { pageOf } from './paging.ts';
+
+const WAIT_POLL_MICROS = 50_000;
+const OPERATION_TYPE = 'type.googleapis.com/google.longrunning.Operation';
+
+export type NewOperation = Omit<OperationRecord, 'name'> & { readonly operationId: string | undefined };
+
+export class Operations implements OperationStore {
+  private readonly meta: MetaStore;
+  private readonly env: Environment;
+
+  constructor(meta: MetaStore, env: Environment) {
+    this.meta = meta;
+    this.env = env;
+  }
+
+  async record(operation: NewOperation): Promise<OperationRecord> {
+    const { operationId, ...rest } = operation;
+    const name = `${operation.target}/operations/${operationId ?? `_auto_op_${this.env.random.hex(8)}`}`;
+    const record: OperationRecord = { name, ...rest };
+    await this.meta.transact(async (transaction) => {
+      if ((await this.meta.read(transaction, Kind.operation, name, true)) !== undefined) throw alreadyExists(`Operation already exists: ${name}`);
+      await transaction.write([putRecord(Kind.operation, name, record)]);
+    });
+    return record;
+  }
+
+  async update(record: OperationRecord): Promise<OperationRecord> {
+    await this.meta.transact((transaction) => transaction.write([putRecord(Kind.operation, record.name, record)]));
+    return record;
+  }
+
+  async get(name: string): Promise<OperationRecord> {
+    const record = await this.meta.get<OperationRecord>(Kind.operation, name);
+    if (record === undefined) {
+      throw notFound(`Operation not found: ${name}`, [
+        { kind: 'resourceInfo', resourceType: OPERATION_TYPE, resourceName: name, description: 'Operation does not exist.' },
+      ]);
+    }
+    return record;
+  }
+
+  async list(parent: string, options: PageRequest & { readonly deep: boolean }): Promise<Page<OperationRecord>> {
+    const prefix = options.deep ? `${parent}/databases/` : `${parent}/operations/`;
+    return pageOf(await this.meta.list<OperationRecord>(Kind.operation, prefix, options.pageToken, options.pageSize + 1), options);
+  }
+
+  async cancel(name: string): Promise<void> {
+    const record = await this.get(name);
+    if (record.done) return;
+    await this.update({ ...record, cancelMicros: this.env.clock.interval().latest });
+  }
+
+  async delete(name: string): Promise<void> {
+    const record = await this.get(name);
+    if (!record.done) throw failedPrecondition(`Operation ${name} is still running.`);
+    await this.meta.transact((transaction) => transaction.write([deleteRecord(Kind.operation, name)]));
+  }
+
+  async wait(name: string, timeoutMicros: number, signal: AbortSignal): Promise<OperationRecord> {
+    const end = this.env.clock.monotonicMicros() + timeoutMicros;
+    for (;;) {
+      const record = await this.get(name);
+      if (record.done || signal.aborted || this.env.clock.monotonicMicros() >= end) return record;
+      await new Promise<void>((resolve) => {
+        this.env.scheduler.after(WAIT_POLL_MICROS, resolve);
+      });
+    }
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Schema changes: a list of statements is planned (parsed and applied to the schema, nothing stored) and then run one by
+ * one, each as one or more versions of the schema with work on the rows between them.
+ *
+ * A statement without work on rows is one new version. An index is created in two: first writers maintain it while its
+ * entries are filled in, then readers may use it. A constraint is enforced for new writes first, then the rows that
+ * exist are checked; if they break it the version before comes back, and the statement fails.
+ */
+import { parseDdl } from '../sql/parse/parse.ts';
+import type { SchemaAction } from '../sql/schema/actions.ts';
+import { applyDdl, markIndexReady, markStoredColumnsReady, type DdlContext } from '../sql/schema/apply.ts';
+import { encodeSchema } from '../sql/schema/codec.ts';
+import type { Schema } from '../sql/schema/schema.ts';
+import type { Environment } from '../base/env.ts';
+import { TrestleError, Code } from '../base/errors.ts';
+import type { Timestamp } from '../base/ids.ts';
+import type { OpenDatabase, StoredSchema } from './catalog.ts';
+import { Kind, putRecord, type MetaStore } from './meta.ts';
+
+export interface PlannedStatement {
+  readonly text: string;
+  readonly schema: Schema;
+  readonly actions: readonly SchemaAction[];
+}
+
+/** Applies the statements to the schema, one after the other. Throws for the first that is wrong, with nothing done. */
+export function planChange(schema: Schema, statements: readonly string[], context: DdlContext): PlannedStatement[] {
+  const planned: PlannedStatement[] = [];
+  let current = schema;
+  for (const text of statements) {
+    const result = applyDdl(current, parseDdl(text), text, context);
+    // An index made by the same change is filled by the time that the next statement runs.
+    current = result.actions.reduce(ready, result.schema);
+    planned.push({ text, schema: result.schema, actions: result.actions });
+  }
+  return planned;
+}
+
+function ready(schema: Schema, action: SchemaAction): Schema {
+  if (action.kind === 'backfillIndex') return markIndexReady(schema, action.index);
+  if (action.kind === 'backfillStoredColumns') return markStoredColumnsReady(schema, action.index, action.columns);
+  return schema;
+}
+
+/** Work on the rows of a database. Throws what the statement is to fail with. */
+export type RowWork = (database: OpenDatabase, schema: Schema, action: SchemaAction, progress: (percent: number) => Promise<void>) => Promise<void>;
+
+export class SchemaChanges {
+  readonly ddlContext: DdlContext;
+  private readonly meta: MetaStore;
+  private readonly env: Environment;
+  private readonly work: RowWork;
+  private readonly settleEverywhere: (database: string, at: Timestamp) => Promise<void>;
+
+  constructor(options: {
+    readonly meta: MetaStore;
+    readonly env: Environment;
+    readonly ddlContext: DdlContext;
+    readonly work: RowWork;
+    /** Resolves when every node that is up uses the schema of `at`. */
+    readonly settleEverywhere: (database: string, at: Timestamp) => Promise<void>;
+  }) {
+    this.meta = options.meta;
+    this.env = options.env;
+    this.ddlContext = options.ddlContext;
+    this.work = options.work;
+    this.settleEverywhere = options.settleEverywhere;
+  }
+
+  /** Runs one statement; answers the commit timestamp of its last version. */
+  async run(database: OpenDatabase, statement: PlannedStatement, progress: (percent: number) => Promise<void>): Promise<Timestamp> {
+    const before = database.schema();
+    let at = await this.install(database, statement.schema);
+    let schema = statement.schema;
+    try {
+      for (const action of statement.actions) {
+        await this.work(database, schema, action, progress);
+        const next = ready(schema, action);
+        if (next === schema) continue;
+        schema = next;
+        at = await this.install(database, schema);
+      }
+    } catch (error) {
+      if (error instanceof TrestleError && error.code !== Code.UNAVAILABLE) await this.install(database, before);
+      throw error;
+    }
+    return at;
+  }
+
+  settle(database: string, at: Timestamp): Promise<void> {
+    return this.settleEverywhere(database, at);
+  }
+
+  private async install(database: OpenDatabase, schema: Schema): Promise<Timestamp> {
+    const record: StoredSchema = { encoded: Buffer.from(encodeSchema(schema)).toString('base64') };
+    const { commitTimestamp } = await this.meta.transact((transaction) =>
+      transaction.write([putRecord(Kind.schema, String(database.stored.number), record)]),
+    );
+    await this.settleEverywhere(database.stored.name, commitTimestamp);
+    this.env.log.info('schema.installed', { database: database.stored.name, version: schema.version, at: commitTimestamp });
+    return commitTimestamp;
+  }
+}
