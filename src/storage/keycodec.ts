@@ -464,9 +464,27 @@ function textFromUtf8(bytes: string): string {
   return bytes;
 }
 
+/** The value of each hexadecimal digit by char code; 0xff for other chars. */
+const NIBBLES = new Uint8Array(128).fill(0xff);
+for (let n = 0; n < 16; n++) {
+  NIBBLES[n.toString(16).charCodeAt(0)] = n;
+  NIBBLES[n.toString(16).toUpperCase().charCodeAt(0)] = n;
+}
+const HYPHEN = 0x2d;
+
 function encodeUuid(uuid: string): string {
-  const digits = uuid.replaceAll('-', '');
-  assert(digits.length === 32 && scratch.write(digits, 0, 'hex') === 16, 'UUID key part is not a UUID');
+  let digits = 0;
+  let high = 0;
+  for (let i = 0; i < uuid.length; i++) {
+    const code = uuid.charCodeAt(i);
+    if (code === HYPHEN) continue;
+    const nibble = NIBBLES[code] ?? 0xff;
+    assert(nibble < 16 && digits < 32, 'UUID key part is not a UUID');
+    if ((digits & 1) === 1) scratch[digits >> 1] = (high << 4) | nibble;
+    high = nibble;
+    digits++;
+  }
+  assert(digits === 32, 'UUID key part is not a UUID');
   return `\x04${scratch.toString('latin1', 0, 16)}`;
 }
 

@@ -212,6 +212,13 @@ describe('transfer of a range', () => {
     );
   });
 
+  it('has the golden bytes', async () => {
+    const { engine } = newEngine();
+    put(engine, 'k1', 'a', 1);
+    put(engine, 'k1', undefined, 2);
+    expect(hex((await exportRange(engine, k('k'), k('l')).next()) ?? new Uint8Array())).toMatchSnapshot();
+  });
+
   it('goes in chunks, and refuses damaged or foreign ones', async () => {
     const { engine } = newEngine();
     const big = 'x'.repeat(5000);

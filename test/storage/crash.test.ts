@@ -1,0 +1,88 @@
+/** What a killed process leaves on a real disk. A kill loses nothing of the operating system's, so it shows our own order of writes, not fsync. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Code } from '../../src/base/errors.ts';
+import { SeededRandom } from '../../src/base/random.ts';
+import { openEngine } from '../../src/storage/engine.ts';
+import { openingError } from '../../src/storage/format.ts';
+import { openLevelDisk } from '../../src/storage/level-disk.ts';
+import { drain, k, RealEnvironment } from './support.ts';
+
+const WRITER = fileURLToPath(new URL('crash-writer.ts', import.meta.url));
+const folders: string[] = [];
+const newFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'crash-'));
+  folders.push(folder);
+  return folder;
+};
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Lets the writer write for a while and kills it; the numbers that it called durable. */
+function writeAndKill(folder: string, first: number, acknowledgements: number): Promise<number[]> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['--experimental-strip-types', '--no-warnings', WRITER, folder, String(first)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    child.stdout.setEncoding('latin1').on('data', (part: string) => {
+      output += part;
+      if (output.length > acknowledgements * 3) child.kill('SIGKILL');
+    });
+    child.on('error', reject).on('close', (_, signal) => {
+      // The last line may be cut off.
+      if (signal !== 'SIGKILL') reject(new Error('the writer ended by itself'));
+      else resolve(output.slice(0, output.lastIndexOf('\n') + 1).split('\n').filter((line) => line !== '').map(Number));
+    });
+  });
+}
+
+describe('a killed process', () => {
+  it('leaves everything it called durable, in order, and nothing half written', async () => {
+    const folder = newFolder();
+    const random = new SeededRandom(7);
+    let first = 0;
+    for (let round = 0; round < 4; round++) {
+      const durable = await writeAndKill(folder, first, 50 + random.int(2000));
+      expect(durable.length).toBeGreaterThan(0);
+      const engine = openEngine(await openLevelDisk(folder), new RealEnvironment());
+      const [as, bs] = [await drain(engine.scan(k('a'), k('b')), 1000), await drain(engine.scan(k('b'), k('c')), 1000)];
+      expect(as.map(({ key }) => key.slice(1))).toEqual(bs.map(({ key }) => key.slice(1)));
+      // A prefix of what was written, without gaps: no later write without the earlier ones.
+      expect(as.map(({ key }) => Number(key.slice(1)))).toEqual(as.map((_, i) => i));
+      expect(as.length).toBeGreaterThan(durable.at(-1) ?? Infinity);
+      first = as.length;
+      await engine.close();
+    }
+  });
+});
+
+describe('a damaged store', () => {
+  it('is reported as corrupt', async () => {
+    const folder = newFolder();
+    const disk = await openLevelDisk(folder);
+    await disk.close();
+    for (const name of readdirSync(folder)) if (name.startsWith('MANIFEST')) writeFileSync(join(folder, name), 'garbage garbage garbage garbage');
+    const error: unknown = await openLevelDisk(folder).catch((e: unknown) => e);
+    expect(error).toMatchObject({ failure: 'corrupt' });
+    expect(openingError(error, folder)).toMatchObject({ code: Code.DATA_LOSS });
+  });
+});
+
+describe('keys on LevelDB', () => {
+  it('keep byte order over all bytes', async () => {
+    const disk = await openLevelDisk(newFolder());
+    const keys = Array.from({ length: 256 }, (_, a) => [0, 1, 0x7f, 0x80, 0xc2, 0xff].map((b) => String.fromCharCode(a, b))).flat();
+    await new Promise<void>((resolve) => disk.batch(keys.toReversed().map((key) => ({ key: k(key), value: Buffer.from(key, 'latin1') })), () => resolve()));
+    const found: string[] = [];
+    const iterator = disk.iterate(k(''), k('\xff\xff\xff'), false);
+    for (let batch = await iterator.next(100); batch.length > 0; batch = await iterator.next(100)) found.push(...batch.map(({ key }) => key));
+    await iterator.close();
+    expect(found).toEqual(keys);
+    for (const key of keys) expect(Buffer.from(disk.getSync(k(key)) ?? []).toString('latin1')).toBe(key);
+    await disk.close();
+  });
+});
