@@ -10,7 +10,7 @@ import { crc32 } from 'node:zlib';
 import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
 import type { Key } from '../base/ids.ts';
 import { decodeVersion, headKey, HEAD_PREFIX, HISTORY_PREFIX } from './mvcc.ts';
-import type { Cursor, Engine, WriteOp } from './types.ts';
+import type { Cursor, Engine, Entry, WriteOp } from './types.ts';
 
 export const CHUNK_BYTES = 1 << 18;
 
@@ -37,6 +37,9 @@ class ChunkExport implements RangeExport {
   private readonly cursors: readonly Cursor[];
   private current = 0;
   private readonly out = new ByteWriter(CHUNK_BYTES);
+  /** Read, and from `position` on not yet in a chunk. */
+  private read: readonly Entry[] = [];
+  private position = 0;
 
   constructor(cursors: readonly Cursor[]) {
     this.cursors = cursors;
@@ -46,17 +49,28 @@ class ChunkExport implements RangeExport {
     this.out.reset();
     let count = 0;
     while (this.out.size < CHUNK_BYTES) {
-      const entries = (await this.cursors[this.current]?.next(READ_BATCH)) ?? [];
-      if (entries.length === 0) {
-        if (++this.current >= this.cursors.length) break;
+      const entry = this.read[this.position];
+      if (entry === undefined) {
+        if (!(await this.readMore())) break;
         continue;
       }
-      for (const { key, value } of entries) this.out.binary(key).bytes(value);
-      count += entries.length;
+      this.position++;
+      this.out.binary(entry.key).bytes(entry.value);
+      count++;
     }
     if (count === 0) return undefined;
     const chunk = new ByteWriter(this.out.size + 16).u8(VERSION).varint(count).raw(this.out.view());
     return chunk.u32(crc32(chunk.view())).finish();
+  }
+
+  /** False when every cursor is at its end. */
+  private async readMore(): Promise<boolean> {
+    for (; this.current < this.cursors.length; this.current++) {
+      this.read = (await this.cursors[this.current]?.next(READ_BATCH)) ?? [];
+      this.position = 0;
+      if (this.read.length > 0) return true;
+    }
+    return false;
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,7 @@ import { collectGarbage } from '../../src/storage/collect.ts';
 import { openEngine } from '../../src/storage/engine.ts';
 import { MemoryDisk } from '../../src/storage/memory-disk.ts';
 import { decodeVersion, encodeVersion, headKey, historyKey, latestTimestampIn, latestVersion, parseHistoryKey, readAt, scanAt, scanLatest, stageWrite } from '../../src/storage/mvcc.ts';
-import { clearRange, exportRange, importChunk } from '../../src/storage/transfer.ts';
+import { CHUNK_BYTES, clearRange, exportRange, importChunk } from '../../src/storage/transfer.ts';
 import type { Engine, WriteOp } from '../../src/storage/types.ts';
 import { drain, hex, k, TestEnvironment, text } from './support.ts';
 
@@ -227,6 +227,8 @@ describe('transfer of a range', () => {
     const chunks: Uint8Array[] = [];
     for (let chunk = await source.next(); chunk !== undefined; chunk = await source.next()) chunks.push(chunk);
     expect(chunks.length).toBeGreaterThan(1);
+    for (const chunk of chunks) expect(chunk.length).toBeLessThan(CHUNK_BYTES + 6000);
+    expect(chunks.flatMap((chunk) => importChunk(chunk, k('k'), k('l'))).length).toBe(400);
     const [first] = chunks;
     if (first === undefined) throw new Error('no chunk');
     expect(() => importChunk(first, k('k2'), k('l'))).toThrow('outside its range');
