@@ -380,8 +380,8 @@ export class Replica {
       this.timer.retry(refusedUntil, now);
       return;
     }
+    this.noteRound(acceptor.promised);
     const next = ballot(this.highestRound + 1, this.self);
-    this.noteRound(next);
     this.candidate = new Candidate(this.core, next, released, now);
     if (released === NOT_RELEASED) this.candidate.probe(now);
     else this.candidate.prepare(now);
