@@ -148,7 +148,7 @@ function columnsOf(sql: string, types: ReadonlyMap<string, SqlType>): StructFiel
   if (/GENERATE|FAIL/.test(sql)) return [field('n', INT64), field('text', STRING)];
   if (/ARRAYS/.test(sql)) return [field('texts', arrayOf(STRING)), field('n', INT64)];
   const parameter = /SELECT @(\w+)/.exec(sql)?.[1];
-  if (parameter !== undefined) return [field('', types.get(parameter) ?? STRING)];
+  if (parameter !== undefined) return [field(parameter, types.get(parameter) ?? STRING)];
   return /FROM T/.test(sql) ? TABLE_COLUMNS : [field('', INT64)];
 }
 

@@ -83,8 +83,15 @@ export class FakeStore implements TransactionSystem {
   }
 }
 
-function cursor(store: FakeStore, range: KeyRange, options: RangeReadOptions | undefined, read: (k: string) => Uint8Array | undefined): RowCursor {
-  const keys = store.keysIn(range);
+function cursor(
+  store: FakeStore,
+  range: KeyRange,
+  options: RangeReadOptions | undefined,
+  read: (k: string) => Uint8Array | undefined,
+  own: Iterable<string> = [],
+): RowCursor {
+  const buffered = [...own].filter((k) => k >= range.from && k < range.to);
+  const keys = [...new Set([...store.keysIn(range), ...buffered])].sort();
   if (options?.reverse === true) keys.reverse();
   let done = false;
   return {
@@ -130,7 +137,7 @@ export class FakeTransaction implements ReadWriteTransaction {
   }
 
   scan(range: KeyRange, options?: RangeReadOptions): RowCursor {
-    return cursor(this.store, range, options, (k) => this.readOne(k));
+    return cursor(this.store, range, options, (k) => this.readOne(k), this.writes.keys());
   }
 
   write(ops: readonly WriteOp[]): Promise<void> {
