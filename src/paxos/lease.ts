@@ -14,7 +14,9 @@
  *
  * Grants are in memory only. An acceptor that restarts may have forgotten one, whose end was at most
  * latest + leaseDuration + 2 * maxUncertainty then; a later clock reading's `latest` is at most 2 * maxUncertainty lower,
- * so it promises nothing until `earliest` has passed start.latest + leaseDuration + 4 * maxUncertainty.
+ * so it promises nothing until `earliest` has passed start.latest + leaseDuration + 4 * maxUncertainty. A grant takes effect
+ * only when the promise of its ballot is durable, so a forgotten one is of a ballot up to the promise found on disk: proof
+ * that the leases of those ballots are over (`release`) ends the wait sooner.
  *
  * An `Accept` of a higher ballot is taken in spite of a grant: its leader completed phase 1, so by the argument above the
  * lease of the granted ballot is over already.
@@ -31,11 +33,14 @@ export class LeaseGrants {
   private end: Timestamp = TIMESTAMP_ZERO;
   /** The highest ballot whose leader gave its lease up: it gets none again, though old requests may still arrive. */
   private released: Ballot = NO_BALLOT;
-  /** After a restart: no promise until then. */
-  private readonly blockedUntil: Timestamp;
+  /** After a restart: no promise until then, unless the leases of all ballots up to `forgotten` are known to be over. */
+  private blockedUntil: Timestamp;
+  private readonly forgotten: Ballot;
 
-  constructor(tuning: PaxosTuning, restarted: boolean, now: Instant) {
+  /** `promised` is what was found on disk. */
+  constructor(tuning: PaxosTuning, promised: Ballot, restarted: boolean, now: Instant) {
     this.tuning = tuning;
+    this.forgotten = promised;
     this.blockedUntil = restarted
       ? ((now.latest + tuning.leaseDurationMicros + 4 * tuning.maxUncertaintyMicros) as Timestamp)
       : TIMESTAMP_ZERO;
@@ -58,9 +63,10 @@ export class LeaseGrants {
     return until > now.latest + this.tuning.leaseDurationMicros + 2 * this.tuning.maxUncertaintyMicros;
   }
 
-  /** `ballot` gave its lease up: its leader says so, or another ballot's accept proves that it is over. */
+  /** The leases of all ballots up to `ballot` are over: its leader gave it up, or another ballot's accept proves it. */
   release(ballot: Ballot): void {
     if (ballot > this.released) this.released = ballot;
+    if (ballot >= this.forgotten) this.blockedUntil = TIMESTAMP_ZERO;
     if (this.ballot <= this.released) this.end = TIMESTAMP_ZERO;
   }
 

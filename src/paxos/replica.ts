@@ -69,7 +69,7 @@ export class Replica {
     const log = recoverLog(persisted);
     const learner = new Learner(log, outbox, persisted.appliedSlot, persisted.membership);
     const promised = persisted.entries.reduce((highest, entry) => (entry.ballot > highest ? entry.ballot : highest), persisted.hard.promised);
-    const acceptor = new Acceptor(promised, log, learner, outbox, new LeaseGrants(tuning, options.restarted, now), tuning);
+    const acceptor = new Acceptor(promised, log, learner, outbox, new LeaseGrants(tuning, promised, options.restarted, now), tuning);
     const highestTimestamp = options.highestTimestamp ?? ((): Timestamp => TIMESTAMP_ZERO);
     this.core = { self, tuning, random, outbox, log, acceptor, learner, closedTimestamp: options.closedTimestamp, highestTimestamp };
     this.timer = new ElectionTimer(this.core, options.preferred ?? false, now);

@@ -26,7 +26,7 @@ function makeAcceptor(): Acceptor {
   const log = new ReplicaLog(SLOT_ZERO);
   const outbox = new Outbox();
   const learner = new Learner(log, outbox, SLOT_ZERO, membership);
-  return new Acceptor(NO_BALLOT, log, learner, outbox, new LeaseGrants(DEFAULT_TUNING, false, NOW), DEFAULT_TUNING);
+  return new Acceptor(NO_BALLOT, log, learner, outbox, new LeaseGrants(DEFAULT_TUNING, NO_BALLOT, false, NOW), DEFAULT_TUNING);
 }
 
 /** Proposer p sends prepare to all; on the promises of the acceptors in `quorum` it sends accept to all. */
