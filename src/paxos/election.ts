@@ -4,8 +4,10 @@
  * A read-write voter waits until its leader has been silent for the election time-out and the lease that it granted is
  * over, and then a random while: preferred replicas a shorter one, in an interval before everybody else's. The probe
  * that follows is answered yes only by voters whose own grant is over, so a node that returns from a partition changes
- * nothing while the leader lives (the idea of Raft's PreVote: Ongaro 2014, §9.6). Witnesses and read-only replicas never
- * campaign; nor does, for a time, a node whose clock a majority found wrong.
+ * nothing while the leader lives (the idea of Raft's PreVote: Ongaro 2014, §9.6). Witnesses never campaign; nor does, for a
+ * time, a node whose clock a majority found wrong. A read-only replica never leads, but after everybody else it asks too: it may
+ * have become read-write without having heard of it, and be the only one left that can lead. Voters answer by what they
+ * know of it, so a replica that is read-only gets no further than the question.
  */
 import type { Core } from './core.ts';
 import type { Instant } from './types.ts';
@@ -54,14 +56,20 @@ export class ElectionTimer {
   }
 
   private isEligible(): boolean {
-    return this.core.learner.group.kindOf(this.core.self) === 'read-write';
+    const kind = this.core.learner.group.kindOf(this.core.self);
+    return kind === 'read-write' || kind === 'read-only';
+  }
+
+  private dueAt(): number {
+    const isAfterOthers = this.core.learner.group.kindOf(this.core.self) === 'read-only';
+    return isAfterOthers ? this.at + this.core.tuning.electionTimeoutMicros : this.at;
   }
 
   isDue(now: Instant): boolean {
-    return now.monotonic >= this.at && this.mayCampaign(now);
+    return now.monotonic >= this.dueAt() && this.mayCampaign(now);
   }
 
   nextWakeup(): number {
-    return this.isEligible() ? Math.max(this.at, this.quarantineUntil) : Number.POSITIVE_INFINITY;
+    return this.isEligible() ? Math.max(this.dueAt(), this.quarantineUntil) : Number.POSITIVE_INFINITY;
   }
 }

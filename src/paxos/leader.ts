@@ -221,6 +221,10 @@ export class Leader {
 
   private checkReady(now: Instant): void {
     if (this.isReady || this.core.learner.chosenSlot < this.ownNoop || !this.hasLease(now)) return;
+    if (this.group.kindOf(this.core.self) !== 'read-write') {
+      this.currentVerdict = { kind: 'stepDown' };
+      return;
+    }
     this.isReady = true;
     this.core.outbox.event({ kind: 'becameLeader', ballot: this.ballot });
   }
