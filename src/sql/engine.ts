@@ -1,0 +1,232 @@
+/**
+ * The façade of the SQL layer: text to prepared statement, prepared statement to rows. The rooms around it hand in the
+ * schema, the view or transaction to read and write, and everything ambient.
+ */
+import { invalidArgument, unimplemented } from '../base/errors.ts';
+import type { ReadView } from '../txn/types.ts';
+import type { Statement } from './ast/statement.ts';
+import { Binder, type BoundStatement } from './bind/dml.ts';
+import { catalogOf } from './bind/schema-catalog.ts';
+import type { Column, ParameterInfo } from './bind/tree.ts';
+import { compilePlan, type NodeNumbers } from './execute/compile.ts';
+import { DEFAULT_MEMORY_LIMIT_BYTES, Frame, Memory, type Execution, type Operator, type Plan, type Row, type VirtualTables } from './execute/runtime.ts';
+import type { EvaluationContext } from './functions/registry.ts';
+import { parseStatement } from './parse/parse.ts';
+import { explain } from './plan/explain.ts';
+import { planNodes, type PlanNode } from './plan/nodes.ts';
+import type { Phys } from './plan/physical.ts';
+import { planQuery } from './plan/plan.ts';
+import type { Schema } from './schema/schema.ts';
+import type { SqlType, StructField } from './types/types.ts';
+import type { SqlValue } from './values/value.ts';
+import { fromWire } from './values/wire.ts';
+
+/** What a statement runs with. `context` answers time, randomness, sequences; see functions/registry.ts. */
+export interface StatementContext {
+  /** What every key of the database begins with. */
+  readonly keyPrefix: string;
+  readonly context: EvaluationContext;
+  /** Rows of INFORMATION_SCHEMA and SPANNER_SYS tables by complete name. */
+  readonly virtualTables: VirtualTables;
+  readonly signal?: AbortSignal;
+  readonly memoryLimitBytes?: number;
+  /** Count rows per node of the plan. */
+  readonly profile?: boolean;
+}
+
+export interface StatementStatistics {
+  readonly rowsScanned: number;
+  readonly rowsReturned: number;
+}
+
+/** A statement bound, planned and compiled for one schema and one set of parameter types. Holds no state of a run. */
+export interface PreparedStatement {
+  readonly kind: 'query' | 'insert' | 'update' | 'delete';
+  readonly text: string;
+  readonly schema: Schema;
+  /** The result's columns; of DML those of THEN RETURN. */
+  readonly columns: readonly StructField[];
+  readonly parameters: readonly ParameterInfo[];
+  /** Parameters of the text whose types were not declared, with the types found for them. */
+  readonly undeclaredParameters: readonly StructField[];
+  readonly isReadOnly: boolean;
+  readonly bound: BoundStatement;
+  readonly physical: Phys;
+  readonly plan: Plan;
+  readonly numbers: NodeNumbers;
+  explain(): string;
+  planNodes(): readonly PlanNode[];
+}
+
+export interface ResultStream {
+  readonly columns: readonly StructField[];
+  next(): Promise<readonly Row[] | undefined>;
+  close(): Promise<void>;
+  statistics(): StatementStatistics;
+  /** The plan with the counts of this run. */
+  profile(): readonly PlanNode[];
+}
+
+export interface EngineOptions {
+  /** Prepared statements kept. */
+  readonly cacheSize?: number;
+  /** Off for tests that compare plans. */
+  readonly optimize?: boolean;
+}
+
+const DEFAULT_CACHE_SIZE = 1000;
+
+export class SqlEngine {
+  private readonly cache = new Map<string, PreparedStatement>();
+  private readonly cacheSize: number;
+  private readonly optimize: boolean;
+
+  constructor(options: EngineOptions = {}) {
+    this.cacheSize = options.cacheSize ?? DEFAULT_CACHE_SIZE;
+    this.optimize = options.optimize ?? true;
+  }
+
+  /** Analyses a query or DML statement. Throws INVALID_ARGUMENT with the position of what is wrong. */
+  prepare(schema: Schema, text: string, parameterTypes: ReadonlyMap<string, SqlType> = new Map()): PreparedStatement {
+    const key = cacheKey(text, parameterTypes);
+    const known = this.cache.get(key);
+    if (known?.schema === schema) {
+      this.cache.delete(key);
+      this.cache.set(key, known);
+      return known;
+    }
+    const prepared = prepareStatement(schema, text, parameterTypes, this.optimize);
+    this.cache.set(key, prepared);
+    if (this.cache.size > this.cacheSize) {
+      for (const oldest of this.cache.keys()) {
+        this.cache.delete(oldest);
+        break;
+      }
+    }
+    return prepared;
+  }
+
+  /** Runs a query. Parameter values are plain protobuf JSON. */
+  query(prepared: PreparedStatement, parameters: ReadonlyMap<string, unknown>, view: ReadView, context: StatementContext): ResultStream {
+    if (prepared.kind !== 'query') throw invalidArgument('A DML statement cannot run as a query.');
+    const frame = new Frame(executionOf(view, context, parameterValues(prepared, parameters)), [], undefined);
+    return new QueryStream(prepared, frame, prepared.plan(frame));
+  }
+}
+
+function cacheKey(text: string, types: ReadonlyMap<string, SqlType>): string {
+  if (types.size === 0) return text;
+  return `${text}\0${[...types].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, type]) => `${name.toLowerCase()}:${JSON.stringify(type)}`).join('\0')}`;
+}
+
+function lowerCase(types: ReadonlyMap<string, SqlType>): ReadonlyMap<string, SqlType> {
+  return new Map([...types].map(([name, type]) => [name.toLowerCase(), type]));
+}
+
+function queryOrDml(statement: Statement): Parameters<Binder['bindStatement']>[0] {
+  if (statement.kind === 'queryStatement' || statement.kind === 'insert' || statement.kind === 'update' || statement.kind === 'delete') return statement;
+  throw invalidArgument('Only queries and DML statements can be run here; schema statements go to UpdateDatabaseDdl.');
+}
+
+function prepareStatement(schema: Schema, text: string, types: ReadonlyMap<string, SqlType>, optimize: boolean): PreparedStatement {
+  const catalog = catalogOf(schema);
+  const binder = Binder.create(text, { catalog, parameterTypes: lowerCase(types) });
+  const bound = binder.bindStatement(queryOrDml(parseStatement(text)));
+  const rel = bound.kind === 'query' ? bound.rel : bound.source;
+  if (bound.kind === 'query') rejectStructColumns(bound.columns);
+  const physical = planQuery(rel, { hints: bound.hints, defaultTimeZone: catalog.defaultTimeZone, ids: binder.ids, optimize });
+  const numbers: NodeNumbers = new Map();
+  const plan = compilePlan(physical, numbers);
+  const columns = bound.kind === 'query' ? bound.columns : (bound.returning?.columns ?? []);
+  const parameters = binder.parameterInfos;
+  return {
+    kind: bound.kind,
+    text,
+    schema,
+    columns: columns.map((c) => ({ name: c.name, type: c.type })),
+    parameters,
+    undeclaredParameters: parameters.filter((p) => !p.declared).map((p) => ({ name: p.name, type: typeOf(p) })),
+    isReadOnly: bound.kind === 'query',
+    bound,
+    physical,
+    plan,
+    numbers,
+    explain: () => explain(physical),
+    planNodes: () => planNodes(physical),
+  };
+}
+
+/** Spanner's results have no columns of type STRUCT, other than inside arrays. */
+function rejectStructColumns(columns: readonly Column[]): void {
+  for (const c of columns) if (c.type.kind === 'STRUCT') throw structColumn();
+}
+
+const typeOf = (p: ParameterInfo): SqlType => p.type ?? { kind: 'INT64' };
+
+/** Values of a prepared statement's parameters, decoded. A parameter that is not given is NULL when its type is declared. */
+export function parameterValues(prepared: PreparedStatement, given: ReadonlyMap<string, unknown>): readonly SqlValue[] {
+  if (prepared.parameters.length === 0) return [];
+  const byName = new Map([...given].map(([name, value]) => [name.toLowerCase(), value]));
+  return prepared.parameters.map((p) => {
+    if (!byName.has(p.name) && !p.declared) throw invalidArgument(`No parameter found for binding: ${p.name}`);
+    return fromWire(byName.get(p.name), typeOf(p));
+  });
+}
+
+export function executionOf(view: ReadView, context: StatementContext, parameters: readonly SqlValue[]): Execution {
+  return {
+    view,
+    keyPrefix: context.keyPrefix,
+    context: context.context,
+    parameters,
+    memory: new Memory(context.memoryLimitBytes ?? DEFAULT_MEMORY_LIMIT_BYTES),
+    signal: context.signal,
+    virtualTables: context.virtualTables,
+    statistics: { rowsScanned: 0, rowsReturned: 0 },
+    profile: context.profile === true ? new Map() : undefined,
+  };
+}
+
+class QueryStream implements ResultStream {
+  readonly columns: readonly StructField[];
+  private readonly prepared: PreparedStatement;
+  private readonly frame: Frame;
+  private readonly operator: Operator;
+  private ended = false;
+
+  constructor(prepared: PreparedStatement, frame: Frame, operator: Operator) {
+    this.prepared = prepared;
+    this.columns = prepared.columns;
+    this.frame = frame;
+    this.operator = operator;
+  }
+
+  async next(): Promise<readonly Row[] | undefined> {
+    if (this.ended) return undefined;
+    try {
+      const batch = await this.operator.next();
+      if (batch === undefined) await this.close();
+      else this.frame.execution.statistics.rowsReturned += batch.length;
+      return batch;
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.ended) return;
+    this.ended = true;
+    await this.operator.close();
+  }
+
+  statistics(): StatementStatistics {
+    return this.frame.execution.statistics;
+  }
+
+  profile(): readonly PlanNode[] {
+    return planNodes(this.prepared.physical, this.prepared.numbers, this.frame.execution.profile);
+  }
+}
+
+const structColumn = (): Error => unimplemented('Unsupported query shape: A struct value cannot be returned as a column value.');

@@ -1,0 +1,265 @@
+/** Physical plan to operators: settles positions of columns and compiles every expression once. */
+import type { Expr } from '../bind/tree.ts';
+import { isVolatile, visitRel } from '../bind/walk.ts';
+import type { Phys } from '../plan/physical.ts';
+import type { SqlType } from '../types/types.ts';
+import type { Row, Plan, Frame, Operator } from './runtime.ts';
+import { collect, RowsOperator } from './runtime.ts';
+import { compileAggregate, hashAggregatePlan, rowKey, streamAggregatePlan } from './aggregate.ts';
+import { applyPlan, type CompiledSubquery } from './apply.ts';
+import { compileExpr, layoutOf, PlanScope, type Evaluate } from './expressions.ts';
+import { hashJoinPlan, lateralJoinPlan, lookupJoinPlan, loopJoinPlan, type JoinParts } from './joins.ts';
+import { assertPlan, filterPlan, limitPlan, projectPlan, samplePlan, setPlan, unionPlan, unitPlan, unnestPlan, unnestRows } from './operators.ts';
+import { CompiledScan, compileScan } from './scan.ts';
+import { sortPlan, type CompiledSortKey } from './sort.ts';
+
+/** Numbers of the nodes in order of compilation, for statistics per node. */
+export type NodeNumbers = Map<Phys, number>;
+
+export function compilePlan(phys: Phys, numbers?: NodeNumbers): Plan {
+  return new Compiler(numbers).plan(phys, new PlanScope(false));
+}
+
+/** Types of enclosing columns by id, as seen while compiling from the outside in. */
+class Compiler {
+  private readonly spools = new Map<number, object>();
+  private readonly types = new Map<number, SqlType>();
+  private readonly numbers: NodeNumbers | undefined;
+
+  constructor(numbers: NodeNumbers | undefined) {
+    this.numbers = numbers;
+  }
+
+  plan(p: Phys, scope: PlanScope): Plan {
+    const compiled = this.node(p, scope);
+    for (const c of p.columns) this.types.set(c.id, c.type);
+    if (this.numbers === undefined) return compiled;
+    const number = this.numbers.size;
+    this.numbers.set(p, number);
+    return counted(compiled, number);
+  }
+
+  private node(p: Phys, scope: PlanScope): Plan {
+    switch (p.kind) {
+      case 'unit':
+        return unitPlan;
+      case 'scan':
+        return compileScan(p, scope);
+      case 'virtual':
+        return (frame) => virtualRows(frame, p.name, p.source);
+      case 'unnest':
+        return unnestPlan(this.expr(p.array, [], scope), p.columns.length > 1);
+      case 'filter':
+        return filterPlan(this.plan(p.input, scope), this.expr(p.condition, [p.input], scope));
+      case 'project': {
+        const input = this.plan(p.input, scope);
+        return projectPlan(input, p.items.map((i) => this.expr(i.expr, [p.input], scope)));
+      }
+      case 'hashJoin': {
+        const parts = this.joinParts(p, scope);
+        const left = p.leftKeys.map((k) => this.expr(k, [p.left], scope));
+        const right = p.rightKeys.map((k) => this.expr(k, [p.right], scope));
+        return hashJoinPlan(parts, { left, right, types: p.leftKeys.map((k) => k.type) });
+      }
+      case 'loopJoin':
+        return loopJoinPlan(this.joinParts(p, scope));
+      case 'lookupJoin': {
+        const left = this.plan(p.left, scope);
+        const right = new CompiledScan(p.right, scope, layoutOf(p.left.columns));
+        this.numbers?.set(p.right, this.numbers.size);
+        return lookupJoinPlan(p.type, left, right, this.optional(p.condition, [p.left, p.right], scope));
+      }
+      case 'lateralJoin':
+        return this.lateral(p, scope);
+      case 'apply': {
+        const input = this.plan(p.input, scope);
+        return applyPlan(input, p.subqueries.map((s) => this.subquery(s, p.input, scope)));
+      }
+      case 'aggregate': {
+        const input = this.plan(p.input, scope);
+        const layout = { layout: layoutOf(p.input.columns), plan: scope };
+        const aggregation = {
+          grouped: p.grouped,
+          groups: p.groups.map((g) => compileExpr(g.expr, layout)),
+          groupTypes: p.groups.map((g) => g.expr.type),
+          aggregates: p.aggregates.map((a) => compileAggregate(a.aggregate, layout)),
+        };
+        return p.streaming ? streamAggregatePlan(input, aggregation) : hashAggregatePlan(input, aggregation);
+      }
+      case 'union':
+        return unionPlan(p.inputs.map((i) => this.plan(i, scope)));
+      case 'set':
+        return setPlan(this.plan(p.left, scope), this.plan(p.right, scope), p.operator, p.all, rowKey(p.columns.map((c) => c.type)));
+      case 'sort': {
+        const input = this.plan(p.input, scope);
+        const keys = p.keys.map((key): CompiledSortKey => ({ key, value: this.expr(key.expr, [p.input], scope), collation: this.optional(key.collation, [], scope) }));
+        return sortPlan(input, keys, this.optional(p.limit, [], scope), this.optional(p.offset, [], scope));
+      }
+      case 'limit':
+        return limitPlan(this.plan(p.input, scope), this.optional(p.count, [], scope), this.optional(p.offset, [], scope));
+      case 'sample':
+        return samplePlan(this.plan(p.input, scope), p.method, this.expr(p.size, [], scope));
+      case 'with':
+        return this.with(p, scope);
+      case 'spool':
+        return spoolPlan(this.spool(p.id));
+      case 'assert':
+        return assertPlan(this.plan(p.input, scope), this.expr(p.condition, [p.input], scope), p.text, p.payload.map((e) => this.expr(e, [p.input], scope)));
+    }
+  }
+
+  private expr(e: Expr, inputs: readonly Phys[], plan: PlanScope): Evaluate {
+    return compileExpr(e, { layout: layoutOf(inputs.flatMap((i) => i.columns)), plan });
+  }
+
+  private optional(e: Expr | undefined, inputs: readonly Phys[], plan: PlanScope): Evaluate | undefined {
+    return e === undefined ? undefined : this.expr(e, inputs, plan);
+  }
+
+  private joinParts(p: Phys & { kind: 'hashJoin' | 'loopJoin' }, scope: PlanScope): JoinParts {
+    return {
+      type: p.type,
+      left: this.plan(p.left, scope),
+      right: this.plan(p.right, scope),
+      leftWidth: p.left.columns.length,
+      rightWidth: p.right.columns.length,
+      condition: this.optional(p.condition, [p.left, p.right], scope),
+    };
+  }
+
+  /** The enclosing values that a subplan refers to, as expressions over the enclosing row. */
+  private argumentsOf(inner: PlanScope, enclosing: Phys, scope: PlanScope): { readonly args: Evaluate[]; readonly types: SqlType[] } {
+    const layout = { layout: layoutOf(enclosing.columns), plan: scope };
+    const args: Evaluate[] = [];
+    const types: SqlType[] = [];
+    for (const id of inner.arguments) {
+      const type = this.types.get(id) ?? { kind: 'INT64' as const };
+      args.push(compileExpr({ kind: 'column', id, type, name: '', at: -1 }, layout));
+      types.push(type);
+    }
+    return { args, types };
+  }
+
+  private lateral(p: Phys & { kind: 'lateralJoin' }, scope: PlanScope): Plan {
+    const left = this.plan(p.left, scope);
+    const condition = this.optional(p.condition, [p.left, p.right], scope);
+    const width = p.right.columns.length;
+    if (p.right.kind === 'unnest') {
+      const array = this.expr(p.right.array, [p.left], scope);
+      this.numbers?.set(p.right, this.numbers.size);
+      return lateralJoinPlan(p.type, left, width, (row, frame) => unnestRows(array(row, frame), width > 1), condition);
+    }
+    const inner = new PlanScope(true);
+    const right = this.plan(p.right, inner);
+    const { args } = this.argumentsOf(inner, p.left, scope);
+    const rowsFor = (row: Row, frame: Frame): Promise<Row[]> => {
+      const child = frame.child(args.map((a) => a(row, frame)));
+      return collect(right(child), child);
+    };
+    return lateralJoinPlan(p.type, left, width, rowsFor, condition);
+  }
+
+  private subquery(s: (Phys & { kind: 'apply' })['subqueries'][number], input: Phys, scope: PlanScope): CompiledSubquery {
+    const inner = new PlanScope(true);
+    const plan = this.plan(s.plan, inner);
+    const { args, types } = this.argumentsOf(inner, input, scope);
+    let volatile = false;
+    visitRel(s.subquery.rel, (e) => void (volatile ||= isVolatile(e)), (r) => void (volatile ||= r.kind === 'sample'));
+    const output = Math.max(0, s.plan.columns.findIndex((c) => c.id === s.subquery.output.id));
+    this.types.set(s.column.id, s.column.type);
+    return { expr: s.subquery, plan, output, operand: this.optional(s.subquery.operand, [input], scope), args, argTypes: types, volatile: volatile && args.length > 0 };
+  }
+
+  // ---- WITH
+
+  private spool(id: number): object {
+    let key = this.spools.get(id);
+    if (key === undefined) {
+      key = {};
+      this.spools.set(id, key);
+    }
+    return key;
+  }
+
+  private with(p: Phys & { kind: 'with' }, scope: PlanScope): Plan {
+    const definition = this.plan(p.definition, scope);
+    const key = this.spool(p.id);
+    const body = this.plan(p.body, scope);
+    return (frame) => {
+      frame.cells.set(key, { plan: definition, frame, rows: undefined } satisfies Spool);
+      return body(frame);
+    };
+  }
+}
+
+interface Spool {
+  readonly plan: Plan;
+  readonly frame: Frame;
+  rows: Promise<Row[]> | undefined;
+}
+
+const isSpool = (value: unknown): value is Spool => typeof value === 'object' && value !== null && 'plan' in value;
+
+/** The rows of a WITH name: computed at the first use, in the frame where the name was defined. */
+function spoolPlan(key: object): Plan {
+  return (frame) => {
+    let output: Operator | undefined;
+    return {
+      async next() {
+        if (output === undefined) {
+          let owner: Frame | undefined = frame;
+          while (owner !== undefined && !owner.cells.has(key)) owner = owner.parent;
+          const spool = owner?.cells.get(key);
+          if (!isSpool(spool)) throw new TypeError('a WITH name is used outside of its query');
+          spool.rows ??= collect(spool.plan(spool.frame), spool.frame);
+          output = new RowsOperator(await spool.rows);
+        }
+        return output.next();
+      },
+      async close() {
+        await output?.close();
+      },
+    };
+  };
+}
+
+function virtualRows(frame: Frame, name: string, source: readonly number[]): Operator {
+  let output: Operator | undefined;
+  return {
+    async next() {
+      if (output === undefined) {
+        const rows = await frame.execution.virtualTables(name);
+        frame.execution.statistics.rowsScanned += rows.length;
+        output = new RowsOperator(rows.map((row) => source.map((i) => row[i] ?? null)));
+      }
+      return output.next();
+    },
+    async close() {
+      await output?.close();
+    },
+  };
+}
+
+/** Counts what leaves a node, when the execution asks for it. */
+function counted(plan: Plan, number: number): Plan {
+  return (frame) => {
+    const { profile } = frame.execution;
+    if (profile === undefined) return plan(frame);
+    let entry = profile.get(number);
+    if (entry === undefined) {
+      entry = { rows: 0, executions: 0 };
+      profile.set(number, entry);
+    }
+    const counts = entry;
+    counts.executions++;
+    const operator = plan(frame);
+    return {
+      async next() {
+        const batch = await operator.next();
+        counts.rows += batch?.length ?? 0;
+        return batch;
+      },
+      close: () => operator.close(),
+    };
+  };
+}

@@ -1,0 +1,235 @@
+/**
+ * A physical plan as the tree of google.spanner.v1.PlanNode that clients show: names of operators as Spanner has them, the
+ * root first, children after their parents. Source: Spanner "Query execution operators", query_plan.proto.
+ */
+import type { Expr } from '../bind/tree.ts';
+import { describe, describeSeek } from './describe.ts';
+import type { Phys } from './physical.ts';
+
+export interface PlanNode {
+  readonly index: number;
+  readonly kind: 'relational' | 'scalar';
+  readonly displayName: string;
+  readonly children: readonly { readonly index: number; readonly type: string; readonly variable: string }[];
+  readonly shortRepresentation: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Empty unless the statement was profiled. */
+  readonly executionStats: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+interface Draft {
+  readonly kind: 'relational' | 'scalar';
+  readonly displayName: string;
+  readonly children: { index: number; type: string; variable: string }[];
+  readonly shortRepresentation: string;
+  readonly metadata: Record<string, string>;
+  executionStats: Record<string, Record<string, string>>;
+}
+
+type Numbers = ReadonlyMap<Phys, number>;
+type Profile = ReadonlyMap<number, { readonly rows: number; readonly executions: number }>;
+
+export function planNodes(plan: Phys, numbers?: Numbers, profile?: Profile): readonly PlanNode[] {
+  const writer = new Writer(numbers, profile);
+  const root = writer.relational('Distributed Union', { distribution_table: firstTable(plan) ?? '', execution_method: 'Row', subquery_cluster_node: '1' }, '');
+  if (firstTable(plan) === undefined) {
+    const plain = new Writer(numbers, profile);
+    const serialize = plain.relational('Serialize Result', { execution_method: 'Row' }, '');
+    plain.child(serialize, plain.write(plan));
+    return plain.finish();
+  }
+  const serialize = writer.relational('Serialize Result', { execution_method: 'Row' }, '');
+  writer.child(root, serialize);
+  writer.child(serialize, writer.write(plan));
+  return writer.finish();
+}
+
+function firstTable(p: Phys): string | undefined {
+  if (p.kind === 'scan') return p.index?.name ?? p.table.name;
+  for (const c of inputs(p)) {
+    const found = firstTable(c);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function inputs(p: Phys): readonly Phys[] {
+  if ('input' in p) return [p.input];
+  if ('left' in p) return [p.left, p.right];
+  if (p.kind === 'union') return p.inputs;
+  return p.kind === 'with' ? [p.definition, p.body] : [];
+}
+
+class Writer {
+  private readonly nodes: Draft[] = [];
+  private readonly numbers: Numbers | undefined;
+  private readonly profile: Profile | undefined;
+
+  constructor(numbers: Numbers | undefined, profile: Profile | undefined) {
+    this.numbers = numbers;
+    this.profile = profile;
+  }
+
+  finish(): readonly PlanNode[] {
+    return this.nodes.map((n, index) => ({ index, ...n }));
+  }
+
+  relational(displayName: string, metadata: Record<string, string>, shortRepresentation: string): number {
+    return this.nodes.push({ kind: 'relational', displayName, children: [], shortRepresentation, metadata, executionStats: {} }) - 1;
+  }
+
+  child(parent: number, index: number, type = '', variable = ''): void {
+    this.nodes[parent]?.children.push({ index, type, variable });
+  }
+
+  private scalar(parent: number, e: Expr | undefined, type: string, variable = ''): void {
+    if (e === undefined) return;
+    const displayName = e.kind === 'column' ? 'Reference' : e.kind === 'const' ? 'Constant' : e.kind === 'parameter' ? 'Parameter' : 'Function';
+    const index = this.nodes.push({ kind: 'scalar', displayName, children: [], shortRepresentation: describe(e), metadata: {}, executionStats: {} }) - 1;
+    this.child(parent, index, type, variable);
+  }
+
+  private text(parent: number, text: string, type: string): void {
+    if (text === '') return;
+    const index = this.nodes.push({ kind: 'scalar', displayName: 'Function', children: [], shortRepresentation: text, metadata: {}, executionStats: {} }) - 1;
+    this.child(parent, index, type);
+  }
+
+  write(p: Phys): number {
+    const node = this.node(p);
+    const number = this.numbers?.get(p);
+    const counts = number === undefined ? undefined : this.profile?.get(number);
+    const draft = this.nodes[node];
+    if (counts !== undefined && draft !== undefined) {
+      draft.executionStats = { rows: { total: String(counts.rows), unit: 'rows' }, execution_summary: { num_executions: String(counts.executions) } };
+    }
+    return node;
+  }
+
+  private one(name: string, input: Phys, metadata: Record<string, string> = {}): number {
+    const node = this.relational(name, { execution_method: 'Row', ...metadata }, '');
+    this.child(node, this.write(input));
+    return node;
+  }
+
+  private two(name: string, left: Phys, right: Phys, leftType: string, rightType: string, metadata: Record<string, string> = {}): number {
+    const node = this.relational(name, { execution_method: 'Row', ...metadata }, '');
+    this.child(node, this.write(left), leftType);
+    this.child(node, this.write(right), rightType);
+    return node;
+  }
+
+  private node(p: Phys): number {
+    switch (p.kind) {
+      case 'scan':
+        return this.scan(p);
+      case 'unit':
+        return this.relational('Unit Relation', { execution_method: 'Row' }, '');
+      case 'virtual':
+        return this.relational('Scan', { scan_type: 'SystemTableScan', scan_target: p.name }, '');
+      case 'unnest': {
+        const node = this.relational('Array Unnest', { execution_method: 'Row' }, '');
+        this.scalar(node, p.array, '');
+        return node;
+      }
+      case 'filter': {
+        const node = this.one('Filter', p.input);
+        this.scalar(node, p.condition, 'Condition');
+        return node;
+      }
+      case 'project': {
+        const node = this.one('Compute', p.input);
+        for (const i of p.items) if (i.expr.kind !== 'column') this.scalar(node, i.expr, '', i.column.name);
+        return node;
+      }
+      case 'hashJoin': {
+        const node = this.two('Hash Join', p.left, p.right, 'Probe', 'Build', { join_type: joinName(p.type) });
+        this.scalar(node, p.condition, 'Condition');
+        return node;
+      }
+      case 'loopJoin': {
+        const node = this.two(p.type === 'inner' && p.condition === undefined ? 'Cross Join' : 'Loop Join', p.left, p.right, 'Input', 'Map', { join_type: joinName(p.type) });
+        this.scalar(node, p.condition, 'Condition');
+        return node;
+      }
+      case 'lookupJoin': {
+        const node = this.two(applyName('Distributed', p.type), p.left, p.right, 'Input', 'Map', { join_type: joinName(p.type) });
+        this.scalar(node, p.condition, 'Condition');
+        return node;
+      }
+      case 'lateralJoin': {
+        const node = this.two(applyName('', p.type), p.left, p.right, 'Input', 'Map', { join_type: joinName(p.type) });
+        this.scalar(node, p.condition, 'Condition');
+        return node;
+      }
+      case 'apply': {
+        const node = this.one('Cross Apply', p.input);
+        for (const s of p.subqueries) {
+          const name = { scalar: 'Scalar Subquery', array: 'Array Subquery', exists: 'Scalar Subquery', in: 'Scalar Subquery' }[s.subquery.form];
+          const subquery = this.nodes.push({ kind: 'scalar', displayName: name, children: [], shortRepresentation: '', metadata: {}, executionStats: {} }) - 1;
+          this.child(node, subquery, 'Scalar', `$sv_${s.column.id}`);
+          this.child(subquery, this.write(s.plan));
+        }
+        return node;
+      }
+      case 'aggregate': {
+        const node = this.one(p.streaming || !p.grouped ? 'Stream Aggregate' : 'Hash Aggregate', p.input, { iterator_type: p.streaming || !p.grouped ? 'Stream' : 'Hash', call_type: 'Global' });
+        for (const g of p.groups) this.scalar(node, g.expr, 'Key', g.column.name);
+        for (const a of p.aggregates) this.scalar(node, a.aggregate, 'Agg', a.column.name);
+        return node;
+      }
+      case 'union': {
+        const node = this.relational('Union All', { execution_method: 'Row' }, '');
+        for (const i of p.inputs) this.child(node, this.write(i), 'Input');
+        return node;
+      }
+      case 'set':
+        return this.two('Hash Join', p.left, p.right, 'Probe', 'Build', { join_type: p.operator === 'intersect' ? 'SEMI' : 'ANTI_SEMI' });
+      case 'sort': {
+        const node = this.one(p.limit === undefined ? 'Sort' : 'Sort Limit', p.input, p.limit === undefined ? {} : { call_type: 'Global' });
+        for (const k of p.keys) this.scalar(node, k.expr, 'Key');
+        this.scalar(node, p.limit, 'Limit');
+        this.scalar(node, p.offset, 'Offset');
+        return node;
+      }
+      case 'limit': {
+        const node = this.one('Limit', p.input, { call_type: 'Global' });
+        this.scalar(node, p.count, 'Limit');
+        this.scalar(node, p.offset, 'Offset');
+        return node;
+      }
+      case 'sample':
+        return this.one('Sample', p.input, { sampling_method: p.method });
+      case 'with':
+        return this.two('With', p.definition, p.body, 'Spool Build', 'Main');
+      case 'spool':
+        return this.relational('Spool Scan', { spool: String(p.id) }, '');
+      case 'assert': {
+        const node = this.one('Assert', p.input);
+        this.scalar(node, p.condition, 'Condition');
+        return node;
+      }
+    }
+  }
+
+  private scan(p: Phys & { kind: 'scan' }): number {
+    const key = p.index?.key ?? p.table.primaryKey;
+    const seekable = p.seek.parts.length > 0 || p.seek.lower !== undefined || p.seek.upper !== undefined;
+    const metadata: Record<string, string> = { scan_type: p.index === undefined ? 'TableScan' : 'IndexScan', scan_target: p.index?.name ?? p.table.name, scan_method: 'Row', execution_method: 'Row' };
+    if (!seekable) metadata['Full scan'] = 'true';
+    if (!seekable && p.residual === undefined) return this.relational(p.index === undefined ? 'Table Scan' : 'Index Scan', metadata, '');
+    const filter = this.relational('Filter Scan', { seekable_key_size: String(p.seek.parts.length), execution_method: 'Row' }, '');
+    const scan = this.relational(p.index === undefined ? 'Table Scan' : 'Index Scan', metadata, '');
+    this.child(filter, scan);
+    this.text(filter, describeSeek(p.seek, key.map((k) => k.column.name)), 'Seek Condition');
+    this.scalar(filter, p.residual, 'Residual Condition');
+    return filter;
+  }
+}
+
+const joinName = (type: string): string => ({ inner: 'INNER', left: 'LEFT_OUTER', right: 'RIGHT_OUTER', full: 'FULL_OUTER', semi: 'SEMI', anti: 'ANTI_SEMI' })[type] ?? type;
+
+function applyName(prefix: string, type: string): string {
+  const name = { inner: 'Cross Apply', left: 'Outer Apply', semi: 'Semi Apply', anti: 'Anti Semi Apply' }[type] ?? 'Cross Apply';
+  return prefix === '' ? name : `${prefix} ${name}`;
+}

@@ -1,0 +1,108 @@
+/** A database of tests: a schema made by DDL, a store, an engine, and the surroundings that a node would hand in. */
+import { key } from '../../../src/base/ids.ts';
+import { encodeCell, encodeRecord, type RecordCell } from '../../../src/storage/record.ts';
+import { catalogOf } from '../../../src/sql/bind/schema-catalog.ts';
+import { SqlEngine, type ResultStream, type StatementContext } from '../../../src/sql/engine.ts';
+import { KeyLayout } from '../../../src/sql/execute/keys.ts';
+import type { EvaluationContext } from '../../../src/sql/functions/registry.ts';
+import { Schema } from '../../../src/sql/schema/schema.ts';
+import type { SchemaData, Table } from '../../../src/sql/schema/objects.ts';
+import type { SqlType } from '../../../src/sql/types/types.ts';
+import { fromWire, toWire, type WireValue } from '../../../src/sql/values/wire.ts';
+import type { SqlValue } from '../../../src/sql/values/value.ts';
+import { MemoryStore } from './store.ts';
+
+export const KEY_PREFIX = '\x00\x00\x00\x07';
+
+export interface TestColumn {
+  readonly name: string;
+  readonly type: SqlType;
+}
+
+/** Adds a table with a plain layout to a schema. */
+export function withTable(schema: Schema, name: string, columns: readonly TestColumn[], keyColumns: readonly string[]): Schema {
+  const { data } = schema;
+  const table: Table = {
+    id: data.nextId,
+    name,
+    columns: columns.map((c, i) => ({
+      id: i + 1, name: c.name, type: c.type, maxLength: undefined, vectorLength: undefined, notNull: false, value: undefined, onUpdate: undefined, hidden: false, allowCommitTimestamp: undefined,
+    })),
+    nextColumnId: columns.length + 1,
+    primaryKey: keyColumns.map((k) => ({ column: columns.findIndex((c) => c.name === k) + 1, descending: false })),
+    interleave: undefined,
+    rowDeletionPolicy: undefined,
+    synonym: undefined,
+    foreignKeys: [],
+    checks: [],
+    options: [],
+  };
+  return new Schema({ ...data, version: data.version + 1, nextId: data.nextId + 1, tables: [...data.tables, table] } satisfies SchemaData);
+}
+
+/** Writes a row of wire values without any checks. */
+export function loadRow(store: MemoryStore, schema: Schema, tableName: string, values: readonly unknown[]): void {
+  const table = schema.table(tableName);
+  if (table === undefined) throw new Error(`no table ${tableName}`);
+  const catalog = catalogOf(schema).tableOf(table);
+  const row = table.columns.map((c, i): SqlValue => fromWire(values[i], c.type));
+  const layout = KeyLayout.ofTable(catalog);
+  const position = (id: number): number => table.columns.findIndex((c) => c.id === id);
+  const text = layout.prefixOf(KEY_PREFIX, catalog.primaryKey.map((k, i) => layout.encodePart(i, row[position(k.column.id)] ?? null)));
+  const cells: RecordCell[] = [];
+  for (const [i, c] of table.columns.entries()) {
+    const value = row[i] ?? null;
+    if (value === null || catalog.primaryKey.some((k) => k.column.id === c.id)) continue;
+    cells.push({ column: c.id, value: encodeCell(c.type, value) });
+  }
+  store.set(key(text), encodeRecord(cells));
+}
+
+/** Deterministic surroundings. */
+export function testContext(defaultTimeZone: string): EvaluationContext {
+  let seed = 12345;
+  let sequence = 0;
+  const random = (): number => {
+    seed = (seed * 1103515245 + 12345) % 2147483648;
+    return seed / 2147483648;
+  };
+  return {
+    currentTimestampNanos: 1_700_000_000_000_000_000n,
+    defaultTimeZone,
+    random,
+    randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
+    pendingCommitTimestamp: () => {
+      throw new Error('no commit timestamp here');
+    },
+    nextSequenceValue: () => ++sequence,
+    sequenceState: () => sequence,
+  };
+}
+
+export const statementContext = (defaultTimeZone: string): StatementContext => ({
+  keyPrefix: KEY_PREFIX,
+  context: testContext(defaultTimeZone),
+  virtualTables: () => Promise.resolve([]),
+});
+
+export interface QueryResult {
+  readonly fields: readonly { readonly name: string; readonly type: SqlType }[];
+  readonly rows: readonly (readonly WireValue[])[];
+}
+
+export async function drain(stream: ResultStream): Promise<QueryResult> {
+  const rows: WireValue[][] = [];
+  try {
+    for (let batch = await stream.next(); batch !== undefined; batch = await stream.next()) {
+      for (const row of batch) rows.push(row.map((v, i) => toWire(v, stream.columns[i]?.type ?? { kind: 'INT64' })));
+    }
+  } finally {
+    await stream.close();
+  }
+  return { fields: stream.columns, rows };
+}
+
+export async function runQuery(engine: SqlEngine, schema: Schema, store: MemoryStore, sql: string, params: ReadonlyMap<string, unknown> = new Map(), types: ReadonlyMap<string, SqlType> = new Map()): Promise<QueryResult> {
+  const prepared = engine.prepare(schema, sql, types);
+  return drain(engine.query(prepared, params, store, statementContext(catalogOf(schema).defaultTimeZone)));
+}

@@ -1,0 +1,131 @@
+/**
+ * A table store in memory for tests of queries: ordered keys, a view of them, and a transaction that overlays writes.
+ * It has the semantics of src/txn/types.ts for one client and one thread.
+ */
+import { alreadyExists, notFound } from '../../../src/base/errors.ts';
+import { key as toKey, timestamp, txnId, type Key, type Timestamp } from '../../../src/base/ids.ts';
+import { encodeRecord, mergeRecord, resolveCommitTimestamps } from '../../../src/storage/record.ts';
+import type { CommitResult, KeyRange, RangeReadOptions, ReadView, ReadWriteTransaction, Row, RowCursor, WriteOp } from '../../../src/txn/types.ts';
+
+const SCAN_BATCH = 100;
+
+export class MemoryStore implements ReadView {
+  readonly readTimestamp: Timestamp | undefined = undefined;
+  readonly records = new Map<string, Uint8Array>();
+  private sorted: string[] | undefined;
+  /** Rows read by scans and gets, for tests of how much is read. */
+  rowsRead = 0;
+  openCursors = 0;
+
+  set(key: string, record: Uint8Array | undefined): void {
+    if (record === undefined) this.records.delete(key);
+    else this.records.set(key, record);
+    this.sorted = undefined;
+  }
+
+  private keys(): string[] {
+    this.sorted ??= [...this.records.keys()].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+    return this.sorted;
+  }
+
+  get(keys: readonly Key[]): Promise<readonly (Uint8Array | undefined)[]> {
+    this.rowsRead += keys.length;
+    return Promise.resolve(keys.map((k) => this.records.get(k)));
+  }
+
+  scan(range: KeyRange, options: RangeReadOptions = {}): RowCursor {
+    const keys = this.keys();
+    const first = lowerBound(keys, range.from);
+    const last = lowerBound(keys, range.to);
+    let wanted = keys.slice(first, last);
+    if (options.reverse === true) wanted = wanted.reverse();
+    if (options.limit !== undefined) wanted = wanted.slice(0, options.limit);
+    let at = 0;
+    let open = true;
+    this.openCursors++;
+    return {
+      next: (): Promise<readonly Row[] | undefined> => {
+        if (!open) return Promise.reject(new Error('the cursor is closed'));
+        if (at >= wanted.length) return Promise.resolve(undefined);
+        const batch = wanted.slice(at, at + SCAN_BATCH);
+        at += batch.length;
+        this.rowsRead += batch.length;
+        return Promise.resolve(batch.flatMap((k): Row[] => {
+          const record = this.records.get(k);
+          return record === undefined ? [] : [{ key: toKey(k), record }];
+        }));
+      },
+      close: (): Promise<void> => {
+        if (open) this.openCursors--;
+        open = false;
+        return Promise.resolve();
+      },
+    };
+  }
+
+  copy(): MemoryStore {
+    const store = new MemoryStore();
+    for (const [k, v] of this.records) store.records.set(k, v);
+    return store;
+  }
+}
+
+function lowerBound(keys: readonly string[], wanted: string): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((keys[middle] ?? '') < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** A transaction over a store: writes go to a copy, which replaces the store's contents at commit. */
+export class MemoryTransaction extends MemoryStore implements ReadWriteTransaction {
+  readonly id = txnId('00000000000000000000000000000001');
+  readonly age = timestamp(1);
+  state: ReadWriteTransaction['state'] = 'active';
+  private readonly store: MemoryStore;
+
+  constructor(store: MemoryStore) {
+    super();
+    this.store = store;
+    for (const [k, v] of store.records) this.records.set(k, v);
+  }
+
+  write(ops: readonly WriteOp[]): Promise<void> {
+    try {
+      for (const op of ops) this.applyOne(op);
+      return Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  private applyOne(op: WriteOp): void {
+    if (op.kind === 'delete') return this.set(op.key, undefined);
+    if (op.kind === 'deleteRange') {
+      for (const k of [...this.records.keys()]) if (k >= op.from && k < op.to) this.set(k, undefined);
+      return undefined;
+    }
+    const existing = this.records.get(op.key);
+    if (op.kind === 'insert' && existing !== undefined) throw alreadyExists('Row already exists');
+    if (op.kind === 'update' && existing === undefined) throw notFound('Row not found');
+    const merged = existing !== undefined && (op.kind === 'update' || op.kind === 'upsert') ? mergeRecord(existing, op.cells) : encodeRecord(op.cells);
+    return this.set(op.key, merged);
+  }
+
+  commit(): Promise<CommitResult> {
+    this.state = 'committed';
+    const commitTimestamp = timestamp(1_700_000_000_000_000);
+    this.store.records.clear();
+    for (const [k, v] of this.records) this.store.set(k, resolveCommitTimestamps(v, commitTimestamp));
+    return Promise.resolve({ commitTimestamp });
+  }
+
+  rollback(): Promise<void> {
+    this.state = 'aborted';
+    return Promise.resolve();
+  }
+}
