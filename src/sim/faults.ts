@@ -43,6 +43,8 @@ export interface FaultTargets {
   leader(): NodeId | undefined;
   /** Each batch takes up to this much longer from now on; 0 ends it. */
   slowDisk(node: NodeId, extraMicros: number): void;
+  /** Told of each fault as it begins and ends, for traces. */
+  readonly note?: (text: string) => void;
 }
 
 const oneOf = <T>(random: Random, choices: readonly [T, ...T[]]): T => choices[random.int(choices.length)] ?? choices[0];
@@ -101,6 +103,7 @@ export class FaultInjector {
   /** Ends every fault: all links open, all nodes running and awake, nothing lost any more. */
   heal(): void {
     this.active = false;
+    this.targets.note?.('heal');
     const { cluster } = this;
     cluster.network.options = healedNetwork(cluster.network.options);
     cluster.network.unblockAll();
@@ -208,7 +211,9 @@ export class FaultInjector {
         this.block((from, to) => (from === one && to === two) || (from === two && to === one));
         return;
       case 'disconnect':
-        if (one !== two) this.cluster.network.disconnect(one, two);
+        if (one === two) return;
+        this.targets.note?.(`disconnect ${one} ${two}`);
+        this.cluster.network.disconnect(one, two);
         return;
       default:
         kind satisfies never;
@@ -216,15 +221,19 @@ export class FaultInjector {
   }
 
   private kill(id: NodeId, silently: boolean): void {
+    this.targets.note?.(`${silently ? 'power loss of' : 'kill'} node ${id}`);
     this.cluster.crash(id, silently);
     this.later(this.duration(), () => {
+      this.targets.note?.(`start node ${id}`);
       this.cluster.start(id);
     });
   }
 
   private pause(id: NodeId): void {
+    this.targets.note?.(`pause node ${id}`);
     this.cluster.pause(id);
     this.later(this.duration(), () => {
+      this.targets.note?.(`resume node ${id}`);
       this.cluster.resume(id);
     });
   }
@@ -240,8 +249,11 @@ export class FaultInjector {
     const { network, ids } = this.cluster;
     const directions: [NodeId, NodeId][] = [];
     for (const from of ids) for (const to of ids) if (from !== to && cut(from, to) && !network.isBlocked(from, to)) directions.push([from, to]);
+    const names = directions.map(([from, to]) => `${from}>${to}`).join(' ');
+    this.targets.note?.(`block ${names}`);
     for (const [from, to] of directions) network.block(from, to);
     this.later(this.duration(), () => {
+      this.targets.note?.(`unblock ${names}`);
       for (const [from, to] of directions) network.unblock(from, to);
     });
   }

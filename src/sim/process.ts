@@ -16,7 +16,8 @@ export class ProcessEnded extends Error {
   }
 }
 
-export type LogSink = (node: NodeId, level: string, event: string, fields: Readonly<Record<string, unknown>> | undefined) => void;
+/** Where nodes' logs go, with the virtual time in microseconds; node 0 stands for the world around them. */
+export type LogSink = (atMicros: number, node: number, level: string, event: string, fields: Readonly<Record<string, unknown>> | undefined) => void;
 
 const NO_TIMER: TimerHandle = { cancel: () => undefined };
 
@@ -69,7 +70,7 @@ export class SimProcess implements Owner {
     const at =
       (level: string) =>
       (event: string, fields?: Readonly<Record<string, unknown>>): void => {
-        if (this.alive) sink(this.id, level, event, fields);
+        if (this.alive) sink(this.sim.now, this.id, level, event, fields);
       };
     return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
   }

@@ -24,6 +24,8 @@ const MAX_TURN_ENDS = 100_000;
 export class Simulation {
   now = 0;
   eventsRun = 0;
+  /** A run with more events does not end by itself, and fails. */
+  maxEvents = 50_000_000;
   private readonly queue = new EventQueue();
   private turnEnds: TurnEnd[] = [];
   private hashA = 0x811c9dc5;
@@ -125,7 +127,7 @@ export class Simulation {
       return;
     }
     event.run = undefined;
-    this.eventsRun++;
+    if (this.eventsRun++ > this.maxEvents) throw new Error('the run has too many events');
     this.note(event.at);
     this.note(event.kind + 16 * (owner?.id ?? 0));
     this.guarded(owner, run);

@@ -4,22 +4,14 @@
  */
 import type { NodeId } from '../../../src/base/ids.ts';
 import type { Simulation } from '../../../src/sim/simulation.ts';
-
-export class SimViolation extends Error {
-  readonly atMicros: number;
-
-  constructor(message: string, atMicros: number) {
-    super(`${message} (at ${(atMicros / 1e6).toFixed(6)} s)`);
-    this.name = 'SimViolation';
-    this.atMicros = atMicros;
-  }
-}
+import { SimViolation } from '../violation.ts';
 
 export class Witness {
   /** How far any node has applied. */
   highestCount = 0;
   leaderChanges = 0;
   private readonly sim: Simulation;
+  private readonly trace: (text: string) => void;
   /** By count: the hash of the log up to there, as first seen anywhere. */
   private readonly hashes = new Map<number, number>();
   private readonly values = new Map<number, number>();
@@ -27,8 +19,9 @@ export class Witness {
   /** Nodes other than the given one that would serve now. Set once the cluster exists. */
   othersServing: (than: NodeId) => readonly NodeId[] = () => [];
 
-  constructor(sim: Simulation) {
+  constructor(sim: Simulation, trace: (text: string) => void) {
     this.sim = sim;
+    this.trace = trace;
   }
 
   violation(message: string): void {
@@ -43,6 +36,7 @@ export class Witness {
       this.highestCount = Math.max(this.highestCount, count);
     } else if (known !== hash) this.violation(`node ${node} applied another ${count}-th command than others did`);
     if (value === undefined) return;
+    this.trace(`node ${node} applies command ${count}, value ${value}`);
     const before = this.values.get(value);
     if (before === undefined) this.values.set(value, count);
     else if (before !== count) this.violation(`node ${node}: the write of ${value} is in the log twice, at ${before} and ${count}`);
@@ -58,6 +52,7 @@ export class Witness {
     if (node !== this.lastLeader) {
       this.lastLeader = node;
       this.leaderChanges++;
+      this.trace(`node ${node} leads`);
     }
     const others = this.othersServing(node);
     if (others.length > 0) this.violation(`nodes ${node} and ${others.join(', ')} hold the lease at the same time`);

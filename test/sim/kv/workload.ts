@@ -10,40 +10,22 @@ import type { Member, Membership, ReplicaKind } from '../../../src/paxos/types.t
 import { SimCluster, type BootContext } from '../../../src/sim/cluster.ts';
 import { SimDisk } from '../../../src/sim/disk.ts';
 import { FaultInjector, drawPlan, type FaultPlan } from '../../../src/sim/faults.ts';
-import { ProcessEnded, type LogSink } from '../../../src/sim/process.ts';
+import { ProcessEnded } from '../../../src/sim/process.ts';
 import { EventKind, Simulation } from '../../../src/sim/simulation.ts';
 import type { HostedSplit } from '../../../src/splits/hosted.ts';
 import { SplitHost } from '../../../src/splits/host.ts';
 import { openEngine } from '../../../src/storage/engine.ts';
 import { checkRegisters, type Operation } from '../history.ts';
+import type { RunOptions, RunReport } from '../workloads.ts';
 import { KvApplication } from './application.ts';
 import { KvClients } from './clients.ts';
 import { honest, type Mischief } from './mischief.ts';
-import { SimViolation, Witness } from './witness.ts';
+import { SimViolation } from '../violation.ts';
+import { Witness } from './witness.ts';
 
-export interface KvOptions {
-  readonly seed: number;
-  /** Simulated, faults and healing together. */
-  readonly seconds: number;
-  /** 3 to 7; drawn from the seed when absent. */
-  readonly nodes?: number;
+export interface KvOptions extends RunOptions {
   /** Bugs put in on purpose, to see that they are found. */
   readonly mischief?: Mischief;
-  readonly log?: LogSink;
-}
-
-export interface KvReport {
-  readonly hash: string;
-  readonly events: number;
-  readonly messages: number;
-  readonly acknowledged: number;
-  readonly unknown: number;
-  readonly reads: number;
-  readonly applied: number;
-  readonly leaderChanges: number;
-  readonly faults: Readonly<Record<string, number>>;
-  /** From healing until every node had everything and every client was answered. */
-  readonly healedMicros: number;
 }
 
 const SPLIT = splitId(1);
@@ -68,7 +50,7 @@ export class KvProgram {
       env: process.env,
       engine,
       transport: mischief.transport(transport),
-      tuning: mischief.tuning(DEFAULT_TUNING, process.id),
+      tuning: DEFAULT_TUNING,
       application: (split) => new KvApplication(split, witness),
       prefers: () => process.id === world.preferred,
     });
@@ -90,6 +72,8 @@ export class KvProgram {
     await this.host.load();
     // Nothing was durable yet when the node stopped: then it has promised nothing either, and may begin again.
     if (this.host.get(SPLIT) === undefined) this.host.bootstrap({ id: SPLIT, from: MIN_KEY, to: END_KEY, generation: 1 }, world.membership);
+    const hosted = this.host.get(SPLIT);
+    if (hosted !== undefined) world.mischief.replica(hosted.replica);
     this.started = true;
     this.host.start();
   }
@@ -105,11 +89,14 @@ export class KvWorld {
   readonly preferred: NodeId;
   readonly cluster: SimCluster<KvProgram, SimDisk>;
   readonly plan: FaultPlan;
+  /** For a reader of the trace; does nothing otherwise. */
+  readonly trace: (text: string) => void;
 
   constructor(options: KvOptions) {
+    this.trace = (text) => options.log?.(this.sim.now, 0, 'world', text, undefined);
     this.random = new SeededRandom(options.seed);
     this.plan = drawPlan(this.random.fork('plan'));
-    this.witness = new Witness(this.sim);
+    this.witness = new Witness(this.sim, this.trace);
     this.mischief = options.mischief ?? honest;
     const shape = this.random.fork('shape');
     const nodes = options.nodes ?? 3 + shape.int(5);
@@ -146,7 +133,7 @@ function drawMembers(random: Random, ids: readonly NodeId[]): Member[] {
 }
 
 /** Runs one seed. Rejects with what was violated. */
-export async function runKv(options: KvOptions): Promise<KvReport> {
+export async function runKv(options: KvOptions): Promise<RunReport> {
   const world = new KvWorld(options);
   const { sim, cluster, witness } = world;
   const faults = new FaultInjector(cluster, world.random.fork('faults'), world.plan, {
@@ -154,6 +141,7 @@ export async function runKv(options: KvOptions): Promise<KvReport> {
     slowDisk: (id, extra) => {
       cluster.node(id).disk.extraMicros = extra;
     },
+    note: world.trace,
   });
   const clients = new KvClients(world);
   watchLease(world);
@@ -171,13 +159,14 @@ export async function runKv(options: KvOptions): Promise<KvReport> {
   return {
     hash: sim.hash,
     events: sim.eventsRun,
-    messages: cluster.network.messagesSent,
-    acknowledged: clients.acknowledged,
-    unknown: clients.unknown,
-    reads: clients.reads,
-    applied: witness.highestCount,
-    leaderChanges: witness.leaderChanges,
     faults: Object.fromEntries(faults.counts),
+    counters: {
+      messages: cluster.network.messagesSent,
+      writes: clients.acknowledged,
+      reads: clients.reads,
+      'unknown outcomes': clients.unknown,
+      'leader changes': witness.leaderChanges,
+    },
     healedMicros,
   };
 }
