@@ -11,6 +11,9 @@
  *   entry is durable before the state that contains it, and `persisted` tells how much of that state is durable too.
  * - As leader it gives out timestamps only in (latest at becameLeader, leaseEnd()), to entries and to reads, and serves
  *   only while `hasLease` is true. Until `becameLeader`, and after leadership is lost, `propose` answers undefined.
+ * - While applying entry n it must not ask for `membership`, which is as of chosenSlot and may be ahead: what depends on the
+ *   membership as of n (the stored one, a new group made by the entry) follows from the entries applied so far.
+ * - After `truncate` it deletes from disk what is before `firstSlot`, which may be less than it asked for.
  * - After a restart it passes what was durable, and `restarted: true`, even if the disk was empty by accident.
  */
 import { assert } from '../base/assert.ts';

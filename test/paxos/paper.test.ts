@@ -225,3 +225,28 @@ describe('Ongaro 2014', () => {
     expect(leader.replica.ballot).toBe(ballot);
   });
 });
+
+describe('witnesses', () => {
+  test('a witness keeps what no read-write replica but the leader has applied', () => {
+    const members = voters(3).map((member) => (member.node === 3 ? { node: member.node, kind: 'witness' as const } : member));
+    const cluster = new Cluster({ members, preferred: 1 });
+    cluster.run(SECOND);
+    const leader = cluster.leader();
+    if (leader === undefined) throw new Error('no leader');
+    const second = cluster.node(2);
+    const witness = cluster.node(3);
+    cluster.crash(second);
+    for (let i = 0; i < 10; i++) cluster.propose(leader, text(`${i}`));
+    cluster.collect(leader);
+    cluster.run(SECOND);
+    cluster.truncate(witness, witness.appliedSlot);
+    expect(witness.replica.firstSlot).toBeLessThanOrEqual(second.disk.appliedSlot + 1);
+    // So the other read-write replica can take over with the witness' help alone.
+    cluster.crash(leader);
+    cluster.restart(second);
+    cluster.run(4 * SECOND);
+    expect(cluster.leader()).toBe(second);
+    expect(second.state.length).toBe(second.appliedSlot);
+    expect(second.appliedSlot).toBe(12);
+  });
+});
