@@ -62,7 +62,7 @@ function trim(node: unknown, namesOf?: string): unknown {
       if (!(isRecord(value) && 'extend' in value)) out[name] = trim(value);
     } else if (name === 'parsedOptions') {
       const http = httpRules(value);
-      if (http.length > 0) out['http'] = http;
+      if (http.length > 0) out['parsedOptions'] = http;
     } else if (name === 'options') {
       const kept = keptOptions(value);
       if (kept !== undefined) out[name] = kept;

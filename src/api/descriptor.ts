@@ -2,18 +2,22 @@
  * Messages of the public API that are not hot: encoded and decoded by protobufjs from the definitions made by
  * scripts/build-protos.ts. They are loaded when the first such message is, since they cost memory and start-up time.
  */
-import protobuf from 'protobufjs/light.js';
+import { createRequire } from 'node:module';
+import type * as protobuf from 'protobufjs';
 import { assert } from '../base/assert.ts';
 import { DESCRIPTOR_JSON } from './generated/descriptor.ts';
 import { MalformedMessage } from './wire/reader.ts';
 
+const require = createRequire(import.meta.url);
 let cachedRoot: protobuf.Root | undefined;
 
 export function apiRoot(): protobuf.Root {
   if (cachedRoot === undefined) {
     const json: unknown = JSON.parse(DESCRIPTOR_JSON);
     assert(typeof json === 'object' && json !== null, 'the definitions are an object');
-    cachedRoot = protobuf.Root.fromJSON(json);
+    // Loaded here and not at the top: a node that serves data only never needs it, and it costs 9 MB.
+    const library = require('protobufjs/light.js') as typeof protobuf;
+    cachedRoot = library.Root.fromJSON(json);
     cachedRoot.resolveAll();
   }
   return cachedRoot;
@@ -49,11 +53,19 @@ export function codec<T>(name: string): Codec<T> {
   };
 }
 
+/** The JSON mapping of protobuf (protobuf.dev/programming-guides/json), on the definitions of `apiRoot`. */
+export interface JsonMapping {
+  fromJson(type: protobuf.Type, json: unknown, options?: { readonly ignoreUnknownFields?: boolean }): protobuf.Message;
+  toJson(type: protobuf.Type, message: protobuf.Message): unknown;
+}
+
+export const jsonMapping = (): JsonMapping => require('protobufjs/ext/protojson.js') as JsonMapping;
+
 const TYPE_PREFIX = 'type.googleapis.com/';
 
 /** A message as google.protobuf.Any. */
 export function packAny(name: string, message: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return { type_url: TYPE_PREFIX + name, typeUrl: TYPE_PREFIX + name, value: codec(name).encode(message) };
+  return { typeUrl: TYPE_PREFIX + name, value: codec(name).encode(message) };
 }
 
 export const toTimestamp = (micros: number): { readonly seconds: number; readonly nanos: number } => {

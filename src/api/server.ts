@@ -232,10 +232,12 @@ function unaryHandler(path: string, run: (request: Buffer, call: Call) => Promis
   return (surface, callback) => {
     const call = new GrpcCall(path, surface);
     surface.on('cancelled', () => call.cancel());
-    runCaught(run, surface.request, call).then(
-      (answer) => callback(null, answer),
-      (error: unknown) => callback(grpcError(statusOf(error, path, log))),
-    );
+    runCaught(run, surface.request, call)
+      .then(
+        (answer) => callback(null, answer),
+        (error: unknown) => callback(grpcError(statusOf(error, path, log))),
+      )
+      .catch((error: unknown) => log.error('answer failed', { method: path, error }));
   };
 }
 
@@ -250,13 +252,15 @@ function streamHandler(path: string, run: (request: Buffer, call: Call) => Async
     stream.on('cancelled', () => call.cancel());
     // A write after the client has gone is no fault of the process.
     stream.on('error', () => undefined);
-    pump(stream, run, call).then(
-      () => stream.end(),
-      (error: unknown) => {
-        stream.sendMetadata(new grpc.Metadata());
-        stream.emit('error', grpcError(statusOf(error, path, log)));
-      },
-    );
+    pump(stream, run, call)
+      .then(
+        () => stream.end(),
+        (error: unknown) => {
+          stream.sendMetadata(new grpc.Metadata());
+          stream.emit('error', grpcError(statusOf(error, path, log)));
+        },
+      )
+      .catch((error: unknown) => log.error('answer failed', { method: path, error }));
   };
 }
 

@@ -53,8 +53,12 @@ async function drive(): Promise<void> {
   const { apiRoot } = await import('../../src/api/descriptor.ts');
   const client = new grpc.Client(`127.0.0.1:${String(port)}`, grpc.credentials.createInsecure());
   const methods = apiRoot().lookupService('google.spanner.v1.Spanner').methods;
+  const resolved = (name: string): (typeof methods)[string] | undefined => {
+    methods[name]?.resolve();
+    return methods[name];
+  };
   const encode = (name: string, message: Record<string, unknown>): Buffer => {
-    const type = methods[name]?.resolve().resolvedRequestType;
+    const type = resolved(name)?.resolvedRequestType;
     if (type === null || type === undefined) throw new Error(`no ${name}`);
     return Buffer.from(type.encode(type.fromObject(message)).finish());
   };
@@ -70,7 +74,7 @@ async function drive(): Promise<void> {
       call.on('end', resolve);
       call.on('error', reject);
     });
-  const made = methods['CreateSession']?.resolve().resolvedResponseType?.decode(await unary('CreateSession', encode('CreateSession', { database: DATABASE, session: { multiplexed: true } })));
+  const made = resolved('CreateSession')?.resolvedResponseType?.decode(await unary('CreateSession', encode('CreateSession', { database: DATABASE, session: { multiplexed: true } })));
   const session = String(made?.toJSON()['name']);
   const mutation = (k: string): Record<string, unknown> => ({ replace: { table: 'T', columns: ['k', 'v'], values: [{ values: [{ stringValue: k }, { stringValue: 'value' }] }] } });
   const commits = Array.from({ length: 64 }, (_, i) => encode('Commit', { session, singleUseTransaction: { readWrite: {} }, mutations: [mutation(`k${String(i)}`)] }));
