@@ -88,6 +88,10 @@ export class Supervisor {
     this.#ready = true;
   }
 
+  get grpcAddress(): string {
+    return this.#address('grpc');
+  }
+
   /** Stops the nodes, gracefully where they answer. Safe to call twice. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
