@@ -83,14 +83,17 @@ function httpRules(parsed: unknown): unknown[] {
   return parsed.flatMap((option: Record<string, unknown>) => ('(google.api.http)' in option ? [option['(google.api.http)']] : []));
 }
 
+/** What protobufjs gives as JSON, as far as it is read here. */
 interface NestedJson {
-  nested?: Record<string, NestedJson>;
+  nested?: Record<string, object>;
 }
 
+const nestedOf = (json: NestedJson | undefined): Record<string, object> => json?.nested ?? {};
+
 function dropOptionTypes(json: NestedJson): void {
-  const google = json.nested?.['google']?.nested ?? {};
+  const google = nestedOf(nestedOf(json)['google']);
   delete google['api'];
-  const common = google['protobuf']?.nested ?? {};
+  const common = nestedOf(google['protobuf']);
   for (const name of Object.keys(common)) if (OPTION_TYPES.test(name)) delete common[name];
 }
 
@@ -101,7 +104,8 @@ function load(keepCase: boolean): { root: protobuf.Root; files: readonly string[
   const visit = (path: string): void => {
     if (files.has(path) || OPTION_FILES.test(path)) return;
     files.add(path);
-    protobuf.parse.filename = path;
+    // Names the file in the parser's errors; the types leave it out.
+    Object.assign(protobuf.parse, { filename: path });
     const parsed = protobuf.parse(readFileSync(locate(path), 'utf8'), root, { keepCase });
     for (const each of [...(parsed.imports ?? []), ...(parsed.weakImports ?? [])]) visit(each);
   };
