@@ -97,7 +97,7 @@ export class ByteWriter {
   /** A binary string (one char per byte), such as a Key, with its length. */
   binary(text: string): this {
     this.varint(text.length).reserve(text.length);
-    this.length += this.buffer.latin1Write(text, this.length);
+    this.length += this.buffer.write(text, this.length, 'latin1');
     return this;
   }
 
@@ -194,7 +194,7 @@ export class ByteReader {
   binary(): string {
     const size = this.varint();
     const at = this.take(size);
-    return this.buffer.latin1Slice(at, at + size);
+    return this.buffer.toString('latin1', at, at + size);
   }
 
   /** A count of things that each take at least one byte: bounds what a corrupt count can make us allocate. */

@@ -21,6 +21,8 @@ const FINISH_LIMIT_MICROS = 5_000_000;
 /** A snapshot may not be further ahead than this (as in Cloud Spanner), microseconds. */
 const MAX_FUTURE_MICROS = 3_600_000_000;
 
+export type BeginCommit = (transaction: ReadWriteTransaction) => () => void;
+
 export interface GatewayOptions {
   readonly env: Environment;
   readonly rpc: Rpc;
@@ -53,9 +55,11 @@ export class Gateway implements TransactionSystem {
     return this.active.size;
   }
 
-  beginReadWrite(options: ReadWriteOptions = {}): ReadWriteTransaction {
+  /** `beginCommit` is called right before the commit goes out, and may refuse it; what it answers is called at its end. */
+  beginReadWrite(options: ReadWriteOptions = {}, beginCommit?: BeginCommit): ReadWriteTransaction {
     const id = txnId(this.env.random.hex(16));
-    const transaction = new GatewayTransaction(this, id, options.age ?? this.env.clock.interval().latest, () => this.active.delete(id));
+    const age = options.age ?? this.env.clock.interval().latest;
+    const transaction = new GatewayTransaction(this, id, age, () => this.active.delete(id), beginCommit);
     this.active.set(id, transaction);
     return transaction;
   }

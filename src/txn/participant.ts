@@ -185,6 +185,17 @@ export class Participant implements SplitApplication {
     );
   }
 
+  /** What this replica keeps of transactions under way. All zero when none is. */
+  counts(): { readonly transactions: number; readonly lockOwners: number; readonly lockWaiters: number; readonly prepared: number } {
+    const { leadership } = this;
+    return {
+      transactions: leadership?.txns.size ?? 0,
+      lockOwners: leadership?.locks.ownerCount ?? 0,
+      lockWaiters: leadership?.locks.waiterCount ?? 0,
+      prepared: this.ledger.prepared.size,
+    };
+  }
+
   // ---- leading ----------------------------------------------------------------------------------------------------
 
   leads(): boolean {

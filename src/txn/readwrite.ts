@@ -11,7 +11,7 @@ import { aborted, failedPrecondition, Code, TrestleError } from '../base/errors.
 import type { ByteReader } from '../base/bytes.ts';
 import { timestamp, type Key, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
 import { SplitCursor, OverlayCursor } from './cursor.ts';
-import type { Gateway } from './gateway.ts';
+import type { BeginCommit, Gateway } from './gateway.ts';
 import type { Span } from './locks.ts';
 import { Overlay } from './overlay.ts';
 import { WriteConflictError } from './participant.ts';
@@ -53,6 +53,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
   state: 'active' | 'committing' | 'committed' | 'aborted' = 'active';
   private readonly gateway: Gateway;
   private readonly ended: () => void;
+  private readonly beginCommit: BeginCommit | undefined;
   private readonly overlay = new Overlay();
   private readonly ops: WriteOp[] = [];
   private readonly touched = new Map<SplitId, Touched>();
@@ -61,7 +62,8 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private isWounded = false;
   private deciding = false;
 
-  constructor(gateway: Gateway, id: TxnId, age: Timestamp, ended: () => void) {
+  constructor(gateway: Gateway, id: TxnId, age: Timestamp, ended: () => void, beginCommit?: BeginCommit) {
+    this.beginCommit = beginCommit;
     this.gateway = gateway;
     this.id = id;
     this.age = age;
@@ -149,13 +151,17 @@ export class GatewayTransaction implements ReadWriteTransaction {
   async commit(options: CommitOptions = {}): Promise<CommitResult> {
     this.checkActive();
     this.state = 'committing';
+    let endCommit: (() => void) | undefined;
     try {
+      endCommit = this.beginCommit?.(this);
       const commitTimestamp = await this.run(options);
       this.end('committed');
       return { commitTimestamp };
     } catch (error) {
       this.end('aborted');
       throw this.isWounded && !(error instanceof WriteConflictError) && !this.deciding ? aborted(WOUNDED) : error;
+    } finally {
+      endCommit?.();
     }
   }
 

@@ -1,0 +1,166 @@
+/** What the edge (src/api) needs of the cluster, made of this node's core and the cluster's metadata. */
+import { NodeUnreachable, type Backend, type CommitOutcome, type DatabaseHandle, type ForwardedCall, type SplitPoint } from '../api/backend.ts';
+import { ByteReader, ByteWriter } from '../base/bytes.ts';
+import { unavailable } from '../base/errors.ts';
+import { splitId, timestamp, type Key, type NodeId, type Timestamp, type TxnId } from '../base/ids.ts';
+import { RpcUnavailable } from '../net/rpc-error.ts';
+import type { ReadWriteOptions, ReadWriteTransaction, Snapshot, TimestampBound, TransactionSystem } from '../txn/types.ts';
+import { Catalog, type OpenDatabase } from './catalog.ts';
+import type { NodeCore } from './core.ts';
+import { Databases } from './databases.ts';
+import { Instances } from './instances.ts';
+import { databaseEnd, FIRST_FREE_SPLIT } from './keyspace.ts';
+import { MetaStore } from './meta.ts';
+import { Operations } from './operations.ts';
+import { SchemaChanges } from './schema-change.ts';
+import { Sessions } from './sessions.ts';
+import { DDL_CONTEXT, NodeSqlDatabase } from './sql-database.ts';
+import { workOnRows } from './row-work.ts';
+import { splitKeys } from './split-points.ts';
+
+const FORWARD = 'api.forward';
+const SETTLE = 'schema.settle';
+const SETTLE_TIMEOUT_MICROS = 15_000_000;
+
+/** The edge's own end of forwarded calls. */
+export type ForwardedHandler = (call: ForwardedCall) => AsyncIterable<Uint8Array>;
+
+export interface Placement {
+  readonly zones: readonly { readonly node: NodeId; readonly zone: string; readonly region: string }[];
+}
+
+export class NodeBackend implements Backend {
+  readonly localNode: NodeId;
+  readonly instances: Instances;
+  readonly databases: Databases;
+  readonly operations: Operations;
+  readonly sessions: Sessions;
+  readonly catalog: Catalog;
+  readonly meta: MetaStore;
+  private readonly core: NodeCore;
+  private readonly nodes: readonly NodeId[];
+  private readonly isUp: (node: NodeId) => boolean;
+  private readonly handles = new WeakMap<OpenDatabase, DatabaseHandle>();
+
+  constructor(core: NodeCore, placement: Placement, isUp: (node: NodeId) => boolean) {
+    this.core = core;
+    this.localNode = core.self;
+    this.nodes = placement.zones.map(({ node }) => node);
+    this.isUp = isUp;
+    this.meta = new MetaStore(core);
+    this.catalog = new Catalog(this.meta, core.env);
+    const now = (): number => core.env.clock.interval().latest;
+    const [first] = placement.zones;
+    const replicas = placement.zones.map(({ zone, node }) => ({ location: zone, type: 'readWrite' as const, defaultLeader: node === first?.node }));
+    const config = { id: 'trestle-local', displayName: 'Trestle, on this machine', replicas, leaderOptions: [...new Set(placement.zones.map(({ region }) => region))] };
+    this.instances = new Instances(this.meta, config, now);
+    this.operations = new Operations(this.meta, core.env);
+    const changes = new SchemaChanges({
+      meta: this.meta,
+      env: core.env,
+      ddlContext: DDL_CONTEXT,
+      work: (database, schema, action, progress) => workOnRows({ core, database, schema, action, progress }),
+      settleEverywhere: (database, at) => this.settleEverywhere(database, at),
+    });
+    this.databases = new Databases(core, this.meta, this.catalog, this.operations, changes);
+    this.sessions = new Sessions(this.meta, core.env, (name) => Promise.resolve(this.catalog.database(name)));
+    core.rpc.handle(SETTLE, async (_, body) => {
+      const input = new ByteReader(body);
+      const at = timestamp(input.varint());
+      await (await this.catalog.database(input.string())).settle(at, core.env);
+      return Buffer.alloc(0);
+    });
+  }
+
+  /** Serves calls that arrived at other nodes for transactions that live here. */
+  serveForwarded(handler: ForwardedHandler): void {
+    this.core.rpc.handleStream(FORWARD, (_, body, signal) => {
+      const input = new ByteReader(body);
+      const timeout = input.varint();
+      const method = input.string();
+      const request = Buffer.from(input.bytes());
+      return handler({ method, request, signal, ...(timeout === 0 ? {} : { timeoutMicros: timeout }) });
+    });
+  }
+
+  async open(name: string): Promise<DatabaseHandle> {
+    const found = this.catalog.database(name);
+    const database = found instanceof Promise ? await found : found;
+    let handle = this.handles.get(database);
+    if (handle === undefined) this.handles.set(database, (handle = this.makeHandle(name, database)));
+    return handle;
+  }
+
+  private makeHandle(name: string, database: OpenDatabase): DatabaseHandle {
+    const transactions = new DatabaseTransactions(this.core, database);
+    return {
+      name,
+      transactions,
+      sql: new NodeSqlDatabase(this.core, database, transactions),
+      addSplitPoints: (points) => this.addSplitPoints(database, points),
+    };
+  }
+
+  async *forward(node: NodeId, call: ForwardedCall): AsyncGenerator<Uint8Array> {
+    const body = new ByteWriter().varint(Math.ceil(call.timeoutMicros ?? 0)).string(call.method).bytes(call.request);
+    try {
+      yield* this.core.rpc.stream(node, FORWARD, body.finish(), call.signal === undefined ? {} : { signal: call.signal });
+    } catch (error) {
+      throw error instanceof RpcUnavailable ? new NodeUnreachable(node, error.maybeExecuted) : error;
+    }
+  }
+
+  async resolveCommit(name: string, id: TxnId): Promise<CommitOutcome> {
+    const database = await this.catalog.database(name);
+    const end = databaseEnd(database.prefix as Key);
+    for (let at = database.prefix as Key; at < end; ) {
+      const split = await this.core.router.locate(at);
+      const status = await this.core.gateway.askStatus(split.id, id);
+      if (status.kind === 'committed') return { kind: 'committed', commitTimestamp: status.timestamp };
+      if (status.kind === 'pending') throw unavailable('The outcome of the transaction is not known yet; try again.');
+      at = split.to;
+    }
+    return { kind: 'aborted' };
+  }
+
+  private async addSplitPoints(database: OpenDatabase, points: readonly SplitPoint[]): Promise<void> {
+    for (const key of splitKeys(database, points)) {
+      await this.core.cutAt(key, splitId(await this.meta.draw('split', FIRST_FREE_SPLIT)));
+    }
+  }
+
+  /** Every node that is up uses the schema of `at`, and has ended its commits under older ones. */
+  private async settleEverywhere(name: string, at: Timestamp): Promise<void> {
+    const body = new ByteWriter().varint(at).string(name).finish();
+    await Promise.all(
+      this.nodes.map(async (node) => {
+        if (node !== this.localNode && !this.isUp(node)) return;
+        try {
+          await this.core.rpc.call(node, SETTLE, body, { timeoutMicros: SETTLE_TIMEOUT_MICROS });
+        } catch (error) {
+          // A node that dies meanwhile commits nothing any more; it reads the metadata when it comes back.
+          if (!(error instanceof RpcUnavailable)) throw error;
+        }
+      }),
+    );
+  }
+}
+
+/** The gateway's transactions, with the schema that each of them used checked when it commits. */
+export class DatabaseTransactions implements TransactionSystem {
+  private readonly core: NodeCore;
+  private readonly database: OpenDatabase;
+
+  constructor(core: NodeCore, database: OpenDatabase) {
+    this.core = core;
+    this.database = database;
+  }
+
+  beginReadWrite(options?: ReadWriteOptions): ReadWriteTransaction {
+    return this.core.gateway.beginReadWrite(options, (transaction) => this.database.beginCommit(transaction));
+  }
+
+  snapshot(bound: TimestampBound): Promise<Snapshot> {
+    return this.core.gateway.snapshot(bound);
+  }
+}
