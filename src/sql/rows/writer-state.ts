@@ -1,0 +1,100 @@
+/**
+ * What a row writer remembers over one transaction: mutations counted, foreign keys to check, and rows with an open commit timestamp.
+ *
+ * The commit timestamp is not known before the commit. In a cell the leader puts it in; in a key (of a row or of an index entry) nobody can, so
+ * such keys wait here until `finish`, when the transaction's timestamp is fixed in advance.
+ */
+import { unimplemented } from '../../base/errors.ts';
+import type { Key } from '../../base/ids.ts';
+import type { KeyRange, ReadWriteTransaction, WriteOp } from '../../txn/types.ts';
+import { MAX_MUTATIONS } from '../schema/limits.ts';
+import type { SqlValue } from '../values/value.ts';
+import type { RowValue } from './cells.ts';
+import { tooManyMutations } from './errors.ts';
+import { ReferenceChecks } from './references.ts';
+import type { TablePlan, TablePlans } from './table-plan.ts';
+import { PENDING_COMMIT_TIMESTAMP } from './values.ts';
+
+/** Operations that need the commit timestamp, in nanoseconds since the epoch. */
+export type DeferredWrite = (commitNanos: bigint) => readonly WriteOp[];
+
+export class WriterState {
+  readonly plans: TablePlans;
+  readonly transaction: ReadWriteTransaction;
+  readonly references: ReferenceChecks;
+  private mutations = 0;
+  /** Rows of this transaction with an open commit timestamp in cells: positions. */
+  private readonly open = new Map<Key, ReadonlySet<number>>();
+  /** By what they write, so that a later write of the same row takes the place of an earlier one. */
+  private readonly deferred = new Map<string, DeferredWrite>();
+
+  constructor(plans: TablePlans, transaction: ReadWriteTransaction) {
+    this.plans = plans;
+    this.transaction = transaction;
+    this.references = new ReferenceChecks(plans.keySpace, transaction);
+  }
+
+  get mutationCount(): number {
+    return this.mutations;
+  }
+
+  count(mutations: number): void {
+    this.mutations += mutations;
+    if (this.mutations > MAX_MUTATIONS) throw tooManyMutations();
+  }
+
+  /** A row as read, with the commit timestamp open again where this transaction wrote it so. */
+  withOpen(plan: TablePlan, key: Key, row: readonly SqlValue[]): readonly RowValue[] {
+    const positions = this.open.get(key);
+    if (positions === undefined) return row;
+    return row.map((value, position) => (positions.has(position) && !plan.isKey.has(position) ? PENDING_COMMIT_TIMESTAMP : value));
+  }
+
+  /** The row at `key` was written. */
+  remember(key: Key, row: readonly RowValue[]): void {
+    if (!row.includes(PENDING_COMMIT_TIMESTAMP)) {
+      this.open.delete(key);
+      return;
+    }
+    this.open.set(key, new Set(row.flatMap((value, position) => (value === PENDING_COMMIT_TIMESTAMP ? [position] : []))));
+  }
+
+  /** The row at `key` is gone: entries of it that wait are too. */
+  forget(plan: TablePlan, key: Key): void {
+    this.open.delete(key);
+    for (const { index } of plan.indexes) this.deferred.delete(entryIdentity(index.id, key));
+  }
+
+  forgetRange(range: KeyRange): void {
+    for (const key of this.open.keys()) if (key >= range.from && key < range.to) this.open.delete(key);
+  }
+
+  get hasDeferred(): boolean {
+    return this.deferred.size > 0;
+  }
+
+  defer(identity: string, write: DeferredWrite): void {
+    this.deferred.set(identity, write);
+  }
+
+  undefer(identity: string): void {
+    this.deferred.delete(identity);
+  }
+
+  isDeferred(identity: string): boolean {
+    return this.deferred.has(identity);
+  }
+
+  /** Writes what waited. `fix` gives the timestamp that the transaction will commit at, or nothing if it cannot. */
+  async writeDeferred(fix: (() => Promise<bigint>) | undefined): Promise<void> {
+    if (this.deferred.size === 0) return;
+    if (fix === undefined) throw unimplemented('Commit timestamps in primary keys and in keys of indexes are not supported here.');
+    const nanos = await fix();
+    const ops = [...this.deferred.values()].flatMap((write) => write(nanos));
+    this.deferred.clear();
+    await this.transaction.write(ops);
+  }
+}
+
+export const entryIdentity = (index: number, rowKey: string): string => `entry ${index} ${rowKey}`;
+export const rowIdentity = (table: number, keyText: string): string => `row ${table} ${keyText}`;

@@ -1,0 +1,306 @@
+/**
+ * The row writer: typed rows in, write operations on keys out, with everything that a table's definition demands.
+ *
+ * Reads are made only where an old row matters. An insert reads nothing of the table (the operation's precondition is checked where the row
+ * lives; see conflict.ts), an update or upsert of a table without indexes, foreign keys, checks, generated or defaulted columns
+ * neither. Parent rows and referenced rows are read under lock.
+ * Foreign keys are checked by `endStatement`; `finish` has to be called before the commit.
+ * Source: Spanner "Mutation" reference, "Foreign keys", "Schemas" (interleaving), "Commit timestamps".
+ */
+import type { Key } from '../../base/ids.ts';
+import type { KeyRange, ReadWriteTransaction, WriteOp } from '../../txn/types.ts';
+import type { ColumnId, Table } from '../schema/objects.ts';
+import { boundedKey, changedCells, entryCells, entryKeyValues, rowCells, settle, type RowValue } from './cells.ts';
+import { deleteChildren, deleteKeys, deleteRange } from './deletes.ts';
+import { EntryChanges, opensKey } from './entries.ts';
+import { keyText, parentMissing, rowExists, rowMissing } from './errors.ts';
+import type { KeySpace } from './keyspace.ts';
+import { checkValue, checkWritable, completeRow, givenValues, keyValues, newRow, onUpdateValues, rowKeyText, updatedRow, type ValueContext } from './new-values.ts';
+import { TablePlans, type TablePlan } from './table-plan.ts';
+import { PENDING_COMMIT_TIMESTAMP, type KeyRangeValues, type KeySetValues, type KeyValues, type WriteKind, type WriteValue } from './values.ts';
+import { entryIdentity, rowIdentity, WriterState } from './writer-state.ts';
+
+export interface WriterContext extends ValueContext {
+  /**
+   * Fixes the timestamp, in nanoseconds, that the transaction commits at if it commits. Called at most once, by `finish`, when a
+   * commit timestamp is part of a key. undefined: such writes are refused.
+   */
+  readonly fixCommitTimestamp?: () => Promise<bigint>;
+}
+
+/** One row on its way. */
+interface Incoming {
+  readonly given: (RowValue | undefined)[];
+  readonly keyValues: readonly RowValue[];
+  /** undefined: the key has the open commit timestamp. */
+  readonly key: Key | undefined;
+}
+
+/** What a batch has gathered so far. */
+interface Batch {
+  readonly plan: TablePlan;
+  readonly ops: WriteOp[];
+  readonly entries: EntryChanges;
+  /** Rows as they are now, for the keys of the batch, when old rows matter. undefined value: there is none. */
+  readonly current: Map<Key, readonly RowValue[] | undefined> | undefined;
+  /** Parent keys that have to exist. */
+  readonly parents: Map<Key, readonly RowValue[]>;
+}
+
+export class RowWriter {
+  readonly keySpace: KeySpace;
+  private readonly plans: TablePlans;
+  private readonly context: WriterContext;
+  private readonly state: WriterState;
+
+  constructor(keySpace: KeySpace, transaction: ReadWriteTransaction, context: WriterContext) {
+    this.keySpace = keySpace;
+    this.plans = new TablePlans(keySpace);
+    this.context = context;
+    this.state = new WriterState(this.plans, transaction);
+  }
+
+  /** As commit_stats counts: columns written, index entries changed, rows deleted, ranges deleted. */
+  get mutationCount(): number {
+    return this.state.mutationCount;
+  }
+
+  /** Writes rows; `rows[i][j]` is the value of column `columns[j]`, of the column's type. Throws TrestleError. */
+  async write(kind: WriteKind, table: Table, columns: readonly ColumnId[], rows: readonly (readonly WriteValue[])[]): Promise<void> {
+    const plan = this.plans.of(table);
+    const positions = columns.map((column) => plan.position(column));
+    checkWritable(plan, positions);
+    const incoming: Incoming[] = [];
+    for (const values of rows) incoming.push(await this.incoming(plan, kind, positions, values));
+    const current = needsOldRows(plan, kind, new Set(positions)) ? await this.load(plan, incoming) : undefined;
+    const batch: Batch = { plan, ops: [], entries: new EntryChanges(), current, parents: new Map() };
+    for (const row of incoming) {
+      if (row.key === undefined) await this.deferRow(batch, kind, row);
+      else if (kind === 'insert') await this.insert(batch, row, row.key);
+      else if (kind === 'update') await this.update(batch, row, row.key);
+      else if (kind === 'insertOrUpdate') await this.upsert(batch, row, row.key);
+      else await this.replace(batch, row, row.key);
+      this.state.count(positions.length);
+    }
+    await this.checkParents(plan, batch.parents);
+    this.state.count(batch.entries.size);
+    await this.state.transaction.write([...batch.ops, ...batch.entries.ops()]);
+  }
+
+  /** Deletes rows by complete keys or key prefixes; missing rows are none. */
+  async delete(table: Table, set: KeySetValues): Promise<void> {
+    const plan = this.plans.of(table);
+    const { keys } = plan.layout.keySet({ all: false, keys: set.keys.filter((key) => key.length === plan.layout.parts.length), ranges: [] });
+    await deleteKeys(this.state, plan, keys);
+    for (const prefix of set.keys.filter((key) => key.length < plan.layout.parts.length)) {
+      await deleteRange(this.state, plan, plan.layout.prefixRange(prefix), plan.layout.isExclusive(prefix.length));
+    }
+    if (set.all) await this.deleteRange(table, { start: [], startClosed: true, end: [], endClosed: true });
+    for (const range of set.ranges) await this.deleteRange(table, range);
+  }
+
+  async deleteKeys(table: Table, keys: readonly KeyValues[]): Promise<void> {
+    const plan = this.plans.of(table);
+    await deleteKeys(this.state, plan, keys.map((key) => plan.layout.key(key)));
+  }
+
+  async deleteRange(table: Table, range: KeyRangeValues): Promise<void> {
+    const plan = this.plans.of(table);
+    const keys: KeyRange = plan.layout.range(range);
+    const shared = Math.min(range.start.length, range.end.length);
+    if (keys.from < keys.to) await deleteRange(this.state, plan, keys, plan.layout.isExclusive(shared));
+  }
+
+  /** Checks the foreign keys of what was written since the last call. Call it after each DML statement, and once for a list of mutations. */
+  endStatement(): Promise<void> {
+    return this.state.references.check();
+  }
+
+  /** Has to be called before the transaction commits, after which nothing more may be written. */
+  async finish(): Promise<void> {
+    await this.state.references.check();
+    await this.state.writeDeferred(this.context.fixCommitTimestamp);
+  }
+
+  // ---- Rows of a batch
+
+  private async incoming(plan: TablePlan, kind: WriteKind, positions: readonly number[], values: readonly WriteValue[]): Promise<Incoming> {
+    const given = await givenValues(plan, this.context, positions, values);
+    const key = await keyValues(plan, this.context, given, kind !== 'update');
+    for (const [i, position] of plan.keyPositions.entries()) checkValue(plan.table, plan.column(position), key[i] ?? null, this.context);
+    const settled = settle(key, undefined);
+    return { given, keyValues: key, key: settled === undefined ? undefined : boundedKey(plan.layout, settled, `table ${plan.table.name}`) };
+  }
+
+  /** Reads the rows of a batch, each once. */
+  private async load(plan: TablePlan, incoming: readonly Incoming[]): Promise<Map<Key, readonly RowValue[] | undefined>> {
+    const keys = [...new Set(incoming.flatMap((row) => row.key ?? []))];
+    const records = await this.state.transaction.get(keys, { lock: 'exclusive' });
+    return new Map(
+      keys.map((key, i) => {
+        const record = records[i];
+        return [key, record === undefined ? undefined : this.state.withOpen(plan, key, plan.decode(key, record))];
+      }),
+    );
+  }
+
+  private async insert(batch: Batch, incoming: Incoming, key: Key): Promise<void> {
+    const row = await this.completeNew(batch.plan, incoming);
+    batch.ops.push({ kind: 'insert', key, cells: rowCells(batch.plan, row) });
+    this.needParent(batch, incoming.keyValues);
+    this.written(batch, key, undefined, row);
+  }
+
+  private async update(batch: Batch, incoming: Incoming, key: Key): Promise<void> {
+    const { plan, current } = batch;
+    if (current === undefined) {
+      await this.updateBlindly(batch, incoming, key, 'update');
+      return;
+    }
+    const before = current.get(key);
+    if (before === undefined) throw rowMissing(plan.table, keyText(settle(incoming.keyValues, 0n) ?? [], plan.layout.parts.map((part) => part.column)));
+    await this.updateExisting(batch, incoming, key, before);
+  }
+
+  private async updateExisting(batch: Batch, incoming: Incoming, key: Key, before: readonly RowValue[]): Promise<void> {
+    const { plan } = batch;
+    const row = await updatedRow(plan, this.context, before, incoming.given);
+    const changed = givenPositions(incoming.given);
+    completeRow(plan, this.context, row, changed);
+    const positions = row.flatMap((value, position) => (changed.includes(position) || !Object.is(value, before[position]) ? [position] : []));
+    batch.ops.push({ kind: 'update', key, cells: changedCells(plan, row, positions) });
+    this.written(batch, key, before, row);
+  }
+
+  /** Without the old row: the given cells change, and nothing else depends on them. */
+  private async updateBlindly(batch: Batch, incoming: Incoming, key: Key, kind: 'update' | 'upsert'): Promise<void> {
+    const { plan } = batch;
+    const row = incoming.given.map((value) => value ?? null);
+    const changed = givenPositions(incoming.given);
+    for (const position of changed) checkValue(plan.table, plan.column(position), row[position] ?? null, this.context);
+    for (const [position, value] of await onUpdateValues(plan, this.context, incoming.given)) {
+      row[position] = value;
+      changed.push(position);
+    }
+    batch.ops.push({ kind, key, cells: changedCells(plan, row, changed) });
+    // What earlier writes left open stays so: the row at hand has the given values only.
+    if (row.includes(PENDING_COMMIT_TIMESTAMP)) this.state.remember(key, row);
+    if (kind === 'upsert') this.needParent(batch, incoming.keyValues);
+  }
+
+  private async upsert(batch: Batch, incoming: Incoming, key: Key): Promise<void> {
+    if (batch.current === undefined) {
+      await this.updateBlindly(batch, incoming, key, 'upsert');
+      return;
+    }
+    const before = batch.current.get(key);
+    if (before === undefined) await this.insert(batch, incoming, key);
+    else await this.updateExisting(batch, incoming, key, before);
+  }
+
+  /** As a deletion, rows interleaved in it included, and an insertion. */
+  private async replace(batch: Batch, incoming: Incoming, key: Key): Promise<void> {
+    const { plan } = batch;
+    const before = batch.current?.get(key);
+    if (plan.children.length > 0) await deleteChildren(this.state, plan, key);
+    const row = await this.completeNew(plan, incoming);
+    batch.ops.push({ kind: 'put', key, cells: rowCells(plan, row) });
+    if (before === undefined) this.needParent(batch, incoming.keyValues);
+    this.written(batch, key, before, row);
+  }
+
+  private async completeNew(plan: TablePlan, incoming: Incoming): Promise<RowValue[]> {
+    const row = await newRow(plan, this.context, incoming.given);
+    completeRow(plan, this.context, row, [...row.keys()]);
+    return row;
+  }
+
+  /** Notes what a row's change means elsewhere: index entries, foreign keys, open commit timestamps. */
+  private written(batch: Batch, key: Key, before: readonly RowValue[] | undefined, row: readonly RowValue[]): void {
+    const { plan } = batch;
+    batch.current?.set(key, row);
+    batch.entries.change(plan, before, row);
+    this.state.remember(key, row);
+    for (const index of plan.indexes) {
+      const identity = entryIdentity(index.index.id, key);
+      this.state.undefer(identity);
+      if (opensKey(index, row)) {
+        this.state.defer(identity, (nanos) => [{ kind: index.index.unique ? 'insert' : 'put', key: boundedKey(index.layout, settle(entryKeyValues(index, row), nanos) ?? [], `index ${index.index.name}`), cells: entryCells(index, row) }]);
+      }
+    }
+    this.noteReferences(plan, before, row);
+  }
+
+  private noteReferences(plan: TablePlan, before: readonly RowValue[] | undefined, row: readonly RowValue[]): void {
+    const valuesOf = (source: readonly RowValue[], columns: readonly ColumnId[]): RowValue[] => columns.map((id) => source[plan.position(id)] ?? null);
+    for (const reference of plan.references) {
+      const values = settle(valuesOf(row, reference.columns), undefined);
+      if (values !== undefined) this.state.references.onWritten(reference, values);
+    }
+    if (before === undefined) return;
+    for (const reference of plan.referencedBy) {
+      const old = settle(valuesOf(before, reference.referencedColumns), undefined);
+      const now = valuesOf(row, reference.referencedColumns);
+      if (old !== undefined && old.some((value, i) => !Object.is(value, now[i]))) this.state.references.onRemoved(reference, old);
+    }
+  }
+
+  /** A row whose key has the open commit timestamp: it can only be new. */
+  private async deferRow(batch: Batch, kind: WriteKind, incoming: Incoming): Promise<void> {
+    const { plan } = batch;
+    const shown = rowKeyText(plan, incoming.given.map((value) => value ?? null));
+    if (kind === 'update') throw rowMissing(plan.table, shown);
+    const row = await this.completeNew(plan, incoming);
+    const identity = rowIdentity(plan.table.id, shown);
+    if (kind === 'insert' && this.state.isDeferred(identity)) throw rowExists(plan.table, shown);
+    if (plan.parent !== undefined) this.needParent(batch, incoming.keyValues);
+    this.noteReferences(plan, undefined, row);
+    this.state.count(plan.indexes.length);
+    this.state.defer(identity, (nanos) => {
+      const settled = settle(row, nanos) ?? [];
+      const entries = new EntryChanges();
+      entries.change(plan, undefined, settled);
+      const cells = rowCells(plan, settled.map((value, position) => (row[position] === PENDING_COMMIT_TIMESTAMP && !plan.isKey.has(position) ? PENDING_COMMIT_TIMESTAMP : value)));
+      return [{ kind: 'insert', key: boundedKey(plan.layout, plan.keyOf(settled), `table ${plan.table.name}`), cells }, ...entries.ops()];
+    });
+  }
+
+  // ---- Parents
+
+  private needParent(batch: Batch, values: readonly RowValue[]): void {
+    const { parent } = batch.plan;
+    if (parent === undefined) return;
+    const own = values.slice(0, parent.parts.length);
+    const settled = settle(own, undefined);
+    if (settled !== undefined) {
+      batch.parents.set(parent.key(settled), own);
+      return;
+    }
+    const shown = keyText(settle(own, 0n) ?? [], parent.parts.map((part) => part.column));
+    if (!this.state.isDeferred(rowIdentity(parent.table.id, shown))) throw parentMissing(parent.table, batch.plan.table, shown);
+  }
+
+  private async checkParents(plan: TablePlan, parents: ReadonlyMap<Key, readonly RowValue[]>): Promise<void> {
+    const { parent } = plan;
+    if (parent === undefined || parents.size === 0) return;
+    const keys = [...parents.keys()];
+    const found = await this.state.transaction.get(keys, { lock: 'shared' });
+    for (const [i, key] of keys.entries()) {
+      if (found[i] === undefined) throw parentMissing(parent.table, plan.table, keyText(settle(parents.get(key) ?? [], 0n) ?? [], parent.parts.map((part) => part.column)));
+    }
+  }
+}
+
+const givenPositions = (given: readonly (RowValue | undefined)[]): number[] => given.flatMap((value, position) => (value === undefined ? [] : [position]));
+
+/** Whether the old row has a say in what is written. */
+function needsOldRows(plan: TablePlan, kind: WriteKind, given: ReadonlySet<number>): boolean {
+  if (kind === 'insert') return false;
+  if (plan.indexes.length > 0 || plan.referencedBy.length > 0) return true;
+  if (kind === 'replace') return false;
+  const isGiven = (columns: readonly ColumnId[]): boolean => columns.some((id) => given.has(plan.position(id)));
+  if (plan.generated.length > 0 || plan.checks.some((check) => isGiven(check.dependsOn)) || plan.references.some((key) => isGiven(key.columns))) return true;
+  if (kind === 'update') return false;
+  // A new row needs its defaults, an old one keeps its values.
+  return plan.checks.length > 0 || plan.references.length > 0 || plan.table.columns.some((column, position) => !given.has(position) && (column.notNull || column.value !== undefined || column.onUpdate !== undefined));
+}
