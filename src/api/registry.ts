@@ -4,7 +4,7 @@
  */
 import { aborted, resourceExhausted } from '../base/errors.ts';
 import type { Timestamp } from '../base/ids.ts';
-import { GatewayTransaction, type GatewayState } from './gateway-transaction.ts';
+import type { GatewayState, GatewayTransaction } from './gateway-transaction.ts';
 import { ENDED_TRANSACTION_MICROS, IDLE_TRANSACTION_MICROS, MAX_ACTIVE_TRANSACTIONS, MAX_ENDED_TRANSACTIONS, MAX_TRANSACTIONS_PER_SESSION } from './limits.ts';
 
 export interface RegistryOptions {
@@ -67,12 +67,9 @@ export class TransactionRegistry {
 
   /** A session that is not multiplexed takes one transaction at a time: using one closes those begun before it. */
   private supersedeOlder(entry: GatewayTransaction): void {
-    const own = this.bySession.get(entry.session.name);
-    while (own !== undefined && own[0] !== undefined && own[0] !== entry) {
-      const older = own[0];
-      this.drop(older, { kind: 'superseded' });
-      if (own[0] === older) own.shift();
-    }
+    const own = this.bySession.get(entry.session.name) ?? [];
+    // A copy, since dropping one takes it out of the list.
+    for (const older of own.slice(0, Math.max(0, own.indexOf(entry)))) this.drop(older, { kind: 'superseded' });
   }
 
   /** Brackets a use of the transaction, during which it is not idle. */
@@ -144,7 +141,7 @@ export class TransactionRegistry {
 
   /** Drops what a deleted session had open. */
   dropSession(session: string): void {
-    for (const entry of [...(this.bySession.get(session) ?? [])]) this.drop(entry, { kind: 'rolledBack' });
+    for (const entry of (this.bySession.get(session) ?? []).slice()) this.drop(entry, { kind: 'rolledBack' });
   }
 
   close(): void {

@@ -8,7 +8,7 @@
 import * as grpc from '@grpc/grpc-js';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../base/env.ts';
-import { unimplemented } from '../base/errors.ts';
+import { codeName, unimplemented, type Code } from '../base/errors.ts';
 import type { Backend, ForwardedCall } from './backend.ts';
 import type { Call, MethodTable } from './call.ts';
 import type { Edge } from './data/edge.ts';
@@ -97,10 +97,13 @@ class ForwardedGrpcCall implements Call {
 
 const identity = (bytes: Buffer): Buffer => bytes;
 
+/** The two enumerations have the same names and numbers. */
+const grpcCode = (code: Code): grpc.status => grpc.status[codeName(code)];
+
 function grpcError(status: Status): Partial<grpc.StatusObject> {
   const metadata = new grpc.Metadata();
   for (const [name, value] of statusTrailers(status)) metadata.set(name, value);
-  return { code: Number(status.code), details: status.message, metadata };
+  return { code: grpcCode(status.code), details: status.message, metadata };
 }
 
 type ServerStream = grpc.ServerWritableStream<Buffer, Buffer>;
@@ -229,21 +232,21 @@ function addServices(server: grpc.Server, methods: MethodTable, services: readon
 }
 
 function unaryHandler(path: string, run: (request: Buffer, call: Call) => Promise<Buffer>, log: Logger): grpc.handleUnaryCall<Buffer, Buffer> {
+  const answer = async (handle: typeof run, request: Buffer, call: Call, send: grpc.sendUnaryData<Buffer>): Promise<void> => {
+    let result: Buffer | undefined;
+    let failure: Partial<grpc.StatusObject> | null = null;
+    try {
+      result = await handle(request, call);
+    } catch (error) {
+      failure = grpcError(statusOf(error, path, log));
+    }
+    send(failure, result);
+  };
   return (surface, callback) => {
     const call = new GrpcCall(path, surface);
     surface.on('cancelled', () => call.cancel());
-    runCaught(run, surface.request, call)
-      .then(
-        (answer) => callback(null, answer),
-        (error: unknown) => callback(grpcError(statusOf(error, path, log))),
-      )
-      .catch((error: unknown) => log.error('answer failed', { method: path, error }));
+    answer(run, surface.request, call, callback).catch((error: unknown) => log.error('answer failed', { method: path, error }));
   };
-}
-
-/** A handler that throws at once is a handler that rejects. */
-async function runCaught(run: (request: Buffer, call: Call) => Promise<Buffer>, request: Buffer, call: Call): Promise<Buffer> {
-  return run(request, call);
 }
 
 function streamHandler(path: string, run: (request: Buffer, call: Call) => AsyncIterable<Buffer>, log: Logger): grpc.handleServerStreamingCall<Buffer, Buffer> {
@@ -275,20 +278,21 @@ function reflectionHandler(services: readonly string[], log: Logger): grpc.handl
   return (stream) => {
     let queue: Promise<unknown> = Promise.resolve();
     stream.on('error', () => undefined);
+    const serve = async (before: Promise<unknown>, request: Buffer): Promise<void> => {
+      await before;
+      try {
+        stream.write(await reflect(request, services));
+        stream.resume();
+      } catch (error) {
+        stream.emit('error', grpcError(statusOf(error, REFLECTION_METHOD, log)));
+      }
+    };
     stream.on('data', (request: Buffer) => {
       stream.pause();
-      queue = queue
-        .then(async () => {
-          stream.write(await reflect(request, services));
-          stream.resume();
-        })
-        .catch((error: unknown) => stream.emit('error', grpcError(statusOf(error, REFLECTION_METHOD, log))));
+      queue = serve(queue, request);
     });
     stream.on('end', () => {
-      queue.then(
-        () => stream.end(),
-        () => undefined,
-      );
+      queue.finally(() => stream.end()).catch(() => undefined);
     });
   };
 }

@@ -22,7 +22,7 @@ const any = (operation: Message, part: 'metadata' | 'response', type: string): M
   const packed = operation[part] as { typeUrl: string; value: Buffer };
   expect(packed.typeUrl).toBe(`type.googleapis.com/${type}`);
   const found = apiRoot().lookupType(type);
-  return found.toObject(found.decode(packed.value), { longs: Number, enums: String }) as Message;
+  return found.toObject(found.decode(packed.value), { longs: Number, enums: String });
 };
 
 describe('instances', () => {

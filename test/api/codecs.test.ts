@@ -1,5 +1,5 @@
 /** Codecs written by hand against protobufjs and against the slow, obvious ways. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nodeId, timestamp, txnId } from '../../src/base/ids.ts';
 import { apiRoot } from '../../src/api/descriptor.ts';

@@ -259,7 +259,7 @@ describe('batches', () => {
     const sets = answer['resultSets'] as Message[];
     expect(sets.map(rowCount)).toEqual([1, 1]);
     expect(answer['status']).toMatchObject({ code: Code.ALREADY_EXISTS });
-    expect((sets[0]?.['metadata'] as Message)['transaction']).toBeDefined();
+    expect(sets[0]).toHaveProperty(['metadata', 'transaction', 'id']);
   });
 
   it('refuses what is not DML, in the status, and empty batches, as a whole', async () => {

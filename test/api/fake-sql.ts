@@ -87,8 +87,8 @@ export class FakeSql implements SqlDatabase {
     await this.gate;
     const { sql } = statement as FakeStatement;
     this.executed.push(sql);
-    const k = String(parameters['k']);
-    const v = String(parameters['v'] ?? '');
+    const k = textParameter(parameters['k']);
+    const v = textParameter(parameters['v']);
     if (v === 'too long') throw outOfRange('Check constraint violated.');
     const [before] = await transaction.get([rowKey(k)]);
     const rows: SqlRow[] = statement.columns.length > 0 ? [[k, v]] : [];
@@ -115,7 +115,7 @@ export class FakeSql implements SqlDatabase {
       if (found === undefined) throw notFound(`Column not found in table T: ${name}`);
       return found;
     });
-    const rows = (await this.scan(view)).filter(([k]) => inSet(spec.keySet, String(k)));
+    const rows = (await this.scan(view)).filter(([k]) => inSet(spec.keySet, textParameter(k)));
     const limited = spec.limit > 0 ? rows.slice(0, spec.limit) : rows;
     return stream(columns, [limited.map((row) => columns.map((column) => (column.name === 'k' ? (row[0] ?? null) : (row[1] ?? null))))]);
   }
@@ -139,6 +139,8 @@ export class FakeSql implements SqlDatabase {
     return count;
   }
 }
+
+const textParameter = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 function inSet(set: KeySetSpec, k: string): boolean {
   return set.all || set.keys.some((each) => each[0] === k) || set.ranges.some((range) => k >= String(range.start[0]) && k < String(range.end[0]));

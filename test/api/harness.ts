@@ -90,7 +90,7 @@ export class TestEdge {
   async close(): Promise<void> {
     for (const { spanner, database } of this.spanners) {
       await database.close();
-      spanner.close();
+      await spanner.close();
     }
     for (const client of this.clients) client.close();
     for (const { server } of this.running) await server.close(100);
@@ -132,7 +132,7 @@ export class RawClient {
     return {
       path: `/${SERVICES[service]}/${name}`,
       encode: (m) => Buffer.from(request.encode(request.fromObject(m)).finish()),
-      decode: (b) => response.toObject(response.decode(b), { longs: Number, enums: String, oneofs: true }) as Message,
+      decode: (b) => response.toObject(response.decode(b), { longs: Number, enums: String, oneofs: true }),
     };
   }
 

@@ -143,7 +143,7 @@ describe('transactions', () => {
     let rows = 0;
     for (const partition of partitions) rows += (await batch.execute(partition))[0].length;
     expect(rows).toBeGreaterThan(3);
-    await batch.close();
+    batch.close();
   });
 });
 

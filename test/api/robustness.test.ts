@@ -1,5 +1,5 @@
 /** Whatever comes in, the call fails and the process goes on. Random input is seeded; the budget is fixed. */
-import { connect } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Code, invalidArgument } from '../../src/base/errors.ts';
 import { SeededRandom } from '../../src/base/random.ts';
@@ -120,10 +120,19 @@ describe('large messages', () => {
 });
 
 describe('the port', () => {
-  it('survives connections that speak no HTTP/2', async () => {
+  it.each(['its own', 'injected'])('%s survives connections that speak no HTTP/2', async (kind) => {
+    const { server, port } = edge.node();
+    const acceptor = createServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      server.injectConnection(socket);
+    });
+    await new Promise<void>((resolve) => {
+      acceptor.listen(0, '127.0.0.1', resolve);
+    });
+    const target = kind === 'injected' ? (acceptor.address() as AddressInfo).port : port;
     for (let i = 0; i < 60; i++) {
       await new Promise<void>((resolve) => {
-        const socket = connect(edge.node().port, '127.0.0.1', () => {
+        const socket = connect(target, '127.0.0.1', () => {
           const preface = random.int(2) === 0 ? Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n') : Buffer.alloc(0);
           socket.write(Buffer.concat([preface, bytes(1 + random.int(400))]));
           setTimeout(() => socket.destroy(), 3);
@@ -133,6 +142,7 @@ describe('the port', () => {
       });
     }
     await alive();
+    acceptor.close();
   });
 });
 

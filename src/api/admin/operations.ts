@@ -1,11 +1,10 @@
 /** google.longrunning.Operations, and records of operations made into its messages. Source: operations.proto. */
-import { TrestleError } from '../../base/errors.ts';
+import { invalidArgument, TrestleError } from '../../base/errors.ts';
 import type { Backend, OperationRecord } from '../backend.ts';
 import { EMPTY_MESSAGE, type Call } from '../call.ts';
 import { codec, packAny, toTimestamp } from '../descriptor.ts';
 import { MAX_WAIT_MICROS } from '../limits.ts';
 import { checkDatabase, checkInstance, operationParent } from '../names.ts';
-import { invalidArgument } from '../../base/errors.ts';
 import { databaseMessage } from './database-messages.ts';
 import { instanceMessage } from './instance-messages.ts';
 import { pageOf } from './paging.ts';
@@ -48,7 +47,7 @@ async function metadataOf(backend: Backend, operation: OperationRecord): Promise
       });
     case 'createInstance':
       return packAny(`${INSTANCE}.CreateInstanceMetadata`, { instance: await instanceOf(backend, operation.target), ...times });
-    case 'updateInstance':
+    default:
       return packAny(`${INSTANCE}.UpdateInstanceMetadata`, { instance: await instanceOf(backend, operation.target), ...times });
   }
 }
@@ -75,8 +74,7 @@ async function responseOf(backend: Backend, operation: OperationRecord): Promise
         if (error instanceof TrestleError) return packAny(`${DATABASE}.Database`, { name: operation.target });
         throw error;
       }
-    case 'createInstance':
-    case 'updateInstance':
+    default:
       return packAny(`${INSTANCE}.Instance`, await instanceOf(backend, operation.target));
   }
 }

@@ -89,7 +89,7 @@ export async function resolveTarget(edge: Edge, open: OpenSession, selector: Tra
       return begin(edge, open, selector.options, tag);
     case 'absent':
       return single(edge, open, { kind: 'readOnly', bound: { kind: 'strong' }, returnReadTimestamp: false }, resume);
-    case 'singleUse':
+    default:
       return single(edge, open, selector.options, resume);
   }
 }
@@ -113,7 +113,7 @@ async function begin(edge: Edge, open: OpenSession, mode: TransactionMode, tag: 
       const { view, message } = await beginReadOnly(edge, open, mode);
       return { kind: 'snapshot', view, announce: message };
     }
-    case 'partitionedDml': {
+    default: {
       const { txn, message } = beginPartitionedDml(edge, open, mode);
       return { kind: 'partitionedDml', txn, announce: message };
     }

@@ -34,7 +34,7 @@ export async function beginTransaction(edge: Edge, bytes: Buffer): Promise<Buffe
       return encodeTransaction((await beginReadOnly(edge, open, options)).message);
     case 'partitionedDml':
       return encodeTransaction(beginPartitionedDml(edge, open, options).message);
-    case 'readWrite': {
+    default: {
       const entry = beginReadWrite(edge, open, options, request.transactionTag);
       // A transaction of mutations only has no other answer before Commit that could carry the token.
       const precommit = open.session.multiplexed && request.hasMutationKey ? entry.nextPrecommitSequence() : undefined;
@@ -108,7 +108,7 @@ async function commitEntry(edge: Edge, entry: GatewayTransaction, id: ReadWriteI
     case 'failed':
     case 'aborted':
       throw state.error;
-    case 'active': {
+    default: {
       const outcome = commitActive(edge, entry, id, request);
       entry.state = { kind: 'committing', outcome };
       return outcome;

@@ -26,6 +26,13 @@ function writeNull(writer: ProtoWriter): void {
   writer.byte(0);
 }
 
+/** INT64 travels as decimal text. */
+function writeText(writer: ProtoWriter, value: SqlValue): void {
+  if (typeof value === 'string') writer.textValue(value);
+  else if (typeof value === 'number' || typeof value === 'bigint') writer.textValue(String(value));
+  else writeNull(writer);
+}
+
 function writeBool(writer: ProtoWriter, value: boolean): void {
   writer.byte(2);
   writer.byte(BOOL_TAG);
@@ -74,7 +81,7 @@ function cellEncoder(type: SqlType): CellEncoder {
     case 'INT64':
     case 'STRING':
     case 'UUID':
-      return (writer, value) => (value === null ? writeNull(writer) : writer.textValue(typeof value === 'string' ? value : String(value)));
+      return writeText;
     case 'ARRAY': {
       const element = cellEncoder(type.element);
       return (writer, value) => (Array.isArray(value) ? writeList(writer, value, element) : writeNull(writer));
