@@ -197,7 +197,7 @@ class Chaos {
     cluster.run(12_000_000);
     for (const { node } of leader.replica.membership.members) {
       const member = cluster.node(node);
-      if (member.appliedSlot < slot) throw new Violation(`node ${node} is at ${member.appliedSlot}, not ${slot}, after healing`);
+      if (member.appliedSlot < slot) throw new Violation(`node ${node} is at ${member.appliedSlot}, not ${slot}, after healing:\n${describeAll(cluster)}`);
     }
     this.checkAcknowledged(leader);
   }

@@ -367,7 +367,7 @@ export class Cluster {
     for (let round = 0; round < 20_000; round++) {
       for (const node of this.nodes.values()) this.sync(node);
       this.sendSnapshots();
-      if (this.network.length === 0) return;
+      if (this.network.length === 0 && this.up().every((node) => node.pendingWrites.length === 0)) return;
       for (const flying of this.network.splice(0)) this.deliver(flying);
     }
     throw new Violation('messages never cease');
