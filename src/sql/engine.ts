@@ -3,20 +3,24 @@
  * schema, the view or transaction to read and write, and everything ambient.
  */
 import { invalidArgument, unimplemented } from '../base/errors.ts';
-import type { ReadView } from '../txn/types.ts';
+import type { ReadView, ReadWriteTransaction } from '../txn/types.ts';
 import type { Statement } from './ast/statement.ts';
 import { Binder, type BoundStatement } from './bind/dml.ts';
 import { catalogOf } from './bind/schema-catalog.ts';
 import type { Column, ParameterInfo } from './bind/tree.ts';
+import { CompiledDml, type DmlOutcome, type TableWriter } from './execute/dml.ts';
+import { contextOf } from './execute/schema-expressions.ts';
 import { compilePlan, type NodeNumbers } from './execute/compile.ts';
 import { DEFAULT_MEMORY_LIMIT_BYTES, Frame, Memory, type Execution, type Operator, type Plan, type Row, type VirtualTables } from './execute/runtime.ts';
 import type { EvaluationContext } from './functions/registry.ts';
+import type { RowWriter } from './rows/writer.ts';
+import { PENDING_COMMIT_TIMESTAMP, type ColumnEvaluator } from './rows/values.ts';
 import { parseStatement } from './parse/parse.ts';
 import { explain } from './plan/explain.ts';
 import { planNodes, type PlanNode } from './plan/nodes.ts';
 import type { Phys } from './plan/physical.ts';
 import { planQuery } from './plan/plan.ts';
-import type { Schema } from './schema/schema.ts';
+import { columnById, type Schema } from './schema/schema.ts';
 import type { SqlType, StructField } from './types/types.ts';
 import type { SqlValue } from './values/value.ts';
 import { fromWire } from './values/wire.ts';
@@ -54,6 +58,8 @@ export interface PreparedStatement {
   readonly physical: Phys;
   readonly plan: Plan;
   readonly numbers: NodeNumbers;
+  /** Of DML only. */
+  readonly dml: CompiledDml | undefined;
   explain(): string;
   planNodes(): readonly PlanNode[];
 }
@@ -112,6 +118,37 @@ export class SqlEngine {
     const frame = new Frame(executionOf(view, context, parameterValues(prepared, parameters)), [], undefined);
     return new QueryStream(prepared, frame, prepared.plan(frame));
   }
+
+  /**
+   * Runs a DML statement in a transaction: its changes are written, and its foreign keys are checked. The writer's
+   * `finish` is the caller's, before the commit.
+   */
+  async dml(prepared: PreparedStatement, parameters: ReadonlyMap<string, unknown>, transaction: ReadWriteTransaction, writer: DmlWriter, context: StatementContext): Promise<DmlOutcome> {
+    if (prepared.dml === undefined) throw invalidArgument('A query cannot run as a DML statement.');
+    // PENDING_COMMIT_TIMESTAMP() is a value that only the row writer understands.
+    const surroundings = { ...contextOf(context.context), pendingCommitTimestamp: () => PENDING_COMMIT_TIMESTAMP as unknown as SqlValue };
+    const frame = new Frame(executionOf(transaction, { ...context, context: surroundings }, parameterValues(prepared, parameters)), [], undefined);
+    const outcome = await prepared.dml.run(frame, transaction, tableWriter(prepared.schema, writer));
+    await writer.rows.endStatement();
+    return outcome;
+  }
+}
+
+/** Writes of one transaction: its row writer, and what evaluates the schema's expressions. */
+export interface DmlWriter {
+  readonly rows: RowWriter;
+  readonly evaluator: ColumnEvaluator;
+}
+
+function tableWriter(schema: Schema, { rows, evaluator }: DmlWriter): TableWriter {
+  return {
+    write: (kind, table, columns, values) => rows.write(kind, schema.tableById(table), columns, values),
+    delete: (table, keys) => rows.deleteKeys(schema.tableById(table), keys),
+    defaultValue: (id, columnId) => {
+      const table = schema.tableById(id);
+      return evaluator.defaultValue(table, columnById(table, columnId));
+    },
+  };
 }
 
 function cacheKey(text: string, types: ReadonlyMap<string, SqlType>): string {
@@ -151,6 +188,7 @@ function prepareStatement(schema: Schema, text: string, types: ReadonlyMap<strin
     physical,
     plan,
     numbers,
+    dml: bound.kind === 'query' ? undefined : new CompiledDml(bound, plan),
     explain: () => explain(physical),
     planNodes: () => planNodes(physical),
   };

@@ -13,7 +13,7 @@ import type { EvaluationContext } from '../functions/registry.ts';
 import type { CallArgument, ResolvedCall } from '../functions/resolve.ts';
 import { sqlErrorAt } from '../lex/position.ts';
 import { canCoerce, commonSupertype, type CoercionSource } from '../types/coercion.ts';
-import { arrayOf, INT64, structOf, typeByName, typeName, typesEqual, type SqlType } from '../types/types.ts';
+import { arrayOf, BOOL, INT64, structOf, typeByName, typeName, typesEqual, type SqlType } from '../types/types.ts';
 import type { SqlValue } from '../values/value.ts';
 import type { Catalog } from './catalog.ts';
 import { BIND_LIMITS } from './limits.ts';
@@ -54,6 +54,8 @@ export class Ids {
     return this.next++;
   }
 }
+
+const TYPE_ALIASES: ReadonlyMap<string, SqlType> = new Map([['BOOLEAN', BOOL]]);
 
 export abstract class BinderBase {
   readonly text: string;
@@ -193,6 +195,8 @@ export abstract class BinderBase {
 
   /** The expressions in their common supertype; undefined when there is none. All untyped: INT64. */
   unify(exprs: readonly Expr[]): { readonly type: SqlType; readonly exprs: readonly Expr[] } | undefined {
+    const structs = exprs.filter((e) => e.kind === 'struct');
+    if (structs.length > 1 && structs.length + exprs.filter((e) => this.sourceOf(e) === 'untyped').length === exprs.length) return this.unifyStructs(exprs);
     const inputs = exprs.map((e) => {
       const source = this.sourceOf(e);
       if (e.kind === 'const' && e.source === 'emptyArray') return { type: e.type, source: 'literal' as const };
@@ -202,6 +206,29 @@ export abstract class BinderBase {
     const solid = firm.filter((_, i) => exprs[inputs.indexOf(firm[i] ?? { type: undefined, source: 'untyped' })]?.kind !== 'const');
     const type = firm.length === 0 ? INT64 : (commonSupertype(inputs) ?? (solid.length > 0 ? commonSupertype(solid) : undefined));
     if (type === undefined) return undefined;
+    const result: Expr[] = [];
+    for (const e of exprs) {
+      const converted = this.tryCoerce(e, type);
+      if (converted === undefined) return undefined;
+      result.push(converted);
+    }
+    return { type, exprs: result };
+  }
+
+  /** Struct constructors unify field by field, so that a NULL field takes its type from its peers. */
+  private unifyStructs(exprs: readonly Expr[]): { readonly type: SqlType; readonly exprs: readonly Expr[] } | undefined {
+    const first = exprs.find((e) => e.kind === 'struct');
+    if (first?.kind !== 'struct' || first.type.kind !== 'STRUCT') return undefined;
+    const fields = [];
+    for (const [i, f] of first.type.fields.entries()) {
+      const peers = exprs.flatMap((e) => (e.kind === 'struct' ? [e.fields[i]] : []));
+      const present = peers.filter((p) => p !== undefined);
+      if (present.length !== peers.length) return undefined;
+      const unified = this.unify(present);
+      if (unified === undefined) return undefined;
+      fields.push({ name: f.name, type: unified.type });
+    }
+    const type = structOf(fields);
     const result: Expr[] = [];
     for (const e of exprs) {
       const converted = this.tryCoerce(e, type);
@@ -221,7 +248,7 @@ export abstract class BinderBase {
     switch (type.kind) {
       case 'simpleType': {
         const name = type.name.parts.map((p) => p.name).join('.');
-        const found = type.name.parts.length === 1 ? typeByName(name) : undefined;
+        const found = type.name.parts.length === 1 ? (typeByName(name) ?? TYPE_ALIASES.get(name.toUpperCase())) : undefined;
         if (found === undefined) throw this.error(type, `Type not found: ${name}`);
         if (type.parameters.length > 0) throw this.error(type, `Type parameters are not supported here: ${name}`);
         return found;

@@ -213,7 +213,6 @@ export abstract class CallBinder extends ExpressionBinder {
 
   private aggregateOf(e: FunctionCall, definition: FunctionDefinition, name: string, scope: Scope | undefined): AggregateExpr {
     const allowed = definition.modifiers;
-    if (e.safe && !definition.safePrefix && definition.kind !== 'aggregate') throw this.error(e, `Function ${name} does not support SAFE error mode`);
     if (e.distinct && allowed?.distinct === false) throw this.error(e, `DISTINCT is not allowed for aggregate function ${name}`);
     if (e.nullHandling !== undefined && allowed?.nulls === false) throw this.error(e, `IGNORE NULLS and RESPECT NULLS are not allowed for aggregate function ${name}`);
     if (e.orderBy.length > 0 && allowed?.orderBy === false) throw this.error(e, `ORDER BY is not supported in aggregate function ${name}`);
@@ -223,7 +222,7 @@ export abstract class CallBinder extends ExpressionBinder {
     if (star && (name !== 'COUNT' || e.args.length > 1)) throw this.error(e, 'Argument * can only be used in COUNT(*)');
     if (star && e.distinct) throw this.error(e, 'COUNT(*) cannot be used with DISTINCT');
     const args = star ? [] : e.args.map((a) => this.aggregateArgument(a, name, scope));
-    const call = this.resolve(e, name, args.map((a) => this.argumentOf(a)));
+    const call = this.resolve(e, star ? '$count_star' : name, args.map((a) => this.argumentOf(a)));
     const coerced = this.finishCall(call, args, e, false).args.filter((a): a is Expr => a !== undefined && a.kind !== 'lambda' && a.kind !== 'keyword');
     const first = coerced[0];
     if (e.distinct && first !== undefined && !supportsGrouping(first.type)) {
@@ -237,6 +236,7 @@ export abstract class CallBinder extends ExpressionBinder {
       args: coerced,
       distinct: e.distinct,
       ignoreNulls: e.nullHandling === 'ignore',
+      safe: e.safe,
       having: e.having === undefined ? undefined : { max: e.having.extremum === 'max', value: this.havingValue(e.having.value, scope) },
       orderBy,
       limit: e.limit === undefined ? undefined : this.coerce(this.bind(e.limit, scope), INT64, e.limit, () => 'LIMIT expects an integer literal or parameter'),

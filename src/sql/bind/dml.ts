@@ -14,7 +14,7 @@ import { INT64, STRING, type SqlType } from '../types/types.ts';
 import { Ids, Parameters, type BindOptions } from './base.ts';
 import type { CatalogColumn, CatalogTable } from './catalog.ts';
 import type { BoundQuery } from './expressions.ts';
-import { bindHints } from './hints.ts';
+import { bindHints, NO_HINTS } from './hints.ts';
 import { PipeBinder } from './pipes.ts';
 import { fold, NameList, Scope } from './scope.ts';
 import type { Assignment, Column, Expr, Hints, ParameterInfo, Rel } from './tree.ts';
@@ -56,7 +56,7 @@ export interface BoundConflict {
   readonly assignments: readonly { readonly column: CatalogColumn; readonly value: Expr }[];
   readonly where: Expr | undefined;
 }
-/** `source` yields all stored columns of the row, then the new values of `assigned`. */
+/** `source` yields all columns of the row, then the new values of `assigned`. */
 export interface BoundUpdate {
   readonly kind: 'update';
   readonly table: CatalogTable;
@@ -152,10 +152,10 @@ export class Binder extends PipeBinder {
     return this.coerce(this.bindScalar(e, undefined, 'ASSERT_ROWS_MODIFIED'), INT64, e, () => 'ASSERT_ROWS_MODIFIED expects an integer literal or parameter');
   }
 
-  /** A relation's columns as names of the table, under its alias. */
-  private rowNames(table: CatalogTable, columns: readonly Column[], alias: string): NameList {
+  /** Values of a table's columns, in its order, as names under its alias. */
+  private rowNames(table: CatalogTable, values: readonly Expr[], alias: string): NameList {
     const names = new NameList();
-    const named = columns.map((c, i) => ({ name: c.name, expr: columnExpr(c), hidden: table.columns[i]?.hidden === true }));
+    const named = table.columns.map((c, i) => ({ name: c.name, expr: values[i] ?? this.literal(null, c.type), hidden: c.hidden }));
     for (const c of named) {
       if (c.hidden) names.addName(c.name, c.expr);
       else names.addColumn(c);
@@ -164,14 +164,17 @@ export class Binder extends PipeBinder {
     return names;
   }
 
-  private rowColumns(table: CatalogTable): Column[] {
-    return table.columns.map((c) => this.newColumn(c.name, c.type));
+  /** New columns for one row of a table as stored, and the value of each of its columns over them. */
+  private rowColumns(table: CatalogTable): { readonly columns: readonly Column[]; readonly values: readonly Expr[] } {
+    const { rel, columns } = this.tableRel(table, NO_HINTS);
+    if (rel.kind === 'project') return { columns: rel.input.columns, values: rel.items.map((i) => i.expr) };
+    return { columns, values: columns.map((c) => columnExpr(c)) };
   }
 
   private bindReturning(clause: ThenReturn | undefined, table: CatalogTable, alias: string): Returning | undefined {
     if (clause === undefined) return undefined;
-    const row = this.rowColumns(table);
-    const scope = new Scope(this.rowNames(table, row, alias), undefined);
+    const { columns: row, values } = this.rowColumns(table);
+    const scope = new Scope(this.rowNames(table, values, alias), undefined);
     const items = this.inClause('THEN RETURN', () => this.bindItems(clause.items, scope, true)).result;
     const action = clause.withAction ? this.newColumn(clause.actionAlias?.name ?? 'ACTION', STRING) : undefined;
     const columns = [...items.map((i) => i.column), ...(action === undefined ? [] : [action])];
@@ -182,6 +185,7 @@ export class Binder extends PipeBinder {
 
   private bindInsert(e: Insert, hints: Hints): BoundInsert {
     bindHints(e.tableHint, 'table', (n, m) => this.error(n, m));
+    if (e.mode === 'orReplace') throw this.error(e, 'INSERT OR REPLACE is not supported');
     const table = this.target(e.target);
     const columns = this.insertColumns(e, table);
     const source = e.source.kind === 'insertValues' ? this.bindValues(e.source, columns) : this.bindInsertQuery(e.source.query, columns, e);
@@ -250,12 +254,12 @@ export class Binder extends PipeBinder {
     if (e.mode !== 'insert') throw this.error(clause, 'ON CONFLICT cannot be combined with OR IGNORE, OR UPDATE or OR REPLACE');
     const existing = this.rowColumns(table);
     const excluded = this.rowColumns(table);
-    const names = this.rowNames(table, existing, e.target.parts.at(-1)?.name ?? '');
-    names.addRange({ alias: 'excluded', columns: excluded.map((c) => ({ name: c.name, expr: columnExpr(c) })), value: undefined });
+    const names = this.rowNames(table, existing.values, e.target.parts.at(-1)?.name ?? '');
+    names.addRange({ alias: 'excluded', columns: table.columns.map((c, i) => ({ name: c.name, expr: excluded.values[i] ?? this.literal(null, c.type) })), value: undefined });
     const scope = new Scope(names, undefined);
     const items = this.setItems(clause.items, table, scope);
     const where = clause.where === undefined ? undefined : this.bindCondition(clause.where, scope, 'WHERE clause', 'WHERE clause');
-    return { action: clause.action, index: this.conflictIndex(clause, table), existing, excluded, assignments: items, where };
+    return { action: clause.action, index: this.conflictIndex(clause, table), existing: existing.columns, excluded: excluded.columns, assignments: items, where };
   }
 
   private conflictIndex(clause: OnConflict, table: CatalogTable): string | undefined {
@@ -312,7 +316,7 @@ export class Binder extends PipeBinder {
     const table = this.target(e.target);
     const alias = e.alias?.name ?? e.target.parts.at(-1)?.name ?? '';
     const base = this.tableRel(table, tableHints);
-    const names = this.rowNames(table, base.columns, alias);
+    const names = this.rowNames(table, base.columns.map((c) => columnExpr(c)), alias);
     let { rel } = base;
     let scopeNames = names;
     if (e.from !== undefined) {
@@ -346,7 +350,7 @@ export class Binder extends PipeBinder {
     const table = this.target(e.target);
     const alias = e.alias?.name ?? e.target.parts.at(-1)?.name ?? '';
     const base = this.tableRel(table, tableHints);
-    const scope = new Scope(this.rowNames(table, base.columns, alias), undefined);
+    const scope = new Scope(this.rowNames(table, base.columns.map((c) => columnExpr(c)), alias), undefined);
     const condition = this.bindCondition(this.requireWhere(e.where, e, 'DELETE'), scope, 'WHERE clause', 'WHERE clause');
     const filtered: Rel = { kind: 'filter', columns: base.rel.columns, input: base.rel, condition };
     const items = base.columns.map((column): Assignment => ({ column, expr: columnExpr(column) }));

@@ -48,6 +48,9 @@ const SUBSCRIPTS = {
   OFFSET: '$array_at_offset', ORDINAL: '$array_at_ordinal', SAFE_OFFSET: '$safe_array_at_offset', SAFE_ORDINAL: '$safe_array_at_ordinal',
 } as const;
 
+/** Functions that may be called without parentheses. */
+const BARE_FUNCTIONS = new Map(['CURRENT_DATE', 'CURRENT_TIMESTAMP'].map((name) => [name, name]));
+
 export abstract class ExpressionBinder extends BinderBase {
   protected aggregates: AggregatePlace = { clause: 'this clause', found: 0 };
 
@@ -220,7 +223,11 @@ export abstract class ExpressionBinder extends BinderBase {
     const [first, ...rest] = e.parts;
     if (first === undefined) throw this.error(e, 'Expected a name');
     const entry = scope?.find(first.name);
-    if (entry === undefined) throw this.error(first, `Unrecognized name: ${e.parts.map((p) => p.name).join('.')}`);
+    if (entry === undefined) {
+      const bare = e.parts.length === 1 && !first.quoted ? BARE_FUNCTIONS.get(first.name.toUpperCase()) : undefined;
+      if (bare !== undefined) return this.callOf(bare, [], e);
+      throw this.error(first, `Unrecognized name: ${e.parts.map((p) => p.name).join('.')}`);
+    }
     if (entry.kind === 'ambiguous') throw this.error(first, `Column name ${first.name} is ambiguous`);
     if (entry.kind === 'column') return rest.reduce((value: Expr, field) => this.bindField(value, field), this.at(entry.expr, first));
     const [column, ...fields] = rest;
@@ -312,6 +319,8 @@ export abstract class ExpressionBinder extends BinderBase {
       for (const a of args) if (a.kind === 'const' && a.source === 'untyped') throw this.error(node, `Operands of ${sign} cannot be literal NULL`);
     }
     const exact = this.exactNumerics(args, operands);
+    const structs = exact.length === 2 && exact.every((a) => a.kind === 'struct') ? this.unify(exact) : undefined;
+    if (structs !== undefined) return this.callOf(name, structs.exprs, node);
     const allUntyped = exact.every((a) => this.sourceOf(a) === 'untyped');
     return this.callOf(name, allUntyped && sign === undefined ? exact.map((a) => this.settle(a)) : exact, node);
   }
@@ -460,6 +469,7 @@ export abstract class ExpressionBinder extends BinderBase {
       const value = parseNumeric(e.operand.text);
       if (value !== undefined) return { ...this.literal(value, type), source: 'expression' };
     }
+    if (operand.kind === 'call' && operand.call.definition.name === 'ERROR') return { ...operand, type };
     if (typesEqual(operand.type, type)) return operand.kind === 'const' ? { ...operand, source: 'expression' } : operand;
     if (operand.kind === 'array' && type.kind === 'ARRAY' && source === 'literal') {
       const elements = operand.elements.map((x) => this.castTo(x, type.element, e.safe, e));
@@ -490,7 +500,9 @@ export abstract class ExpressionBinder extends BinderBase {
 
   private bindInterval(e: IntervalExpression, scope: Scope | undefined): Expr {
     const value = this.bind(e.value, scope);
-    const words = [e.from, ...(e.to === undefined ? [] : [e.to])].map((p) => ExpressionBinder.partWord(p));
+    // Text with one part has the form of that part alone.
+    const to = e.to ?? (value.type.kind === 'STRING' && this.sourceOf(value) !== 'untyped' ? e.from : undefined);
+    const words = [e.from, ...(to === undefined ? [] : [to])].map((p) => ExpressionBinder.partWord(p));
     const keywords = words.map((word): CallArgument => ({ kind: 'keyword', role: 'PART', word }));
     const call = this.resolve(e, '$interval', [this.argumentOf(value), ...keywords]);
     return this.finishCall(call, [value, ...words.map((word) => ({ kind: 'keyword' as const, word }))], e, false);

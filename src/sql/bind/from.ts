@@ -213,7 +213,7 @@ export abstract class FromBinder extends CallBinder {
       columns.push(offset);
       const expr = this.columnOf(offset);
       names.addColumn({ name: offset.name, expr });
-      names.addRange({ alias: offset.name, columns: [], value: expr });
+      if (withOffset.alias !== undefined) names.addRange({ alias: offset.name, columns: [], value: expr });
       names.value = undefined;
     }
     return { rel: { kind: 'unnest', columns, array }, names };
@@ -300,12 +300,14 @@ export abstract class FromBinder extends CallBinder {
     if (method !== 'bernoulli' && method !== 'reservoir') throw this.error(sample, `Unsupported sampling method ${sample.method}. Spanner supports BERNOULLI and RESERVOIR`);
     if (method === 'bernoulli' && sample.unit !== 'percent') throw this.error(sample, 'BERNOULLI sampling method can only be used with PERCENT');
     if (method === 'reservoir' && sample.unit !== 'rows') throw this.error(sample, 'RESERVOIR sampling method can only be used with ROWS');
-    if (sample.weight !== undefined) throw this.error(sample.weight, 'WITH WEIGHT is not supported');
     if (sample.repeatable !== undefined) throw this.error(sample.repeatable, 'REPEATABLE is not supported');
     const type = method === 'bernoulli' ? FLOAT64 : INT64;
     const size = this.coerce(this.bindScalar(sample.size, undefined, 'TABLESAMPLE'), type, sample.size, (from, to) => `TABLESAMPLE size must be of type ${to}, found ${from}`);
     this.checkSampleSize(size, method, sample.size);
-    return { rel: { kind: 'sample', columns: table.rel.columns, input: table.rel, method, size, weight: undefined }, names: table.names };
+    if (sample.weight === undefined) return { rel: { kind: 'sample', columns: table.rel.columns, input: table.rel, method, size, weight: undefined }, names: table.names };
+    const weight = this.newColumn(sample.weight.alias?.name ?? 'weight', FLOAT64);
+    table.names.addColumn({ name: weight.name, expr: this.columnOf(weight) });
+    return { rel: { kind: 'sample', columns: [...table.rel.columns, weight], input: table.rel, method, size, weight }, names: table.names };
   }
 
   private checkSampleSize(size: Expr, method: string, node: SourceRange): void {

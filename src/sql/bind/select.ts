@@ -253,7 +253,8 @@ export abstract class SelectBinder extends FromBinder {
       return { expr: item.expr, name: item.column.name };
     }
     if (e.kind.endsWith('Literal')) throw this.error(e, 'Cannot GROUP BY literal values');
-    const bound = this.inClause(undefined, () => this.bind(e, scope)).result;
+    // An alias counts only where it stands alone; inside an expression names are those of FROM.
+    const bound = this.inClause(undefined, () => this.bind(e, e.kind === 'pathExpression' ? scope : scope.parent)).result;
     const expr = substitute(bound, outputs);
     this.rejectAggregate(expr, e);
     return { expr, name: implicitName(e) };

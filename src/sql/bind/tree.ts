@@ -192,6 +192,8 @@ export interface AggregateExpr {
   readonly args: readonly Expr[];
   readonly distinct: boolean;
   readonly ignoreNulls: boolean;
+  /** SAFE.: an error of the aggregation, not of its arguments, gives NULL. */
+  readonly safe: boolean;
   readonly having: { readonly max: boolean; readonly value: Expr } | undefined;
   readonly orderBy: readonly SortKey[];
   readonly limit: Expr | undefined;

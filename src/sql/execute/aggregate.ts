@@ -2,7 +2,7 @@
  * Grouping: by a table of hashes, or in a stream when rows of a group come together. The modifiers of aggregate calls
  * (DISTINCT, IGNORE NULLS, HAVING MAX/MIN, ORDER BY, LIMIT) are carried out here, before the aggregator sees values.
  */
-import { outOfRange } from '../../base/errors.ts';
+import { Code, outOfRange, TrestleError } from '../../base/errors.ts';
 import type { AggregateExpr } from '../bind/tree.ts';
 import type { Aggregator } from '../functions/registry.ts';
 import { aggregatorOf } from '../functions/resolve.ts';
@@ -29,7 +29,7 @@ interface CompiledAggregate {
 const GROUP_BYTES = 128;
 
 export function compileAggregate(e: AggregateExpr, scope: ExprScope): CompiledAggregate {
-  const aggregator = aggregatorOf(e.call);
+  const aggregator = e.safe ? safeAggregator(aggregatorOf(e.call)) : aggregatorOf(e.call);
   const args = e.args.map((a) => compileExpr(a, scope));
   const [only] = args;
   const simple = !e.distinct && !e.ignoreNulls && e.having === undefined && e.orderBy.length === 0 && e.limit === undefined;
@@ -41,6 +41,25 @@ export function compileAggregate(e: AggregateExpr, scope: ExprScope): CompiledAg
   const keyOf = e.distinct ? rowKey(e.args.map((a) => a.type)) : undefined;
   const modifiers: Modifiers = { keys, having, limit, keyOf, ignoreNulls: e.ignoreNulls };
   return { aggregator, args, start: () => new Modified(aggregator, args, modifiers) };
+}
+
+/** SAFE.: once the aggregation has failed, its result is NULL. */
+function safeAggregator(inner: Aggregator): Aggregator {
+  const failed = Symbol('failed');
+  const guard = <T>(body: () => T, otherwise: T): T => {
+    try {
+      return body();
+    } catch (error) {
+      if (error instanceof TrestleError && error.code === Code.OUT_OF_RANGE) return otherwise;
+      throw error;
+    }
+  };
+  return {
+    init: inner.init,
+    accumulate: (state: unknown, ...args: SqlValue[]) => (state === failed ? failed : guard<unknown>(() => inner.accumulate(state, ...args), failed)),
+    merge: (a: unknown, b: unknown) => (a === failed || b === failed ? failed : guard<unknown>(() => inner.merge(a, b), failed)),
+    finish: (state: unknown) => (state === failed ? null : guard(() => inner.finish(state), null)),
+  };
 }
 
 class OneArgument implements Accumulation {
@@ -89,6 +108,8 @@ interface Modifiers {
 class Modified implements Accumulation {
   private entries: SortEntry[] = [];
   private extreme: SqlValue = null;
+  /** NaN is the extreme of numbers that it is among, and equals none of them. */
+  private poisoned = false;
   private readonly seen = new Set<string>();
   private readonly aggregator: Aggregator;
   private readonly args: readonly Evaluate[];
@@ -123,6 +144,7 @@ class Modified implements Accumulation {
   /** Only rows with the greatest (least) value of the HAVING expression count; NULL is never it. */
   private isExtreme(value: SqlValue, having: NonNullable<Modifiers['having']>): boolean {
     if (value === null) return false;
+    if (typeof value === 'number' && Number.isNaN(value)) this.poisoned = true;
     if (this.extreme === null) {
       this.extreme = value;
       return true;
@@ -137,7 +159,7 @@ class Modified implements Accumulation {
 
   finish(frame: Frame): SqlValue {
     const { keys, limit, having } = this.modifiers;
-    let entries = having === undefined ? this.entries : this.entries.filter((e) => this.isNew(e.row));
+    let entries = having === undefined ? this.entries : this.poisoned ? [] : this.entries.filter((e) => this.isNew(e.row));
     if (keys.length > 0) entries = entries.slice().sort(entryComparator(keys, frame));
     if (limit !== undefined) {
       const n = limit(NO_ROW, frame);

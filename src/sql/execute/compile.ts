@@ -98,7 +98,7 @@ class Compiler {
       case 'limit':
         return limitPlan(this.plan(p.input, scope), this.optional(p.count, [], scope), this.optional(p.offset, [], scope));
       case 'sample':
-        return samplePlan(this.plan(p.input, scope), p.method, this.expr(p.size, [], scope));
+        return samplePlan(this.plan(p.input, scope), p.method, this.expr(p.size, [], scope), p.weight !== undefined);
       case 'with':
         return this.with(p, scope);
       case 'spool':

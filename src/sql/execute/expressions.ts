@@ -8,6 +8,7 @@ import { safely } from '../functions/cast.ts';
 import type { Evaluator, FunctionArgument, LambdaFunction } from '../functions/registry.ts';
 import { evaluatorOf } from '../functions/resolve.ts';
 import { groupingKey, sqlEquality } from '../values/compare.ts';
+import { DEFAULT_VALUE } from '../rows/values.ts';
 import type { SqlValue } from '../values/value.ts';
 import { DeferredError, type Frame, type Row } from './runtime.ts';
 
@@ -142,7 +143,8 @@ export function compileExpr(e: Expr, scope: ExprScope): Evaluate {
     case 'subquery':
       throw unimplemented('Unsupported feature: a subquery in this place');
     case 'default':
-      throw unimplemented('Unsupported feature: DEFAULT inside an expression');
+      // Stands in a value of INSERT or UPDATE alone; the row writer knows it.
+      return () => DEFAULT_VALUE as unknown as SqlValue;
     case 'aggregate':
       throw new TypeError('an aggregate call outside of an aggregation');
   }

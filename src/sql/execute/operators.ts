@@ -126,7 +126,7 @@ export function unnestPlan(array: Evaluate, offset: boolean): Plan {
   };
 }
 
-export function samplePlan(input: Plan, method: 'bernoulli' | 'reservoir', size: Evaluate): Plan {
+export function samplePlan(input: Plan, method: 'bernoulli' | 'reservoir', size: Evaluate, weighted: boolean): Plan {
   return (frame) => {
     const value = size(NO_ROW, frame);
     if (value === null) throw outOfRange('SampleScan requires non-null size');
@@ -134,14 +134,17 @@ export function samplePlan(input: Plan, method: 'bernoulli' | 'reservoir', size:
     if (n < 0) throw outOfRange(method === 'bernoulli' ? 'PERCENT value must be in the range [0, 100]' : 'SampleScan requires non-negative size');
     if (method === 'bernoulli') {
       if (!(n <= 100)) throw outOfRange('PERCENT value must be in the range [0, 100]');
-      return new Mapped(input(frame), frame, (batch) => batch.filter(() => frame.context.random() * 100 < n));
+      return new Mapped(input(frame), frame, (batch) => {
+        const kept = batch.filter(() => frame.context.random() * 100 < n);
+        return weighted ? kept.map((row) => [...row, 100 / n]) : kept;
+      });
     }
-    return reservoir(input(frame), n, frame);
+    return reservoir(input(frame), n, frame, weighted);
   };
 }
 
-/** Keeps n rows, each input row being as likely as any other. */
-function reservoir(input: Operator, n: number, frame: Frame): Operator {
+/** Keeps n rows, each input row being as likely as any other. The weight is how many input rows one kept row stands for. */
+function reservoir(input: Operator, n: number, frame: Frame, weighted: boolean): Operator {
   let output: Operator | undefined;
   const fill = async (): Promise<Operator> => {
     const kept: Row[] = [];
@@ -157,7 +160,7 @@ function reservoir(input: Operator, n: number, frame: Frame): Operator {
         }
       }
     }
-    return new RowsOperator(kept);
+    return new RowsOperator(weighted ? kept.map((row) => [...row, Math.max(1, seen / n)]) : kept);
   };
   return {
     async next() {

@@ -82,7 +82,7 @@ class Builder {
         return this.buildLimit(rel);
       case 'sample': {
         const input = this.build(rel.input, []);
-        return { ...input, phys: { kind: 'sample', columns: input.phys.columns, input: input.phys, method: rel.method, size: rel.size } };
+        return { ...input, phys: { kind: 'sample', columns: rel.weight === undefined ? input.phys.columns : [...input.phys.columns, rel.weight], input: input.phys, method: rel.method, size: rel.size, weight: rel.weight } };
       }
       case 'with': {
         const definition = this.exact(rel.definition);

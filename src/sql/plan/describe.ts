@@ -48,7 +48,7 @@ export function describe(e: Expr): string {
     case 'default':
       return 'DEFAULT';
     case 'aggregate':
-      return `${e.call.definition.name}(${e.distinct ? 'DISTINCT ' : ''}${e.args.length === 0 ? '*' : e.args.map(describe).join(', ')})`;
+      return `${e.call.definition.name.replace('$count_star', 'COUNT')}(${e.distinct ? 'DISTINCT ' : ''}${e.args.length === 0 ? '*' : e.args.map(describe).join(', ')})`;
   }
 }
 

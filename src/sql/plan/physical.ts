@@ -62,7 +62,7 @@ export type Phys =
   | { readonly kind: 'set'; readonly columns: readonly Column[]; readonly operator: 'intersect' | 'except'; readonly all: boolean; readonly left: Phys; readonly right: Phys }
   | { readonly kind: 'sort'; readonly columns: readonly Column[]; readonly input: Phys; readonly keys: readonly SortKey[]; readonly limit: Expr | undefined; readonly offset: Expr | undefined }
   | { readonly kind: 'limit'; readonly columns: readonly Column[]; readonly input: Phys; readonly count: Expr | undefined; readonly offset: Expr | undefined }
-  | { readonly kind: 'sample'; readonly columns: readonly Column[]; readonly input: Phys; readonly method: 'bernoulli' | 'reservoir'; readonly size: Expr }
+  | { readonly kind: 'sample'; readonly columns: readonly Column[]; readonly input: Phys; readonly method: 'bernoulli' | 'reservoir'; readonly size: Expr; readonly weight: Column | undefined }
   | { readonly kind: 'with'; readonly columns: readonly Column[]; readonly id: number; readonly definition: Phys; readonly body: Phys }
   | { readonly kind: 'spool'; readonly columns: readonly Column[]; readonly id: number }
   | { readonly kind: 'assert'; readonly columns: readonly Column[]; readonly input: Phys; readonly condition: Expr; readonly text: string; readonly payload: readonly Expr[] };

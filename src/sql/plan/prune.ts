@@ -94,10 +94,14 @@ function prune(rel: Rel, needed: Needed): Rel {
       const input = prune(rel.input, plus(needed, ...keys.map((k) => k.expr)));
       return { ...rel, columns: input.columns, input, keys };
     }
-    case 'limit':
-    case 'sample': {
+    case 'limit': {
       const input = prune(rel.input, needed);
       return { ...rel, columns: input.columns, input };
+    }
+    case 'sample': {
+      const input = prune(rel.input, needed);
+      const weight = rel.weight !== undefined && needed.has(rel.weight.id) ? rel.weight : undefined;
+      return { ...rel, columns: weight === undefined ? input.columns : [...input.columns, weight], input, weight };
     }
     case 'with': {
       const body = prune(rel.body, needed);

@@ -3,7 +3,7 @@ export interface CorpusType {
   readonly code?: string;
   readonly unordered?: boolean;
   readonly arrayElementType?: CorpusType | null;
-  readonly structType?: { readonly fields: readonly { readonly name: string; readonly type: CorpusType }[] };
+  readonly structType?: { readonly fields: readonly { readonly name?: string; readonly type: CorpusType }[] };
 }
 export interface CorpusRows {
   readonly columns: readonly { readonly name: string; readonly type: CorpusType }[];
@@ -92,7 +92,7 @@ function sameType(want: CorpusType | null | undefined, got: CorpusType | undefin
   if (want.code === 'ARRAY') return want.arrayElementType === null || sameType(want.arrayElementType, got.arrayElementType ?? undefined);
   if (want.code !== 'STRUCT') return true;
   const fields = got.structType?.fields ?? [];
-  return want.structType?.fields.length === fields.length && want.structType.fields.every((f, i) => f.name === fields[i]?.name && sameType(f.type, fields[i].type));
+  return want.structType?.fields.length === fields.length && want.structType.fields.every((f, i) => (f.name ?? '') === (fields[i]?.name ?? '') && sameType(f.type, fields[i]?.type));
 }
 
 /** What differs, or undefined. */

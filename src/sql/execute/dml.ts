@@ -1,0 +1,322 @@
+/**
+ * INSERT, UPDATE, DELETE. All rows are read before the first is written, so that a statement never sees its own changes.
+ * Keys, indexes, constraints and defaults are the row writer's (src/sql/rows); rows of THEN RETURN are read back from
+ * the transaction, where they are as written.
+ */
+import { alreadyExists, outOfRange } from '../../base/errors.ts';
+import type { ReadWriteTransaction } from '../../txn/types.ts';
+import type { BoundConflict, BoundDelete, BoundInsert, BoundUpdate, Returning } from '../bind/dml.ts';
+import type { CatalogColumn, CatalogTable } from '../bind/catalog.ts';
+import type { Expr } from '../bind/tree.ts';
+import { DEFAULT_VALUE, PENDING_COMMIT_TIMESTAMP, type KeyValues, type WriteKind, type WriteValue } from '../rows/values.ts';
+import type { SqlType } from '../types/types.ts';
+import { valueText } from '../values/print.ts';
+import { UTC } from '../values/timezone.ts';
+import type { SqlValue } from '../values/value.ts';
+import { RowDecoder } from './decode.ts';
+import { compileExpr, layoutOf, NO_ROW, PlanScope, type Evaluate } from './expressions.ts';
+import { asKey, KeyLayout } from './keys.ts';
+import { collect, type Frame, type Plan, type Row } from './runtime.ts';
+
+/** What writes rows: src/sql/rows behind an adapter. */
+export interface TableWriter {
+  /** `columns` are column ids. Throws ALREADY_EXISTS, NOT_FOUND, and what constraints say. */
+  write(kind: WriteKind, tableId: number, columns: readonly number[], rows: readonly (readonly WriteValue[])[]): Promise<void>;
+  delete(tableId: number, keys: readonly KeyValues[]): Promise<void>;
+  /** The DEFAULT of a key column, when a row does not say it; rows must be known before they are written. */
+  defaultValue(tableId: number, columnId: number): Promise<WriteValue>;
+}
+
+export interface DmlOutcome {
+  readonly rowCount: number;
+  /** Rows of THEN RETURN. */
+  readonly rows: readonly Row[];
+}
+
+export type BoundDml = BoundInsert | BoundUpdate | BoundDelete;
+
+/** A DML statement ready to run. */
+export class CompiledDml {
+  private readonly bound: BoundDml;
+  private readonly source: Plan;
+  private readonly table: TableReader;
+  private readonly returning: CompiledReturning | undefined;
+  private readonly assertRows: Evaluate | undefined;
+  private readonly conflict: CompiledConflict | undefined;
+
+  constructor(bound: BoundDml, source: Plan) {
+    this.bound = bound;
+    this.source = source;
+    this.table = new TableReader(bound.table);
+    const plan = new PlanScope(false);
+    this.returning = bound.returning === undefined ? undefined : new CompiledReturning(bound.returning, plan);
+    this.assertRows = bound.assertRows === undefined ? undefined : compileExpr(bound.assertRows, { layout: new Map(), plan });
+    this.conflict = bound.kind === 'insert' && bound.conflict !== undefined ? new CompiledConflict(bound.conflict, bound.table, plan) : undefined;
+  }
+
+  async run(frame: Frame, transaction: ReadWriteTransaction, writer: TableWriter): Promise<DmlOutcome> {
+    const rows = await collect(this.source(frame), frame);
+    const { bound } = this;
+    let outcome: DmlOutcome;
+    switch (bound.kind) {
+      case 'insert':
+        outcome = await this.insert(bound, rows, frame, transaction, writer);
+        break;
+      case 'update':
+        outcome = await this.update(bound, rows, frame, transaction, writer);
+        break;
+      case 'delete':
+        outcome = await this.delete(bound, rows, frame, writer);
+        break;
+    }
+    if (this.assertRows !== undefined) {
+      const expected = this.assertRows(NO_ROW, frame);
+      if (BigInt(Number(expected)) !== BigInt(outcome.rowCount)) throw outOfRange(`ASSERT_ROWS_MODIFIED expected ${String(expected)} rows modified, but found ${outcome.rowCount}`);
+    }
+    return outcome;
+  }
+
+  // ---- INSERT
+
+  private async insert(bound: BoundInsert, rows: readonly Row[], frame: Frame, transaction: ReadWriteTransaction, writer: TableWriter): Promise<DmlOutcome> {
+    const prepared = await this.withKeys(bound, rows, writer);
+    const columns = prepared.columns.map((c) => c.id);
+    if (bound.conflict !== undefined && this.conflict !== undefined) return this.insertOnConflict(this.conflict, prepared, frame, transaction, writer);
+    let wanted = prepared.rows;
+    if (bound.mode === 'orIgnore') wanted = await this.withoutExisting(prepared, frame, transaction);
+    const existed = bound.mode === 'orUpdate' && this.returning?.hasAction === true ? await this.table.exist(prepared.keys, frame, transaction) : [];
+    if (bound.mode === 'insert') await this.rejectExisting(prepared, frame, transaction);
+    await writer.write(bound.mode === 'orUpdate' ? 'insertOrUpdate' : 'insert', bound.table.id, columns, wanted);
+    const keys = wanted.map((w) => prepared.keys[prepared.rows.indexOf(w)] ?? []);
+    return { rowCount: wanted.length, rows: await this.readBack(keys, (i) => (existed[i] === true ? 'UPDATE' : 'INSERT'), frame, transaction) };
+  }
+
+  /** The writer finds a duplicate when the transaction commits; a statement has to say so at once. */
+  private async rejectExisting(prepared: PreparedRows, frame: Frame, transaction: ReadWriteTransaction): Promise<void> {
+    const existing = await this.table.exist(prepared.keys, frame, transaction);
+    const seen = new Set<string>();
+    for (const [i, key] of prepared.keys.entries()) {
+      const text = this.table.key(key, frame);
+      if (existing[i] === true || seen.has(text)) throw alreadyExists(`Row ${this.table.show(key)} in table ${this.bound.table.name} already exists`);
+      seen.add(text);
+    }
+  }
+
+  /** Rows with values of all key columns: defaults are drawn now, so that the rows can be found again. */
+  private async withKeys(bound: BoundInsert, rows: readonly Row[], writer: TableWriter): Promise<PreparedRows> {
+    const columns = [...bound.columns];
+    const positions = bound.table.primaryKey.map((k) => columns.findIndex((c) => c.id === k.column.id));
+    const values = rows.map((r) => [...r] as WriteValue[]);
+    for (const [i, k] of bound.table.primaryKey.entries()) {
+      const known = positions[i] ?? -1;
+      if (known < 0 && k.column.computed === undefined && k.column.writable) {
+        positions[i] = columns.push(k.column) - 1;
+        for (const v of values) v.push(await writer.defaultValue(bound.table.id, k.column.id));
+      } else if (known >= 0) {
+        for (const v of values) if (v[known] === DEFAULT_VALUE) v[known] = await writer.defaultValue(bound.table.id, k.column.id);
+      }
+    }
+    const keys = values.map((v) => positions.map((p) => keyValue(v[p])));
+    return { columns, rows: values, keys };
+  }
+
+  private async withoutExisting(prepared: PreparedRows, frame: Frame, transaction: ReadWriteTransaction): Promise<readonly (readonly WriteValue[])[]> {
+    const existing = await this.table.exist(prepared.keys, frame, transaction);
+    const seen = new Set<string>();
+    return prepared.rows.filter((_, i) => {
+      if (existing[i] === true) return false;
+      const key = this.table.key(prepared.keys[i] ?? [], frame);
+      if (seen.has(key)) return false;
+      seen.add(key);
+      return true;
+    });
+  }
+
+  private async insertOnConflict(conflict: CompiledConflict, prepared: PreparedRows, frame: Frame, transaction: ReadWriteTransaction, writer: TableWriter): Promise<DmlOutcome> {
+    const changed: KeyValues[] = [];
+    const actions: string[] = [];
+    const columns = prepared.columns.map((c) => c.id);
+    const touched = new Set<string>();
+    for (const [i, row] of prepared.rows.entries()) {
+      frame.checkCancelled();
+      const key = prepared.keys[i] ?? [];
+      const found = await conflict.find(this.table, prepared.columns, row, key, frame, transaction);
+      if (found === undefined) {
+        await writer.write('insert', this.bound.table.id, columns, [row]);
+        touched.add(this.table.key(key, frame));
+        changed.push(key);
+        actions.push('INSERT');
+        continue;
+      }
+      if (conflict.action === 'nothing') continue;
+      if (touched.has(this.table.key(found.key, frame))) throw outOfRange('INSERT ON CONFLICT DO UPDATE cannot change the same row twice');
+      const update = conflict.update(found.row, this.table.excluded(prepared.columns, row), frame);
+      if (update === undefined) continue;
+      await writer.write('update', this.bound.table.id, [...this.table.keyIds, ...update.columns], [[...found.key, ...update.values]]);
+      touched.add(this.table.key(found.key, frame));
+      changed.push(found.key);
+      actions.push('UPDATE');
+    }
+    return { rowCount: changed.length, rows: await this.readBack(changed, (i) => actions[i] ?? 'INSERT', frame, transaction) };
+  }
+
+  // ---- UPDATE and DELETE
+
+  private async update(bound: BoundUpdate, rows: readonly Row[], frame: Frame, transaction: ReadWriteTransaction, writer: TableWriter): Promise<DmlOutcome> {
+    const width = bound.table.columns.length;
+    const keys = rows.map((row) => this.table.keyOfRow(row));
+    const seen = new Set<string>();
+    for (const k of keys) {
+      const text = this.table.key(k, frame);
+      if (seen.has(text)) throw outOfRange('UPDATE with FROM must match at most one row of FROM for each row that is updated');
+      seen.add(text);
+    }
+    const columns = [...this.table.keyIds, ...bound.assigned.map((c) => c.id)];
+    const values = rows.map((row, i): WriteValue[] => [...(keys[i] ?? []), ...row.slice(width)]);
+    if (values.length > 0) await writer.write('update', bound.table.id, columns, values);
+    return { rowCount: rows.length, rows: await this.readBack(keys, () => 'UPDATE', frame, transaction) };
+  }
+
+  private async delete(bound: BoundDelete, rows: readonly Row[], frame: Frame, writer: TableWriter): Promise<DmlOutcome> {
+    const keys = rows.map((row) => this.table.keyOfRow(row));
+    const { returning } = this;
+    const stored = bound.table.columns.flatMap((c, i) => (c.computed === undefined ? [i] : []));
+    const result = returning === undefined ? [] : rows.map((row) => returning.items(stored.map((i) => row[i] ?? null), 'DELETE', frame));
+    if (keys.length > 0) await writer.delete(bound.table.id, keys);
+    return { rowCount: rows.length, rows: result };
+  }
+
+  private async readBack(keys: readonly KeyValues[], action: (i: number) => string, frame: Frame, transaction: ReadWriteTransaction): Promise<readonly Row[]> {
+    const { returning } = this;
+    if (returning === undefined || keys.length === 0) return [];
+    const rows = await this.table.read(keys, frame, transaction);
+    return rows.flatMap((row, i) => (row === undefined ? [] : [returning.items(row, action(i), frame)]));
+  }
+}
+
+interface PreparedRows {
+  readonly columns: readonly CatalogColumn[];
+  readonly rows: readonly (readonly WriteValue[])[];
+  readonly keys: readonly KeyValues[];
+}
+
+/** A key's part as far as it is known before the commit. */
+function keyValue(value: WriteValue | undefined): SqlValue {
+  if (value === undefined || value === DEFAULT_VALUE || value === PENDING_COMMIT_TIMESTAMP) return null;
+  return value;
+}
+
+/** Reads rows of one table by key through a transaction. */
+class TableReader {
+  readonly keyIds: readonly number[];
+  private readonly types: readonly SqlType[];
+  private readonly layout: KeyLayout;
+  private readonly decoder: RowDecoder;
+  private readonly stored: readonly CatalogColumn[];
+  private readonly keyPositions: readonly number[];
+
+  constructor(table: CatalogTable) {
+    this.layout = KeyLayout.ofTable(table);
+    this.stored = table.columns.filter((c) => c.computed === undefined);
+    this.decoder = new RowDecoder(this.layout, table.primaryKey, this.stored);
+    this.types = table.primaryKey.map((k) => k.column.type);
+    this.keyIds = table.primaryKey.map((k) => k.column.id);
+    this.keyPositions = table.primaryKey.map((k) => table.columns.findIndex((c) => c.id === k.column.id));
+  }
+
+  /** The key of a row with all columns of the table. */
+  keyOfRow(row: Row): KeyValues {
+    return this.keyPositions.map((p) => row[p] ?? null);
+  }
+
+  key(values: KeyValues, frame: Frame): string {
+    return this.layout.prefixOf(frame.execution.keyPrefix, values.map((v, i) => this.layout.encodePart(i, v)));
+  }
+
+  /** A key as messages show it. */
+  show(values: KeyValues): string {
+    return `[${values.map((v, i) => (v === null ? 'NULL' : valueText(this.types[i] ?? { kind: 'STRING' }, UTC)(v))).join(',')}]`;
+  }
+
+  async exist(keys: readonly KeyValues[], frame: Frame, transaction: ReadWriteTransaction): Promise<boolean[]> {
+    const records = await transaction.get(keys.map((k) => asKey(this.key(k, frame))));
+    return records.map((r) => r !== undefined);
+  }
+
+  /** Rows of the stored columns; undefined where there is none. */
+  async read(keys: readonly KeyValues[], frame: Frame, transaction: ReadWriteTransaction): Promise<(Row | undefined)[]> {
+    const texts = keys.map((k) => asKey(this.key(k, frame)));
+    const records = await transaction.get(texts);
+    return texts.map((text, i) => {
+      const record = records[i];
+      if (record === undefined) return undefined;
+      const row = new Array<SqlValue>(this.stored.length).fill(null);
+      return this.decoder.decode(text, record, frame.execution.keyPrefix.length, row) ? row : undefined;
+    });
+  }
+
+  /** A row that was to be inserted, in the order of the stored columns. */
+  excluded(columns: readonly CatalogColumn[], row: readonly WriteValue[]): Row {
+    return this.stored.map((c) => keyValue(row[columns.findIndex((x) => x.id === c.id)]));
+  }
+
+}
+
+class CompiledReturning {
+  readonly hasAction: boolean;
+  private readonly evaluators: readonly Evaluate[];
+
+  constructor(returning: Returning, plan: PlanScope) {
+    const columns = returning.action === undefined ? returning.row : [...returning.row, returning.action];
+    this.hasAction = returning.action !== undefined;
+    const scope = { layout: layoutOf(columns), plan };
+    this.evaluators = returning.items.map((e) => compileExpr(e, scope));
+  }
+
+  items(row: Row, action: string, frame: Frame): Row {
+    const cells = this.hasAction ? [...row, action] : row;
+    return this.evaluators.map((e) => e(cells, frame));
+  }
+}
+
+class CompiledConflict {
+  readonly action: 'nothing' | 'update';
+  private readonly assignments: readonly { readonly id: number; readonly value: Evaluate }[];
+  private readonly where: Evaluate | undefined;
+  private readonly index: { readonly layout: KeyLayout; readonly decoder: RowDecoder; readonly columns: readonly number[] } | undefined;
+
+  constructor(conflict: BoundConflict, table: CatalogTable, plan: PlanScope) {
+    this.action = conflict.action;
+    const scope = { layout: layoutOf([...conflict.existing, ...conflict.excluded]), plan };
+    const compile = (e: Expr): Evaluate => compileExpr(e, scope);
+    this.assignments = conflict.assignments.map((a) => ({ id: a.column.id, value: compile(a.value) }));
+    this.where = conflict.where === undefined ? undefined : compile(conflict.where);
+    const index = table.indexes.find((i) => i.name === conflict.index);
+    if (index !== undefined) {
+      const layout = KeyLayout.ofIndex(index);
+      this.index = { layout, decoder: new RowDecoder(layout, index.key, table.primaryKey.map((k) => k.column)), columns: index.key.map((k) => k.column.id) };
+    }
+  }
+
+  /** The row that stands in the way of an insertion. */
+  async find(table: TableReader, columns: readonly CatalogColumn[], row: readonly WriteValue[], key: KeyValues, frame: Frame, transaction: ReadWriteTransaction): Promise<{ readonly key: KeyValues; readonly row: Row } | undefined> {
+    let found: KeyValues | undefined = key;
+    if (this.index !== undefined) {
+      const { layout, decoder, columns: ids } = this.index;
+      const values = ids.map((id) => keyValue(row[columns.findIndex((c) => c.id === id)]));
+      const text = asKey(layout.prefixOf(frame.execution.keyPrefix, values.map((v, i) => layout.encodePart(i, v))));
+      const [record] = await transaction.get([text]);
+      const base: SqlValue[] = [];
+      found = record !== undefined && decoder.decode(text, record, frame.execution.keyPrefix.length, base) ? base : undefined;
+    }
+    if (found === undefined) return undefined;
+    const [existing] = await table.read([found], frame, transaction);
+    return existing === undefined ? undefined : { key: found, row: existing };
+  }
+
+  update(existing: Row, excluded: Row, frame: Frame): { readonly columns: readonly number[]; readonly values: readonly WriteValue[] } | undefined {
+    const both = [...existing, ...excluded];
+    if (this.where !== undefined && this.where(both, frame) !== true) return undefined;
+    return { columns: this.assignments.map((a) => a.id), values: this.assignments.map((a) => a.value(both, frame)) };
+  }
+}
