@@ -112,9 +112,9 @@ function addUp(program: Command, output: Output, setExitCode: (code: number) => 
 
 async function up(flags: UpFlags, output: Output): Promise<number> {
   const { runUp, howToConnect } = await import('./commands/up.ts');
-  const { foundationOf, readScript } = await import('./commands/init.ts');
-  const script = flags.init === undefined ? undefined : readScript(flags.init);
-  const wantsDatabase = script !== undefined || flags.project !== undefined || flags.instance !== undefined || flags.database !== undefined;
+  const { foundationOf, readScript, scriptFilling } = await import('./commands/init.ts');
+  const filling = flags.init === undefined ? undefined : scriptFilling(readScript(flags.init));
+  const wantsDatabase = filling !== undefined || flags.project !== undefined || flags.instance !== undefined || flags.database !== undefined;
   const options = {
     dataDir: flags.dataDir,
     inMemory: flags.inMemory,
@@ -123,7 +123,7 @@ async function up(flags: UpFlags, output: Output): Promise<number> {
     httpPort: flags.httpPort,
     peerPort: flags.peerPort,
     logLevel: flags.logLevel,
-    foundation: wantsDatabase ? foundationOf(nameOf(flags), script, flags.inMemory) : undefined,
+    foundation: wantsDatabase ? foundationOf(nameOf(flags), filling, flags.inMemory) : undefined,
   };
   return runUp(options, {
     output,

@@ -44,14 +44,22 @@ export function readScript(path: string): Script {
   }
 }
 
-/** Makes the database when it is not there yet, and runs the script in it. Without a script the database stays empty. */
-export function foundationOf(name: DatabaseName, script: Script | undefined, inMemory: boolean): Foundation {
+/** What a new database is filled with. */
+export interface Filling {
+  readonly label: string;
+  run(client: Client, database: string, output: Output): Promise<void>;
+}
+
+export const scriptFilling = (script: Script): Filling => ({ label: script.path, run: (client, database, output) => runScript(client, database, script, output) });
+
+/** Makes the database when it is not there yet, and fills it. Without a filling the database stays empty. */
+export function foundationOf(name: DatabaseName, filling: Filling | undefined, inMemory: boolean): Foundation {
   return {
     run: async (grpcAddress, prepared, output) => {
       const client = new Client({ address: grpcAddress });
       try {
         const marks = inMemory ? NO_MARKS : fileMarks(prepared);
-        await found(client, name, script, marks, output);
+        await found(client, name, filling, marks, output);
       } finally {
         client.close();
       }
@@ -85,18 +93,21 @@ function fileMarks(prepared: Prepared): Marks {
   };
 }
 
-async function found(client: Client, name: DatabaseName, script: Script | undefined, marks: Marks, output: Output): Promise<void> {
+async function found(client: Client, name: DatabaseName, filling: Filling | undefined, marks: Marks, output: Output): Promise<void> {
   const fullName = databaseName(name);
   await client.admin.ensureInstance(name.project, name.instance);
   if (marks.unfinished(fullName)) await dropIfThere(client, fullName);
   else if (await client.admin.databaseExists(fullName)) {
-    if (script !== undefined) output.out(`Database ${name.database} is there already; ${script.path} is not run again`);
+    if (filling !== undefined) output.out(`Database ${name.database} is there already; ${filling.label} is not loaded again`);
     return;
   }
   marks.set(fullName, 'begun');
   try {
     await client.admin.createDatabase(name);
-    if (script !== undefined) await runScript(client, fullName, script, output);
+    if (filling !== undefined) {
+      output.out(`Loading ${filling.label} into database ${name.database}`);
+      await filling.run(client, fullName, output);
+    }
   } catch (error) {
     // Best effort: were the cluster to die now, the mark says the same at the next start.
     await dropIfThere(client, fullName).catch(() => undefined);
