@@ -2,7 +2,7 @@
 import type { DatabaseRecord, DatabaseStore, Dialect, OperationKind, OperationRecord, Page, PageRequest } from '../api/backend.ts';
 import type { Environment } from '../base/env.ts';
 import { alreadyExists, codeName, failedPrecondition, invalidArgument, TrestleError, unimplemented } from '../base/errors.ts';
-import { splitId, timestamp, type Key, type Timestamp } from '../base/ids.ts';
+import { splitId, timestamp, type Timestamp } from '../base/ids.ts';
 import { encodeSchema } from '../sql/schema/codec.ts';
 import { durationSeconds } from '../sql/schema/databases.ts';
 import { printDdl } from '../sql/schema/print.ts';
@@ -182,7 +182,7 @@ export class Databases implements DatabaseStore {
   /** The version of the schema record at `at`, once this node's replica has everything up to there. */
   private async versionAt(database: OpenDatabase, at: Timestamp): Promise<Timestamp> {
     const key = metaKey(Kind.schema, String(database.stored.number));
-    await this.core.waitForReplica(key as Key, at);
+    await this.core.waitForReplica(key, at);
     return timestamp(this.meta.localTimestamp(Kind.schema, String(database.stored.number)) ?? 0);
   }
 

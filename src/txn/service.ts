@@ -106,7 +106,7 @@ export class TxnService {
         protocol.writeRecords(out, found as (Uint8Array | undefined)[]);
         return out.finish();
       }
-      return Promise.all(found).then((records) => {
+      return Promise.all(found.map(async (record) => record)).then((records) => {
         protocol.writeRecords(out, records);
         return out.finish();
       });

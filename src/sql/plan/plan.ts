@@ -1,5 +1,5 @@
 /** The planner: the list of passes, in order. Each is a pure function from tree to tree. */
-import { Ids } from '../bind/base.ts';
+import type { Ids } from '../bind/base.ts';
 import type { Column, Hints, Rel } from '../bind/tree.ts';
 import { buildPlan } from './build.ts';
 import { foldRel } from './fold.ts';

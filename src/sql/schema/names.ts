@@ -41,7 +41,7 @@ export const duplicateName = (name: string): Error => failedPrecondition(`Duplic
 
 function fingerprint(signature: string): string {
   const hash = farmFingerprint64(encodeUtf8(`${FINGERPRINT_SEED}_${signature}`));
-  return BigInt.asUintN(64, BigInt(hash)).toString(16).toUpperCase().padStart(16, '0');
+  return BigInt.asUintN(64, hash).toString(16).toUpperCase().padStart(16, '0');
 }
 
 /** `base_suffix`, the base cut so that the whole fits. */

@@ -1,6 +1,6 @@
 /** CREATE ROLE and GRANT statements of a schema; those of one object and role that differ in the privilege only are one statement. */
 import type { Grant, ObjectId } from './objects.ts';
-import { quote } from './print.ts';
+import { quote } from './quote.ts';
 import { columnById, type Schema } from './schema.ts';
 
 const OBJECT_TYPES: Readonly<Record<Grant['objectType'], string>> = {

@@ -5,11 +5,11 @@
  * Order: database options, schemas, sequences, functions, tables as created (each followed by its indexes by name), views
  * after what they read, roles, privileges.
  */
-import { isReserved } from '../lex/words.ts';
 import { typeName } from '../types/types.ts';
 import { columnTypeText } from './column-types.ts';
 import type { Column, ForeignKeyConstraint, Index, KeyColumn, OptionValueData, SchemaOption, Sequence, SequenceState, SqlFunction, Table, View } from './objects.ts';
 import { printGrants } from './print-grants.ts';
+import { quote } from './quote.ts';
 import { columnById, type Schema } from './schema.ts';
 import { inDependencyOrder } from './views.ts';
 
@@ -29,10 +29,6 @@ export function printDdl(schema: Schema, databaseName = 'db'): string[] {
   for (const view of inDependencyOrder(schema)) statements.push(printView(view));
   return [...statements, ...printGrants(schema)];
 }
-
-const quotePart = (name: string): string => (isReserved(name.toUpperCase()) || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? `\`${name}\`` : name);
-/** A complete name, each part in backquotes where needed. */
-export const quote = (name: string): string => name.split('.').map(quotePart).join('.');
 
 function optionText(value: OptionValueData): string {
   if (value === null) return 'NULL';

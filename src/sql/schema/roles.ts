@@ -84,7 +84,7 @@ export function grantOrRevoke(editor: SchemaEditor, node: GrantOrRevoke): void {
     if (!allowed.includes(privilege.privilege)) throw invalidArgument(`Privilege ${privilege.privilege.toUpperCase()} does not apply to objects of type ${objectType}.`);
     for (const target of targetsOf(editor, node.target, privilege)) for (const role of roles) grants.push({ role: role.id, privilege: privilege.privilege, objectType, ...target });
   }
-  const remaining = grants.reduce((all, grant) => all.flatMap((other) => without(other, grant)), editor.data.grants as readonly Grant[]);
+  const remaining = grants.reduce<readonly Grant[]>((all, grant) => all.flatMap((other) => without(other, grant)), editor.data.grants);
   editor.change({ grants: node.revoke ? remaining : [...remaining, ...grants] });
 }
 
