@@ -75,7 +75,7 @@ export async function deleteRows(state: WriterState, plan: TablePlan, rows: read
   for (const { key, record } of rows) {
     await deleteChildren(state, plan, key);
     const before = state.withOpen(plan, key, plan.decode(key, record));
-    entries.change(plan, before, undefined);
+    entries.change(plan, key, before, undefined);
     state.forget(plan, key);
     ops.push({ kind: 'delete', key });
   }

@@ -10,9 +10,11 @@ import { keyText, uniqueViolation } from './errors.ts';
 import type { IndexPlan, TablePlan } from './table-plan.ts';
 
 interface Change {
-  /** The entry was there before this batch, as far as the batch knows. */
+  /** A row of the batch had the entry before and gave it up. */
   readonly released: boolean;
+  /** The entry's new cells, undefined: there is none; and the row that they are for. */
   readonly cells: readonly Cell[] | undefined;
+  readonly owner: string;
   readonly plan: IndexPlan;
 }
 
@@ -23,26 +25,27 @@ export class EntryChanges {
     return this.changes.size;
   }
 
-  /** Entries of a row with an open commit timestamp in their keys cannot be written yet: those are left out, see `opensKey`. */
-  change(plan: TablePlan, before: WriteRow | undefined, after: WriteRow | undefined): void {
+  /** `owner` is the row's key. Entries of a row with an open commit timestamp in their keys cannot be written yet: those are left out, see `opensKey`. */
+  change(plan: TablePlan, owner: string, before: WriteRow | undefined, after: WriteRow | undefined): void {
     for (const index of plan.indexes) {
       if (before !== undefined && after !== undefined && sameEntry(index, before, after)) continue;
       const oldKey = before === undefined ? undefined : keyOf(index, before);
       const newKey = after === undefined ? undefined : keyOf(index, after);
-      if (oldKey !== undefined) this.release(index, oldKey);
-      if (newKey !== undefined && after !== undefined) this.claim(index, newKey, after);
+      if (oldKey !== undefined) this.release(index, owner, oldKey);
+      if (newKey !== undefined && after !== undefined) this.claim(index, owner, newKey, after);
     }
   }
 
-  private release(plan: IndexPlan, key: Key): void {
+  private release(plan: IndexPlan, owner: string, key: Key): void {
     const known = this.changes.get(key);
-    this.changes.set(key, { plan, released: known === undefined || known.released, cells: undefined });
+    if (known?.cells !== undefined && known.owner !== owner) this.changes.set(key, { ...known, released: true });
+    else this.changes.set(key, { plan, owner, released: known === undefined || known.released, cells: undefined });
   }
 
-  private claim(plan: IndexPlan, key: Key, row: WriteRow): void {
+  private claim(plan: IndexPlan, owner: string, key: Key, row: WriteRow): void {
     const known = this.changes.get(key);
     if (known?.cells !== undefined && plan.index.unique) throw duplicate(plan, row);
-    this.changes.set(key, { plan, released: known?.released ?? false, cells: entryCells(plan, row) });
+    this.changes.set(key, { plan, owner, released: known?.released ?? false, cells: entryCells(plan, row) });
   }
 
   ops(): WriteOp[] {

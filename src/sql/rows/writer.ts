@@ -219,7 +219,7 @@ export class RowWriter {
   private written(batch: Batch, key: Key, before: readonly RowValue[] | undefined, row: readonly RowValue[]): void {
     const { plan } = batch;
     batch.current?.set(key, row);
-    batch.entries.change(plan, before, row);
+    batch.entries.change(plan, key, before, row);
     this.state.remember(key, row);
     for (const index of plan.indexes) {
       const identity = entryIdentity(index.index.id, key);
@@ -259,7 +259,7 @@ export class RowWriter {
     this.state.defer(identity, (nanos) => {
       const settled = settle(row, nanos) ?? [];
       const entries = new EntryChanges();
-      entries.change(plan, undefined, settled);
+      entries.change(plan, identity, undefined, settled);
       const cells = rowCells(plan, settled.map((value, position) => (row[position] === PENDING_COMMIT_TIMESTAMP && !plan.isKey.has(position) ? PENDING_COMMIT_TIMESTAMP : value)));
       return [{ kind: 'insert', key: boundedKey(plan.layout, plan.keyOf(settled), `table ${plan.table.name}`), cells }, ...entries.ops()];
     });
