@@ -14,7 +14,10 @@ import { MetaStore } from './meta.ts';
 import { Operations } from './operations.ts';
 import { SchemaChanges } from './schema-change.ts';
 import { Sessions } from './sessions.ts';
-import { DDL_CONTEXT, NodeSqlDatabase } from './sql-database.ts';
+import { DDL_CONTEXT, evaluationContext, NodeSqlDatabase } from './sql-database.ts';
+import { SchemaEvaluator } from '../sql/execute/schema-expressions.ts';
+import { describeConflict } from '../sql/rows/conflict.ts';
+import { KeySpace } from '../sql/rows/keyspace.ts';
 import { workOnRows } from './row-work.ts';
 import { splitKeys } from './split-points.ts';
 
@@ -59,7 +62,7 @@ export class NodeBackend implements Backend {
       meta: this.meta,
       env: core.env,
       ddlContext: DDL_CONTEXT,
-      work: (database, schema, action, progress) => workOnRows({ core, database, schema, action, progress }),
+      work: (work) => workOnRows({ core, meta: this.meta, evaluator: new SchemaEvaluator(work.schema, evaluationContext(core, work.schema)), ...work }),
       settleEverywhere: (database, at) => this.settleEverywhere(database, at),
     });
     this.databases = new Databases(core, this.meta, this.catalog, this.operations, changes);
@@ -96,7 +99,7 @@ export class NodeBackend implements Backend {
     return {
       name,
       transactions,
-      sql: new NodeSqlDatabase(this.core, database, transactions),
+      sql: new NodeSqlDatabase({ core: this.core, meta: this.meta, database, transactions }),
       addSplitPoints: (points) => this.addSplitPoints(database, points),
     };
   }
@@ -157,7 +160,10 @@ export class DatabaseTransactions implements TransactionSystem {
   }
 
   beginReadWrite(options?: ReadWriteOptions): ReadWriteTransaction {
-    return this.core.gateway.beginReadWrite(options, (transaction) => this.database.beginCommit(transaction));
+    return this.core.gateway.beginReadWrite(options, {
+      beginCommit: (transaction) => this.database.beginCommit(transaction),
+      describeConflict: (transaction, conflict) => describeConflict(new KeySpace(this.database.usedBy(transaction), this.database.prefix), conflict),
+    });
   }
 
   snapshot(bound: TimestampBound): Promise<Snapshot> {

@@ -47,6 +47,7 @@ export class OpenDatabase {
   private current: Schema = Schema.EMPTY;
   /** The schema that each transaction used first. */
   private readonly used = new WeakMap<object, Schema>();
+  private readonly finishers = new WeakMap<object, () => Promise<void>>();
   private readonly committing = new Map<Schema, number>();
 
   constructor(meta: MetaStore, stored: StoredDatabase) {
@@ -83,10 +84,16 @@ export class OpenDatabase {
     return schema;
   }
 
-  /** Called right before a commit is sent; the answer is called when it has ended. */
-  beginCommit(transaction: ReadWriteTransaction): () => void {
+  /** Has `finish` called before the transaction commits: what its writer still has to write. */
+  beforeCommit(transaction: ReadWriteTransaction, finish: () => Promise<void>): void {
+    this.finishers.set(transaction, finish);
+  }
+
+  /** Called before a commit is sent; the answer is called when it has ended. */
+  async beginCommit(transaction: ReadWriteTransaction): Promise<() => void> {
     const schema = this.used.get(transaction);
     if (schema === undefined) return noop;
+    await this.finishers.get(transaction)?.();
     if (schema !== this.schema()) throw aborted('Transaction was aborted: the schema changed.');
     this.committing.set(schema, (this.committing.get(schema) ?? 0) + 1);
     return () => {
@@ -94,6 +101,11 @@ export class OpenDatabase {
       if (left === 0) this.committing.delete(schema);
       else this.committing.set(schema, left);
     };
+  }
+
+  /** The schema that the transaction's writes were built with. */
+  usedBy(transaction: ReadWriteTransaction): Schema {
+    return this.used.get(transaction) ?? this.schema();
   }
 
   /** Resolves when this node uses the schema of `at` or a later one, and no commit under an older one is on its way. */

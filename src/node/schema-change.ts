@@ -43,7 +43,14 @@ function ready(schema: Schema, action: SchemaAction): Schema {
 }
 
 /** Work on the rows of a database. Throws what the statement is to fail with. */
-export type RowWork = (database: OpenDatabase, schema: Schema, action: SchemaAction, progress: (percent: number) => Promise<void>) => Promise<void>;
+export type RowWork = (work: {
+  readonly database: OpenDatabase;
+  /** The schema that is installed, and the one before the statement. */
+  readonly schema: Schema;
+  readonly before: Schema;
+  readonly action: SchemaAction;
+  readonly progress: (percent: number) => Promise<void>;
+}) => Promise<void>;
 
 export class SchemaChanges {
   readonly ddlContext: DdlContext;
@@ -74,7 +81,7 @@ export class SchemaChanges {
     let schema = statement.schema;
     try {
       for (const action of statement.actions) {
-        await this.work(database, schema, action, progress);
+        await this.work({ database, schema, before, action, progress });
         const next = ready(schema, action);
         if (next === schema) continue;
         schema = next;

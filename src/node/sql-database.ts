@@ -2,9 +2,14 @@
 import type {
   DmlResult, Mutation, PlanNode, PreparedStatement, ReadSpec, RowStream, SqlDatabase, SqlRow, StatementOptions, StatementParameters,
 } from '../api/sql.ts';
-import { invalidArgument, notFound, unimplemented } from '../base/errors.ts';
+import { Code, invalidArgument, notFound, TrestleError, unimplemented } from '../base/errors.ts';
 import type { Timestamp } from '../base/ids.ts';
 import { SqlEngine, type PreparedStatement as EngineStatement, type StatementContext } from '../sql/engine.ts';
+import { expressionChecker } from '../sql/bind/checker.ts';
+import { SchemaEvaluator } from '../sql/execute/schema-expressions.ts';
+import type { EvaluationContext } from '../sql/functions/registry.ts';
+import { applyMutations, type Mutation as RowMutation } from '../sql/rows/mutations.ts';
+import { RowWriter } from '../sql/rows/writer.ts';
 import { findFunction } from '../sql/functions/catalogue.ts';
 import { tableDecoder, indexDecoder } from '../sql/rows/decode.ts';
 import { KeySpace, type IndexLayout, type TableLayout } from '../sql/rows/keyspace.ts';
@@ -20,12 +25,17 @@ import type { KeyRange, LockMode, ReadView, ReadWriteTransaction, Row, RowCursor
 import type { DatabaseTransactions } from './backend.ts';
 import type { OpenDatabase } from './catalog.ts';
 import type { NodeCore } from './core.ts';
+import type { MetaStore } from './meta.ts';
+import { SequenceCounters } from './sequences.ts';
+import { systemRows } from './system-rows.ts';
 
-export const DDL_CONTEXT: DdlContext = { checker: undefined, isBuiltInFunction: (name) => findFunction(name) !== undefined };
+export const DDL_CONTEXT: DdlContext = { checker: expressionChecker, isBuiltInFunction: (name) => findFunction(name) !== undefined };
 
 const DEFAULT_TIME_ZONE = 'America/Los_Angeles';
 /** Rows fetched by key in one round. */
 const POINT_BATCH = 500;
+/** How often a partitioned statement is tried when it is aborted. */
+const MAX_ATTEMPTS = 100;
 
 /** A statement of the engine in the shape of the edge. */
 class NodeStatement implements PreparedStatement {
@@ -62,11 +72,14 @@ export class NodeSqlDatabase implements SqlDatabase {
   private readonly transactions: DatabaseTransactions;
   private readonly engine = new SqlEngine();
   private readonly spaces = new WeakMap<Schema, KeySpace>();
+  private readonly writers = new WeakMap<ReadWriteTransaction, { writer: RowWriter; evaluator: SchemaEvaluator }>();
+  private readonly sequences: SequenceCounters;
 
-  constructor(core: NodeCore, database: OpenDatabase, transactions: DatabaseTransactions) {
-    this.core = core;
-    this.database = database;
-    this.transactions = transactions;
+  constructor(options: { readonly core: NodeCore; readonly meta: MetaStore; readonly database: OpenDatabase; readonly transactions: DatabaseTransactions }) {
+    this.core = options.core;
+    this.database = options.database;
+    this.transactions = options.transactions;
+    this.sequences = new SequenceCounters(options.meta, options.database.stored.number);
   }
 
   async prepare(sql: string, parameterTypes: ReadonlyMap<string, SqlType>, at?: Timestamp): Promise<PreparedStatement> {
@@ -75,23 +88,59 @@ export class NodeSqlDatabase implements SqlDatabase {
   }
 
   async query(view: ReadView, statement: PreparedStatement, parameters: StatementParameters, options: StatementOptions): Promise<RowStream> {
-    this.use(view);
-    return this.engine.query(engineStatement(statement), new Map(Object.entries(parameters)), view, this.context(options));
+    const used = this.use(view);
+    let prepared = engineStatement(statement);
+    if (used !== undefined && prepared.schema !== used) prepared = this.engine.prepare(used, prepared.text, declaredTypes(prepared));
+    return this.engine.query(prepared, new Map(Object.entries(parameters)), view, await this.context(prepared.schema, options));
   }
 
   async dml(transaction: ReadWriteTransaction, statement: PreparedStatement, parameters: StatementParameters, options: StatementOptions): Promise<DmlResult> {
-    void [transaction, statement, parameters, options];
-    throw unimplemented('DML');
+    const schema = this.database.use(transaction);
+    let prepared = engineStatement(statement);
+    // Prepared before the schema changed: analysed again, as the client would have to.
+    if (prepared.schema !== schema) prepared = this.engine.prepare(schema, prepared.text, declaredTypes(prepared));
+    const { writer, evaluator } = await this.writer(transaction, schema);
+    const before = writer.mutationCount;
+    const outcome = await this.engine.dml(prepared, new Map(Object.entries(parameters)), transaction, { rows: writer, evaluator }, await this.context(schema, options));
+    return { rowCount: outcome.rowCount, rows: outcome.rows, mutationCount: writer.mutationCount - before };
   }
 
   async partitionedDml(statement: PreparedStatement, parameters: StatementParameters, options: StatementOptions): Promise<number> {
-    void [statement, parameters, options, this.transactions];
-    throw unimplemented('partitioned DML');
+    for (let age: Timestamp | undefined, attempt = 1; ; attempt++) {
+      const transaction = this.transactions.beginReadWrite(age === undefined ? {} : { age });
+      ({ age } = transaction);
+      try {
+        const { rowCount } = await this.dml(transaction, statement, parameters, options);
+        await transaction.commit();
+        return rowCount;
+      } catch (error) {
+        await transaction.rollback();
+        if (!(error instanceof TrestleError) || error.code !== Code.ABORTED || attempt >= MAX_ATTEMPTS) throw error;
+      }
+    }
   }
 
-  async write(transaction: ReadWriteTransaction, mutations: readonly Mutation[], options: StatementOptions): Promise<number> {
-    void [transaction, mutations, options];
-    throw unimplemented('mutations');
+  async write(transaction: ReadWriteTransaction, mutations: readonly Mutation[], _options: StatementOptions): Promise<number> {
+    const schema = this.database.use(transaction);
+    const { writer } = await this.writer(transaction, schema);
+    const before = writer.mutationCount;
+    await applyMutations(writer, mutations.map(rowMutation));
+    return writer.mutationCount - before;
+  }
+
+  /** One row writer for each transaction: it remembers what the transaction still has to check and write. */
+  private async writer(transaction: ReadWriteTransaction, schema: Schema): Promise<{ writer: RowWriter; evaluator: SchemaEvaluator }> {
+    await this.sequences.replenish(schema);
+    let known = this.writers.get(transaction);
+    if (known === undefined) {
+      const evaluator = new SchemaEvaluator(schema, evaluationContext(this.core, schema, this.sequences));
+      const nowNanos = (): bigint => BigInt(this.core.env.clock.interval().latest) * 1000n;
+      const writer = new RowWriter(this.space(schema), transaction, { evaluator, nowNanos });
+      known = { writer, evaluator };
+      this.writers.set(transaction, known);
+      this.database.beforeCommit(transaction, () => writer.finish());
+    }
+    return known;
   }
 
   // ---- reads by key -------------------------------------------------------------------------------------------------
@@ -144,31 +193,57 @@ export class NodeSqlDatabase implements SqlDatabase {
     return space;
   }
 
-  private context(options: StatementOptions): StatementContext {
-    const { env } = this.core;
-    const now = env.clock.interval().latest;
-    const zone = this.database.schema().data.options.find(({ name }) => name === 'default_time_zone')?.value;
+  private async context(schema: Schema, options: StatementOptions): Promise<StatementContext> {
+    await this.sequences.replenish(schema);
     return {
       keyPrefix: this.database.prefix,
-      virtualTables: async (name) => {
-        throw notFound(`Table not found: ${name}`);
-      },
-      context: {
-        currentTimestampNanos: BigInt(now) * 1000n,
-        defaultTimeZone: typeof zone === 'string' ? zone : DEFAULT_TIME_ZONE,
-        random: () => env.random.float(),
-        randomBytes: (length) => Buffer.from(env.random.hex(length), 'hex'),
-        pendingCommitTimestamp: () => {
-          throw invalidArgument('PENDING_COMMIT_TIMESTAMP() may only be used as a value written by INSERT or UPDATE.');
-        },
-        nextSequenceValue: (sequence) => {
-          throw unimplemented(`Sequence ${sequence} cannot be used yet.`);
-        },
-        sequenceState: () => null,
-      },
+      virtualTables: (name) => systemRows(schema, this.database.stored.name, name),
+      context: evaluationContext(this.core, schema, this.sequences),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     };
   }
+}
+
+/** Everything ambient that an expression may ask for. */
+export function evaluationContext(core: NodeCore, schema: Schema, sequences?: SequenceCounters): EvaluationContext {
+  const { env } = core;
+  const zone = schema.data.options.find(({ name }) => name === 'default_time_zone')?.value;
+  return {
+    currentTimestampNanos: BigInt(env.clock.interval().latest) * 1000n,
+    defaultTimeZone: typeof zone === 'string' ? zone : DEFAULT_TIME_ZONE,
+    random: () => env.random.float(),
+    randomBytes: (length) => Buffer.from(env.random.hex(length), 'hex'),
+    pendingCommitTimestamp: () => {
+      throw invalidArgument('PENDING_COMMIT_TIMESTAMP() may only be used as a value written by INSERT or UPDATE.');
+    },
+    nextSequenceValue: (name) => {
+      if (sequences === undefined) throw invalidArgument('Sequences cannot be used here.');
+      return sequences.next(schema, name);
+    },
+    sequenceState: (name) => sequences?.state(schema, name) ?? null,
+  };
+}
+
+/** The declared types of a statement's parameters, to analyse it again. */
+function declaredTypes(statement: EngineStatement): ReadonlyMap<string, SqlType> {
+  return new Map(statement.parameters.flatMap((parameter) => (parameter.declared && parameter.type !== undefined ? [[parameter.name, parameter.type] as const] : [])));
+}
+
+function rowMutation(mutation: Mutation): RowMutation {
+  if (mutation.kind !== 'delete') return { op: mutation.kind, table: mutation.table, columns: mutation.columns, values: mutation.rows };
+  const { all, keys, ranges } = mutation.keySet;
+  return {
+    op: 'delete',
+    table: mutation.table,
+    keySet: {
+      all,
+      keys,
+      ranges: ranges.map(({ start, startClosed, end, endClosed }) => ({
+        ...(startClosed ? { startClosed: start } : { startOpen: start }),
+        ...(endClosed ? { endClosed: end } : { endOpen: end }),
+      })),
+    },
+  };
 }
 
 type Decode = (key: string, record: Uint8Array) => SqlValue[];

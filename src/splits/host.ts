@@ -175,6 +175,9 @@ export class SplitHost implements HostInternals {
   async cut(hosted: HostedSplit, at: Key, right: SplitId): Promise<boolean> {
     const { from, to } = hosted.descriptor();
     assert(from < at && at < to, 'a split is cut inside its range');
+    // One at a time: the end of one cut would let in what another holds back.
+    if (hosted.cutting) return false;
+    hosted.cutting = true;
     try {
       if (!(await hosted.application.drain()) || !hosted.isLeading()) return false;
       const outcome = await new Promise<ProposalOutcome>((resolve) => {
@@ -182,6 +185,7 @@ export class SplitHost implements HostInternals {
       });
       return outcome === 'applied';
     } finally {
+      hosted.cutting = false;
       hosted.application.resume();
     }
   }
@@ -216,6 +220,7 @@ export class SplitHost implements HostInternals {
     const ops = groups.appliedOps(descriptor.id, appliedSlot, membership, encodeState({ descriptor, ancestors, installing: false }));
     ops.push(...groups.truncateOps(descriptor.id, hosted.replica.firstSlot, appliedSlot));
     this.engine.write(ops);
+    hosted.membership = membership;
     await hosted.application.reload();
     hosted.installing = false;
     hosted.replica.snapshotInstalled(appliedSlot, membership, this.instant());
@@ -226,7 +231,7 @@ export class SplitHost implements HostInternals {
 
   private open(descriptor: SplitDescriptor, ancestors: readonly SplitId[], persisted: PersistedState, restarted: boolean): HostedSplit {
     assert(!this.splits.has(descriptor.id), 'a split is opened once');
-    const hosted = new HostedSplit(this, descriptor, ancestors);
+    const hosted = new HostedSplit(this, descriptor, ancestors, persisted.membership);
     hosted.application = this.options.application(hosted);
     hosted.replica = new Replica({
       self: this.self,
@@ -362,7 +367,8 @@ export class SplitHost implements HostInternals {
 
   private applyEntry(hosted: HostedSplit, { slot, payload }: ChosenEntry): void {
     const ops: WriteOp[] = [];
-    const membership = payload.kind === 'membership' ? payload.membership : hosted.replica.membership;
+    if (payload.kind === 'membership') hosted.membership = payload.membership;
+    const { membership } = hosted;
     let right: HostedSplit | undefined;
     if (payload.kind === 'command' && this.holdsRows(hosted)) {
       const entry = decodeEntry(payload.data);
@@ -384,7 +390,7 @@ export class SplitHost implements HostInternals {
   }
 
   private holdsRows(hosted: HostedSplit): boolean {
-    const me = hosted.replica.membership.members.find((member) => member.node === this.self);
+    const me = hosted.membership.members.find((member) => member.node === this.self);
     return me?.kind !== 'witness';
   }
 
@@ -394,13 +400,15 @@ export class SplitHost implements HostInternals {
     if (at <= from || at >= to || this.splits.has(id)) return undefined;
     hosted.narrow({ id: hosted.split, from, to: at, generation: generation + 1 });
     const right: SplitDescriptor = { id, from: at, to, generation: generation + 1 };
-    return this.create(right, [hosted.split, ...hosted.ancestors].slice(0, MAX_ANCESTORS), hosted.replica.membership, ops);
+    return this.create(right, [hosted.split, ...hosted.ancestors].slice(0, MAX_ANCESTORS), hosted.membership, ops);
   }
 
   private truncate(hosted: HostedSplit, through: Slot): void {
     const first = hosted.replica.firstSlot;
     hosted.replica.truncate(through);
-    this.engine.write(groups.truncateOps(hosted.split, first, through));
+    // The replica keeps more when somebody may still need it.
+    const kept = hosted.replica.firstSlot;
+    if (kept > first) this.engine.write(groups.truncateOps(hosted.split, first, (kept - 1) as Slot));
   }
 
   private onPaxosEvent(hosted: HostedSplit, event: PaxosEvent): void {

@@ -4,6 +4,7 @@
 import { assert } from '../base/assert.ts';
 import type { Environment } from '../base/env.ts';
 import type { NodeId, Slot, SplitId, Timestamp } from '../base/ids.ts';
+import type { Membership } from '../paxos/types.ts';
 import type { Replica } from '../paxos/replica.ts';
 import type { Engine } from '../storage/types.ts';
 import type { HostInternals } from './host.ts';
@@ -20,9 +21,15 @@ export class HostedSplit implements SplitContext {
   ready = false;
   /** A snapshot is being fetched: nothing is served or applied meanwhile. */
   installing = false;
+  /** A cut of it is under way here. */
+  cutting = false;
   private readonly proposals = new Map<Slot, (outcome: ProposalOutcome) => void>();
 
-  constructor(host: HostInternals, descriptor: SplitDescriptor, ancestors: readonly SplitId[]) {
+  /** As of the applied slot: the log's own membership may be ahead, by entries chosen and not yet applied. */
+  membership: Membership;
+
+  constructor(host: HostInternals, descriptor: SplitDescriptor, ancestors: readonly SplitId[], membership: Membership) {
+    this.membership = membership;
     this.host = host;
     this.split = descriptor.id;
     this.current = descriptor;

@@ -123,7 +123,7 @@ export class Snapshots {
     const rows = exportRange(this.host.engine, descriptor.from, descriptor.to);
     const states = hosted.application.stateRanges().map(({ from, to }) => this.host.engine.scan(from, to));
     const out = new ByteWriter().u8(HEADER);
-    writeHeader(out, { descriptor, ancestors: hosted.ancestors, appliedSlot: hosted.replica.appliedSlot, membership: hosted.replica.membership });
+    writeHeader(out, { descriptor, ancestors: hosted.ancestors, appliedSlot: hosted.replica.appliedSlot, membership: hosted.membership });
     try {
       yield out.finish();
       for (const cursor of states) {

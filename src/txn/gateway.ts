@@ -3,7 +3,7 @@
  * wrote, and the commit, in one round trip when one split holds it all, and by two-phase commit otherwise.
  */
 import type { Environment } from '../base/env.ts';
-import { failedPrecondition } from '../base/errors.ts';
+import { failedPrecondition, type TrestleError } from '../base/errors.ts';
 import { timestamp, txnId, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
 import type { Rpc } from '../net/rpc.ts';
 import type { SplitHost } from '../splits/host.ts';
@@ -14,14 +14,20 @@ import { decodeIds, encodeIds, encodeOutcome, encodeReference, Method, readStatu
 import { Participant } from './participant.ts';
 import { GatewayTransaction } from './readwrite.ts';
 import { GatewaySnapshot } from './snapshot.ts';
-import type { ReadWriteOptions, ReadWriteTransaction, Snapshot, TimestampBound, TransactionSystem } from './types.ts';
+import type { ReadWriteOptions, ReadWriteTransaction, Snapshot, TimestampBound, TransactionSystem, WriteConflict } from './types.ts';
 
 /** How long messages that finish a transaction are tried; whoever misses them finds out by itself. */
 const FINISH_LIMIT_MICROS = 5_000_000;
 /** A snapshot may not be further ahead than this (as in Cloud Spanner), microseconds. */
 const MAX_FUTURE_MICROS = 3_600_000_000;
 
-export type BeginCommit = (transaction: ReadWriteTransaction) => () => void;
+/** What the layer above adds to a transaction. */
+export interface TransactionHooks {
+  /** Called when the commit is asked for: may still read and write, and may refuse. What it answers is called at the commit's end. */
+  beginCommit(transaction: ReadWriteTransaction): Promise<() => void>;
+  /** Names the row of a precondition that failed. */
+  describeConflict(transaction: ReadWriteTransaction, conflict: WriteConflict): TrestleError;
+}
 
 export interface GatewayOptions {
   readonly env: Environment;
@@ -55,11 +61,10 @@ export class Gateway implements TransactionSystem {
     return this.active.size;
   }
 
-  /** `beginCommit` is called right before the commit goes out, and may refuse it; what it answers is called at its end. */
-  beginReadWrite(options: ReadWriteOptions = {}, beginCommit?: BeginCommit): ReadWriteTransaction {
+  beginReadWrite(options: ReadWriteOptions = {}, hooks?: TransactionHooks): ReadWriteTransaction {
     const id = txnId(this.env.random.hex(16));
     const age = options.age ?? this.env.clock.interval().latest;
-    const transaction = new GatewayTransaction(this, id, age, () => this.active.delete(id), beginCommit);
+    const transaction = new GatewayTransaction(this, id, age, () => this.active.delete(id), hooks);
     this.active.set(id, transaction);
     return transaction;
   }

@@ -8,7 +8,7 @@ import type { Scheduler } from '../base/env.ts';
 import { timestamp, type Key, type NodeId, type Timestamp, type TxnId } from '../base/ids.ts';
 import type { PhysicalWrite } from './commands.ts';
 import { LockTable, type HeldMode, type LockEvents, type LockOwner, type Span } from './locks.ts';
-import type { TxnHeader } from './protocol.ts';
+import type { PrepareAnswer, TxnHeader } from './protocol.ts';
 
 /** How many ended transactions are remembered, so that their late calls are refused. */
 const ENDED_REMEMBERED = 10_000;
@@ -23,11 +23,14 @@ export class LeaderTxn {
   /** The commit or prepare timestamp, once chosen: the transaction changes nothing below it. */
   assigned: Timestamp | undefined;
   preparedAt = 0;
+  /** The prepare under way, or its answer, for calls that are repeated. */
+  preparing: Promise<PrepareAnswer> | undefined;
+  /** The outcome of a prepared transaction is being logged and waited for. */
+  finishing: Promise<void> | undefined;
   /** A command of it is in the log, not yet applied. */
   logging = false;
   /** Evaluated writes of the coordinator's own split, between prepare and decide. */
   writes: readonly PhysicalWrite[] | undefined;
-  reads: readonly Span[] = [];
   /** The commit may carry any timestamp below this, though nothing was logged here. */
   promisedUntil: Timestamp = timestamp(0);
   /** The commit under way, for calls that are repeated. */
@@ -37,6 +40,11 @@ export class LeaderTxn {
   constructor(owner: LockOwner, token: string) {
     this.owner = owner;
     this.token = token;
+  }
+
+  /** Its end is under way here, whatever its gateway says: it may be in the log, or waits until its timestamp has passed. */
+  get isEnding(): boolean {
+    return this.logging || this.result !== undefined || this.finishing !== undefined;
   }
 }
 
@@ -94,6 +102,28 @@ export class Leadership {
     });
   }
 
+  /** Takes all the locks, waiting as long as it takes. ABORTED if the transaction ended meanwhile. */
+  async acquireAll(txn: LeaderTxn, spans: readonly Span[], mode: HeldMode): Promise<void> {
+    for (const span of spans) {
+      const waited = this.acquire(txn, span, mode);
+      if (waited === undefined) continue;
+      await waited;
+      // Between the grant and this moment it may have been wounded: it must not take locks that nobody would release.
+      if (!this.isAlive(txn)) throw aborted('Transaction was aborted.');
+    }
+  }
+
+  isAlive(txn: LeaderTxn): boolean {
+    return this.txns.get(txn.owner.id) === txn;
+  }
+
+  /** Every timestamp given out, read at, or promised to a transaction that has logged nothing here, is at most this. */
+  highestPromised(): Timestamp {
+    let highest = this.lastAssigned;
+    for (const { promisedUntil } of this.txns.values()) if (promisedUntil > highest) highest = promisedUntil;
+    return highest;
+  }
+
   /** From here on the transaction cannot be wounded. */
   pin(txn: LeaderTxn): void {
     if (txn.owner.pinned) return;
@@ -130,20 +160,27 @@ export class Leadership {
     }
   }
 
-  /** The gateway is gone: transactions that have not prepared here end. What they promised is honoured: see LeaderTxn.promisedUntil. */
+  /** The gateway is gone: transactions that have not prepared here end. */
   releaseGateway(gateway: NodeId): void {
-    for (const [id, txn] of [...this.txns]) {
-      if (txn.owner.gateway !== gateway || txn.logging || (txn.assigned !== undefined && txn.owner.pinned)) continue;
-      if (txn.promisedUntil > this.lastAssigned) this.lastAssigned = txn.promisedUntil;
-      this.release(id, 'aborted');
-    }
+    for (const [id, txn] of [...this.txns]) if (txn.owner.gateway === gateway) this.abandon(id);
   }
 
-  /** Transactions that nothing was heard of for `idleMicros` and that hold only locks, by gateway: are they still alive? */
+  /**
+   * Ends a transaction that its gateway no longer knows, unless it has prepared here or its end is under way. It may
+   * still commit, if this split only promised not to write below a timestamp: that promise is kept.
+   */
+  abandon(id: TxnId): void {
+    const txn = this.txns.get(id);
+    if (txn === undefined || txn.isEnding || txn.assigned !== undefined) return;
+    if (txn.promisedUntil > this.lastAssigned) this.lastAssigned = txn.promisedUntil;
+    this.release(id, 'aborted');
+  }
+
+  /** Transactions that nothing was heard of for `idleMicros` and that have logged nothing, by gateway: are they still alive? */
   idle(now: number, idleMicros: number): Map<NodeId, TxnId[]> {
     const found = new Map<NodeId, TxnId[]>();
     for (const [id, txn] of this.txns) {
-      if (txn.owner.pinned || now - txn.lastUsed < idleMicros) continue;
+      if (txn.isEnding || txn.assigned !== undefined || now - txn.lastUsed < idleMicros) continue;
       const ids = found.get(txn.owner.gateway);
       if (ids === undefined) found.set(txn.owner.gateway, [id]);
       else ids.push(id);

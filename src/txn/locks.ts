@@ -155,9 +155,13 @@ export class LockTable {
     return [...found];
   }
 
-  /** Owners with locks here, for expiry. */
-  owners(): LockOwner[] {
-    return [...this.byOwner.values()].map((owned) => owned.owner);
+  /** Reports every pinned owner that an older request waits for once more: the first report may have got lost. */
+  reportContested(): void {
+    const found = new Set<LockOwner>();
+    for (const { owner, span, mode } of this.waiters) {
+      for (const holder of this.conflicts(owner, span, mode)) if (holder.pinned && isOlder(owner, holder)) found.add(holder);
+    }
+    for (const holder of found) this.events.contested(holder);
   }
 
   /**

@@ -55,6 +55,9 @@ export class WriteConflictError extends TrestleError {
 /** This replica cannot lead now: the caller should look for the leader again. The call may or may not have taken effect. */
 export class NotLeading extends Error {}
 
+/** The split was cut since its caller looked: part of what the transaction read or writes may lie elsewhere now. */
+export class RangeMoved extends Error {}
+
 export class Participant implements SplitApplication {
   readonly context: SplitContext;
   readonly ledger: Ledger;
@@ -87,13 +90,14 @@ export class Participant implements SplitApplication {
     this.handedOver = undefined;
     const { earliest, latest } = clock.interval();
     // The first leader of the right half of a cut follows no lease: the left half's leader, whose clock may be ahead of
-    // this one by both uncertainties, may have given out its latest for these keys until the cut.
-    const margin = first ? 2 * (latest - earliest) : 0;
+    // this one by both uncertainties, may have given out its latest for these keys until the cut. A leader that finds no
+    // command in the log may be the first in this sense, though others were elected before and did nothing.
+    const margin = this.ledger.highest === 0 ? 2 * (latest - earliest) : 0;
     leadership.lastAssigned = timestamp(Math.max(leadership.lastAssigned, latest + margin, this.ledger.highest));
     this.leadership = leadership;
     for (const prepare of this.ledger.prepared.values()) {
       const txn = leadership.begin(prepare.txn, prepare.age, prepare.gateway);
-      txn.owner.pinned = true;
+      leadership.pin(txn);
       txn.assigned = prepare.timestamp;
       txn.preparedAt = clock.monotonicMicros();
       const free = [
@@ -120,7 +124,7 @@ export class Participant implements SplitApplication {
   }
 
   highestTimestamp(): Timestamp {
-    return this.leadership?.lastAssigned ?? timestamp(0);
+    return this.leadership?.highestPromised() ?? timestamp(0);
   }
 
   closedAdvanced(): void {
@@ -129,7 +133,13 @@ export class Participant implements SplitApplication {
 
   async drain(): Promise<boolean> {
     const { leadership } = this;
-    return leadership === undefined ? false : await leadership.drain(this.context.env.scheduler, DRAIN_LIMIT_MICROS);
+    const { clock, scheduler } = this.context.env;
+    if (leadership === undefined || !(await leadership.drain(scheduler, DRAIN_LIMIT_MICROS))) return false;
+    // The first leader of the right half starts above every clock, not above what was promised beyond all clocks.
+    const ahead = leadership.lastAssigned - clock.interval().latest;
+    if (ahead > DRAIN_LIMIT_MICROS) return false;
+    if (ahead > 0) await new Promise<void>((resolve) => void scheduler.after(ahead, resolve));
+    return this.leadership === leadership;
   }
 
   resume(): void {
@@ -152,12 +162,15 @@ export class Participant implements SplitApplication {
 
   peerDown(node: NodeId): void {
     this.leadership?.releaseGateway(node);
+    this.handedOver?.releaseGateway(node);
   }
 
   housekeeping(): void {
     const { clock, scheduler } = this.context.env;
     const { leadership } = this;
+    if (this.context.appliedSlot() > 1) this.handedOver = undefined; // Somebody else led first.
     if (leadership !== undefined && this.leads()) {
+      leadership.locks.reportContested();
       for (const prepare of this.ledger.prepared.values()) {
         const txn = leadership.txns.get(prepare.txn);
         if (txn === undefined || clock.monotonicMicros() - txn.preparedAt < IN_DOUBT_AFTER_MICROS) continue;
@@ -177,7 +190,7 @@ export class Participant implements SplitApplication {
   private expire(leadership: Leadership, gateway: NodeId, ids: readonly TxnId[]): void {
     this.links.askForgotten(gateway, ids).then(
       (forgotten) => {
-        for (const id of forgotten) if (leadership.txns.get(id)?.owner.pinned === false) leadership.release(id, 'aborted');
+        for (const id of forgotten) leadership.abandon(id);
       },
       (error: unknown) => {
         this.context.env.log.debug('txn.askForgotten', { gateway, error: String(error) });
@@ -231,11 +244,10 @@ export class Participant implements SplitApplication {
 
   /** Takes the locks, waiting as long as it takes; afterwards the world may have changed, except for what is locked. */
   async lock(header: TxnHeader, spans: readonly Span[], mode: 'shared' | 'exclusive'): Promise<string> {
+    const leadership = this.leading();
     const txn = this.enter(header);
-    for (const span of spans) {
-      const waited = this.leading().acquire(txn, span, mode);
-      if (waited !== undefined) await waited;
-    }
+    await leadership.acquireAll(txn, spans, mode);
+    this.checkStill(leadership, txn);
     return txn.token;
   }
 
@@ -262,10 +274,27 @@ export class Participant implements SplitApplication {
   async commit(request: CommitRequest): Promise<Timestamp> {
     const known = this.decided(request.txn);
     if (known !== undefined) return known;
-    const { leadership, txn } = await this.ready(request, request.ops);
-    if (txn.result !== undefined) return await txn.result;
-    txn.result = this.commitLocked(leadership, txn, request.ops);
-    return await txn.result;
+    try {
+      const { leadership, txn } = await this.ready(request, request.ops, [], request.generation);
+      return await this.conclude(txn, () => this.commitLocked(leadership, txn, request.ops));
+    } catch (error) {
+      // Its other call may have come through while this one waited.
+      const late = error instanceof NotLeading ? undefined : this.decided(request.txn);
+      if (late !== undefined) return late;
+      throw error;
+    }
+  }
+
+  /** Runs the commit or decision of the transaction once, for all its calls; again only if it failed with nothing logged. */
+  private conclude(txn: LeaderTxn, work: () => Promise<Timestamp>): Promise<Timestamp> {
+    if (txn.result !== undefined) return txn.result;
+    const result = work();
+    txn.result = result;
+    result.catch(() => {
+      txn.result = undefined;
+      txn.assigned = undefined;
+    });
+    return result;
   }
 
   private async commitLocked(leadership: Leadership, txn: LeaderTxn, ops: readonly WriteOp[]): Promise<Timestamp> {
@@ -284,11 +313,21 @@ export class Participant implements SplitApplication {
    * the lease, which the commit timestamp must not reach.
    */
   async prepare(request: PrepareRequest): Promise<PrepareAnswer> {
-    const { leadership, txn } = await this.ready(request, request.ops);
-    txn.reads = request.reads;
-    const ceiling = this.context.leaseEnd();
-    if (txn.owner.pinned && txn.assigned !== undefined) return { floor: txn.assigned, ceiling: timestamp(Number.MAX_SAFE_INTEGER), token: txn.token };
+    const { leadership, txn } = await this.ready(request, request.ops, request.reads, undefined);
+    if (this.ledger.prepared.has(request.txn)) return { floor: txn.assigned ?? timestamp(0), ceiling: timestamp(Number.MAX_SAFE_INTEGER), token: txn.token };
+    if (txn.preparing !== undefined) return await txn.preparing;
+    const preparing = this.prepareLocked(leadership, txn, request);
+    txn.preparing = preparing;
+    preparing.catch(() => {
+      txn.preparing = undefined;
+      txn.assigned = undefined;
+    });
+    return await preparing;
+  }
+
+  private async prepareLocked(leadership: Leadership, txn: LeaderTxn, request: PrepareRequest): Promise<PrepareAnswer> {
     const writes = await this.evaluateLocked(leadership, txn, request.ops);
+    const ceiling = this.context.leaseEnd();
     txn.writes = writes;
     txn.promisedUntil = ceiling;
     if (request.coordinator === this.context.split || writes.length === 0) return { floor: timestamp(0), ceiling, token: txn.token };
@@ -309,8 +348,7 @@ export class Participant implements SplitApplication {
     const leadership = this.leading();
     const txn = leadership.txns.get(request.txn);
     if (txn === undefined || txn.token !== request.token || txn.writes === undefined) throw aborted('Transaction was aborted: its coordinator changed.');
-    txn.result ??= this.decideLocked(leadership, txn, request);
-    return await txn.result;
+    return await this.conclude(txn, () => this.decideLocked(leadership, txn, request));
   }
 
   private async decideLocked(leadership: Leadership, txn: LeaderTxn, request: DecideRequest): Promise<Timestamp> {
@@ -331,24 +369,32 @@ export class Participant implements SplitApplication {
   /** The outcome of a transaction prepared here; timestamp 0 aborts. Telling it twice is harmless. */
   async learnOutcome(id: TxnId, at: Timestamp): Promise<void> {
     const leadership = this.leading();
+    const txn = leadership.txns.get(id);
+    if (txn?.finishing !== undefined) return await txn.finishing;
     if (!this.ledger.prepared.has(id)) {
-      const txn = leadership.txns.get(id);
       if (txn?.logging === true) throw new TrestleError(Code.UNAVAILABLE, 'the prepare is still being logged');
+      // Nothing was to be logged here, but what was read must not change below the commit timestamp.
+      if (txn !== undefined && at > leadership.lastAssigned) leadership.lastAssigned = at;
       this.release(id, at > 0);
       return;
     }
-    const txn = leadership.txns.get(id);
     assert(txn !== undefined, 'a prepared transaction is known to the leader');
-    await this.log(leadership, txn, { kind: 'outcome', txn: id, timestamp: at });
-    if (at > 0) await this.commitWait(at);
-    leadership.release(id, at > 0 ? 'committed' : 'aborted');
+    const finishing = this.finish(leadership, txn, at);
+    txn.finishing = finishing;
+    finishing.catch(() => (txn.finishing = undefined));
+    await finishing;
   }
 
-  /** Gives up the locks of a transaction that has not prepared here. */
+  private async finish(leadership: Leadership, txn: LeaderTxn, at: Timestamp): Promise<void> {
+    await this.log(leadership, txn, { kind: 'outcome', txn: txn.owner.id, timestamp: at });
+    if (at > 0) await this.commitWait(at);
+    leadership.release(txn.owner.id, at > 0 ? 'committed' : 'aborted');
+  }
+
+  /** Gives up the locks of a transaction that has not prepared here. One whose end is under way ends by itself. */
   release(id: TxnId, committed: boolean): void {
     const leadership = this.leading();
-    const txn = leadership.txns.get(id);
-    if (txn?.logging === true || this.ledger.prepared.has(id)) return;
+    if (leadership.txns.get(id)?.isEnding === true || this.ledger.prepared.has(id)) return;
     leadership.release(id, committed ? 'committed' : 'aborted');
   }
 
@@ -358,10 +404,15 @@ export class Participant implements SplitApplication {
     if (known !== undefined) return known > 0 ? { kind: 'committed', timestamp: known } : { kind: 'aborted' };
     const leadership = this.leading();
     if (leadership.txns.get(id)?.owner.pinned === true) return { kind: 'pending' };
-    const txn = leadership.begin(id, Number.MAX_SAFE_INTEGER, this.context.self);
-    txn.owner.pinned = true;
-    await this.log(leadership, txn, { kind: 'decide', txn: id, timestamp: timestamp(0), participants: [], writes: [] });
+    // It may wait for locks here: that ends. Its gateway's later calls find that it has ended, or a record without writes.
     leadership.release(id, 'aborted');
+    const txn = leadership.begin(id, Number.MAX_SAFE_INTEGER, this.context.self);
+    leadership.pin(txn);
+    try {
+      await this.log(leadership, txn, { kind: 'decide', txn: id, timestamp: timestamp(0), participants: [], writes: [] });
+    } finally {
+      leadership.release(id, 'aborted');
+    }
     return { kind: 'aborted' };
   }
 
@@ -375,20 +426,31 @@ export class Participant implements SplitApplication {
   }
 
   /** Locks what is to be written, and pins the transaction: from here on it cannot be wounded. */
-  private async ready(header: TxnHeader, ops: readonly WriteOp[]): Promise<{ leadership: Leadership; txn: LeaderTxn }> {
+  private async ready(
+    header: TxnHeader,
+    ops: readonly WriteOp[],
+    reads: readonly Span[],
+    generation: number | undefined,
+  ): Promise<{ leadership: Leadership; txn: LeaderTxn }> {
     const leadership = this.leading();
     if (leadership.draining !== undefined && leadership.txns.get(header.txn)?.owner.pinned !== true) await leadership.draining;
-    const txn = this.enter(header);
-    for (const span of spansOf(ops)) {
-      const waited = leadership.acquire(txn, span, 'exclusive');
-      if (waited !== undefined) await waited;
-    }
     if (this.leading() !== leadership) throw new NotLeading();
+    const txn = this.enter(header);
+    const spans = spansOf(ops);
+    await leadership.acquireAll(txn, spans, 'exclusive');
+    this.checkStill(leadership, txn);
     // A cut may have begun, or happened, while this waited: the router finds the right split again.
-    if (leadership.draining !== undefined && !txn.owner.pinned) return await this.ready(header, ops);
-    if (!this.covers(spansOf(ops))) throw new NotLeading();
+    if (leadership.draining !== undefined && !txn.owner.pinned) return await this.ready(header, ops, reads, generation);
+    if (!this.covers(spans) || !this.covers(reads)) throw new RangeMoved();
+    if (generation !== undefined && this.context.descriptor().generation !== generation) throw new RangeMoved();
     leadership.pin(txn);
     return { leadership, txn };
+  }
+
+  /** After anything was awaited: still the same leadership, and the transaction was neither wounded nor released. */
+  private checkStill(leadership: Leadership, txn: LeaderTxn): void {
+    if (this.leading() !== leadership) throw new NotLeading();
+    if (!leadership.isAlive(txn)) throw aborted('Transaction was aborted.');
   }
 
   private covers(spans: readonly Span[]): boolean {
@@ -399,6 +461,7 @@ export class Participant implements SplitApplication {
   private async evaluateLocked(leadership: Leadership, txn: LeaderTxn, ops: readonly WriteOp[]): Promise<readonly PhysicalWrite[]> {
     const result = evaluate(this.context.engine, ops);
     const evaluated = result instanceof Promise ? await result : result;
+    this.checkStill(leadership, txn);
     if ('writes' in evaluated) return evaluated.writes;
     leadership.release(txn.owner.id, 'aborted');
     throw new WriteConflictError(evaluated.conflict);

@@ -70,6 +70,8 @@ export interface SnapshotScanRequest extends ScanSpec {
 }
 
 export interface CommitRequest extends TxnHeader {
+  /** Of the split as its gateway knows it: what the transaction read lies in that range, and must lie there still. */
+  readonly generation: number;
   readonly maxDelayMicros: number;
   readonly ops: readonly WriteOp[];
 }
@@ -228,13 +230,13 @@ function readOps(input: ByteReader): WriteOp[] {
 }
 
 export function encodeCommit(request: CommitRequest): Uint8Array {
-  const out = writeHeader(new ByteWriter(), request).varint(request.maxDelayMicros);
+  const out = writeHeader(new ByteWriter(), request).varint(request.generation).varint(request.maxDelayMicros);
   writeOps(out, request.ops);
   return out.finish();
 }
 export function decodeCommit(bytes: Uint8Array): CommitRequest {
   const input = new ByteReader(bytes);
-  return { ...readHeader(input), maxDelayMicros: input.varint(), ops: readOps(input) };
+  return { ...readHeader(input), generation: input.varint(), maxDelayMicros: input.varint(), ops: readOps(input) };
 }
 
 export function encodePrepare(request: PrepareRequest): Uint8Array {

@@ -11,7 +11,7 @@ import { aborted, failedPrecondition, Code, TrestleError } from '../base/errors.
 import type { ByteReader } from '../base/bytes.ts';
 import { timestamp, type Key, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
 import { SplitCursor, OverlayCursor } from './cursor.ts';
-import type { BeginCommit, Gateway } from './gateway.ts';
+import type { Gateway, TransactionHooks } from './gateway.ts';
 import type { Span } from './locks.ts';
 import { Overlay } from './overlay.ts';
 import { WriteConflictError } from './participant.ts';
@@ -23,6 +23,7 @@ import { intersect, keyAfter } from '../splits/ranges.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
 import type { CommitOptions, CommitResult, KeyRange, LockMode, RangeReadOptions, ReadOptions, ReadWriteTransaction, RowCursor, WriteOp } from './types.ts';
 
+const LOST_LOCKS = 'Transaction was aborted: its locks were lost when the leader changed.';
 const WOUNDED = 'Transaction was aborted: an older transaction needed its locks.';
 /** A transaction that touches more than this many splits more than once is cut into rounds; a bound, never reached in practice. */
 const MAX_ROUNDS = 100;
@@ -53,17 +54,20 @@ export class GatewayTransaction implements ReadWriteTransaction {
   state: 'active' | 'committing' | 'committed' | 'aborted' = 'active';
   private readonly gateway: Gateway;
   private readonly ended: () => void;
-  private readonly beginCommit: BeginCommit | undefined;
+  private readonly hooks: TransactionHooks | undefined;
   private readonly overlay = new Overlay();
   private readonly ops: WriteOp[] = [];
   private readonly touched = new Map<SplitId, Touched>();
   /** Splits that a prepare was sent to. */
   private readonly preparing = new Set<SplitId>();
   private isWounded = false;
+  /** The commit can no longer be taken back from here: a wound comes too late. */
   private deciding = false;
+  /** The coordinator may have committed, but did not answer: the participants must learn the outcome from it. */
+  private inDoubt = false;
 
-  constructor(gateway: Gateway, id: TxnId, age: Timestamp, ended: () => void, beginCommit?: BeginCommit) {
-    this.beginCommit = beginCommit;
+  constructor(gateway: Gateway, id: TxnId, age: Timestamp, ended: () => void, hooks?: TransactionHooks) {
+    this.hooks = hooks;
     this.gateway = gateway;
     this.id = id;
     this.age = age;
@@ -129,7 +133,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     const last = result.rows[result.rows.length - 1];
     const from = spec.reverse && !result.done && last !== undefined ? last.key : spec.from;
     const to = !spec.reverse && !result.done && last !== undefined ? keyAfter(last.key) : spec.to;
-    this.touch(split.id, result.token, lock, [{ from, to }]);
+    await this.guard(Promise.resolve().then(() => this.touch(split.id, result.token, lock, [{ from, to }])));
     return result;
   }
 
@@ -139,7 +143,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     this.checkActive();
     for (const op of ops) {
       const conflict = this.overlay.add(op);
-      if (conflict !== undefined) throw new WriteConflictError(conflict);
+      if (conflict !== undefined) throw this.described(new WriteConflictError(conflict));
       this.ops.push(op);
     }
   }
@@ -150,16 +154,18 @@ export class GatewayTransaction implements ReadWriteTransaction {
 
   async commit(options: CommitOptions = {}): Promise<CommitResult> {
     this.checkActive();
-    this.state = 'committing';
     let endCommit: (() => void) | undefined;
     try {
-      endCommit = this.beginCommit?.(this);
+      endCommit = await this.hooks?.beginCommit(this);
+      this.checkActive();
+      this.state = 'committing';
       const commitTimestamp = await this.run(options);
       this.end('committed');
       return { commitTimestamp };
     } catch (error) {
-      this.end('aborted');
-      throw this.isWounded && !(error instanceof WriteConflictError) && !this.deciding ? aborted(WOUNDED) : error;
+      if (this.state !== 'aborted') this.end('aborted');
+      if (error instanceof WriteConflictError) throw this.described(error);
+      throw this.isWounded && !this.deciding ? aborted(WOUNDED) : error;
     } finally {
       endCommit?.();
     }
@@ -168,6 +174,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private async run(options: CommitOptions): Promise<Timestamp> {
     for (let round = 0; round <= MAX_ROUNDS; round++) {
       const parts = await this.parts();
+      if (this.isWounded) throw aborted(WOUNDED);
       const only = parts.length === 1 ? parts[0] : undefined;
       if (parts.length === 0) return await this.nothing();
       if (only === undefined || only.ops.length === 0) return await this.twoPhase(parts, options);
@@ -186,12 +193,18 @@ export class GatewayTransaction implements ReadWriteTransaction {
 
   /** Everything in one split: one call, one Paxos round. Undefined when the split was cut meanwhile. */
   private async onePhase(part: Part, options: CommitOptions): Promise<Timestamp | undefined> {
-    const body = protocol.encodeCommit({ ...this.header(part.split), maxDelayMicros: options.maxCommitDelayMicros ?? 0, ops: part.ops });
+    const body = protocol.encodeCommit({ ...this.header(part.split), generation: part.split.generation, maxDelayMicros: options.maxCommitDelayMicros ?? 0, ops: part.ops });
     this.preparing.add(part.split.id);
+    this.deciding = true;
     const answer = await this.gateway.router.call(part.split.id, Method.commit, body, { signal: options.signal });
-    if (answer === 'rerouted') return undefined;
+    if (answer === 'rerouted') {
+      this.deciding = false;
+      return undefined;
+    }
     throwConflict(answer);
-    this.touched.delete(part.split.id);
+    // The split let go of everything, and so did those that it was cut into.
+    this.touched.clear();
+    this.preparing.clear();
     return timestamp(answer.varint());
   }
 
@@ -208,7 +221,9 @@ export class GatewayTransaction implements ReadWriteTransaction {
     const participants = writers.map((part) => part.split).filter((id) => id !== split);
     const token = this.touched.get(split)?.token ?? '';
     const header = { split, txn: this.id, age: this.age, gateway: this.gateway.self, token };
-    const answer = await this.gateway.router.call(split, Method.decide, protocol.encodeDecide({ ...header, floor, ceiling, participants }));
+    this.inDoubt = true;
+    const answer = await this.decide(split, protocol.encodeDecide({ ...header, floor, ceiling, participants }));
+    this.inDoubt = false;
     if (answer === 'rerouted') throw aborted('Transaction was aborted: its coordinator moved.');
     const at = timestamp(answer.varint());
     for (const part of prepared) if (!part.writes) this.gateway.release(part.split, this.id);
@@ -217,10 +232,21 @@ export class GatewayTransaction implements ReadWriteTransaction {
     return at;
   }
 
+  private async decide(coordinator: SplitId, body: Uint8Array): Promise<ByteReader | 'rerouted'> {
+    try {
+      return await this.gateway.router.call(coordinator, Method.decide, body);
+    } catch (error) {
+      // Only the coordinator's own word says that it did not commit, and never will.
+      if (error instanceof TrestleError && error.code === Code.ABORTED) this.inDoubt = false;
+      throw error;
+    }
+  }
+
   /** Nothing was written: the locks were all held at one instant, which is the commit timestamp. */
   private async readOnly(prepared: readonly Prepared[], ceiling: Timestamp): Promise<Timestamp> {
     const at = this.gateway.env.clock.interval().latest;
     if (at >= ceiling) throw aborted('Transaction was aborted: a lease ended before it could commit.');
+    this.deciding = true;
     await this.gateway.sleepUntilPast(at);
     for (const part of prepared) this.gateway.release(part.split, this.id);
     return at;
@@ -284,6 +310,8 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private end(state: 'committed' | 'aborted'): void {
     this.state = state;
     this.ended();
+    // Otherwise a participant would take back what the coordinator committed; leaders ask after this transaction by themselves.
+    if (this.inDoubt) return;
     const splits = new Set([...this.touched.keys(), ...this.preparing]);
     for (const split of splits) {
       if (state === 'aborted' && this.preparing.has(split)) this.gateway.tellOutcome(split, this.id, timestamp(0));
@@ -291,6 +319,10 @@ export class GatewayTransaction implements ReadWriteTransaction {
     }
     this.touched.clear();
     this.preparing.clear();
+  }
+
+  private described(error: WriteConflictError): TrestleError {
+    return this.hooks?.describeConflict(this, error.conflict) ?? error;
   }
 
   private checkActive(): void {
@@ -328,11 +360,14 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private touch(split: SplitId, token: string, lock: LockMode, spans: readonly Span[]): void {
     if (lock === 'none') return;
     const known = this.touched.get(split);
-    if (known === undefined) this.touched.set(split, { token, spans: [...spans] });
-    else {
-      known.token = token;
-      known.spans.push(...spans);
+    if (this.state === 'aborted') {
+      this.gateway.release(split, this.id); // The answer came after the end.
+      throw aborted(this.isWounded ? WOUNDED : 'Transaction was aborted.');
     }
+    if (known === undefined) this.touched.set(split, { token, spans: [...spans] });
+    // Two reads at once, and the leader changed between them: what the first locked is gone.
+    else if (known.token !== token) throw aborted(LOST_LOCKS);
+    else known.spans.push(...spans);
   }
 }
 

@@ -13,7 +13,7 @@ import type { SplitDescriptor } from '../splits/types.ts';
 import { latestVersion, readAt, scanAt } from '../storage/mvcc.ts';
 import { spansOf } from './evaluate.ts';
 import type { Span } from './locks.ts';
-import { NotLeading, WriteConflictError, type Participant } from './participant.ts';
+import { NotLeading, RangeMoved, WriteConflictError, type Participant } from './participant.ts';
 import * as protocol from './protocol.ts';
 import { Method } from './protocol.ts';
 import type { Row, WriteConflict } from './types.ts';
@@ -84,13 +84,20 @@ export class TxnService {
     const whole: Span = { from: request.from, to: request.to };
     return this.serve(request.split, [whole], async ({ participant }) => {
       if (request.lock === 'none') return this.scanAnswer(await this.collect(request, END_OF_TIME), request.token);
-      // Lock no more than what is read: find where the batch ends, lock that far, and read it again under the lock.
-      const preview = await this.collect(request, END_OF_TIME);
-      const last = preview.rows[preview.rows.length - 1];
-      const span: Span =
-        preview.done || last === undefined ? whole : request.reverse ? { from: last.key, to: request.to } : { from: request.from, to: keyAfter(last.key) };
-      const token = await participant.lock(request, [span], request.lock);
-      const seen = await this.collect({ ...request, from: span.from, to: span.to ?? request.to, limit: MAX_SCAN_ROWS }, END_OF_TIME);
+      // Lock no more than what is read: find where the batch ends, lock that far, and read it again under the lock. If all
+      // its rows went while the lock was waited for, look further: an answer without rows means the end.
+      let preview = await this.collect(request, END_OF_TIME);
+      let token = request.token;
+      let seen: { rows: Row[]; done: boolean };
+      for (;;) {
+        const last = preview.rows[preview.rows.length - 1];
+        const span: Span =
+          preview.done || last === undefined ? whole : request.reverse ? { from: last.key, to: request.to } : { from: request.from, to: keyAfter(last.key) };
+        token = await participant.lock({ ...request, token }, [span], request.lock);
+        seen = await this.collect({ ...request, from: span.from, to: span.to ?? request.to, limit: MAX_SCAN_ROWS }, END_OF_TIME);
+        if (seen.rows.length > 0 || preview.done) break;
+        preview = await this.collect(request, END_OF_TIME);
+      }
       return this.recheck(request.split, [whole], () => this.scanAnswer({ rows: seen.rows, done: preview.done && seen.done }, token));
     });
   }
@@ -227,6 +234,7 @@ export class TxnService {
 
   private failed(split: SplitId, spans: Extent, error: unknown): Uint8Array {
     if (error instanceof WriteConflictError) return conflictAnswer(error.conflict);
+    if (error instanceof RangeMoved) return this.wrongSplit(split, spans);
     if (!(error instanceof NotLeading)) throw error;
     const served = this.find(split, spans);
     return served instanceof Uint8Array ? served : this.notLeader(split);
@@ -246,11 +254,13 @@ export class TxnService {
     if (hosted === undefined || hosted.installing) return this.notLeader(split);
     const descriptor = hosted.descriptor();
     const inside = spans.every(({ from, to }) => (to === undefined ? isWithin(from, descriptor) : rangeCovers(descriptor, { from, to })));
-    if (!inside) {
-      const touches = (other: SplitDescriptor): boolean => spans.some(({ from, to }) => other.from <= (to ?? from) && from < other.to);
-      return wrongSplitAnswer([descriptor, ...this.host.descriptors().filter((other) => other.id !== split && touches(other))]);
-    }
+    if (!inside) return this.wrongSplit(split, spans);
     return { participant: hosted.application as Participant, descriptor: () => hosted.descriptor() };
+  }
+
+  private wrongSplit(split: SplitId, spans: Extent): Uint8Array {
+    const touches = (other: SplitDescriptor): boolean => other.id === split || spans.some(({ from, to }) => other.from <= (to ?? from) && from < other.to);
+    return wrongSplitAnswer(this.host.descriptors().filter(touches));
   }
 
   private notLeader(split: SplitId): Uint8Array {
