@@ -58,7 +58,7 @@ describe('the endpoint', () => {
   it('spreads connections over the nodes, and each protocol arrives as itself', async () => {
     await using cluster = await fakeCluster();
     const greetings = await Promise.all(Array.from({ length: 6 }, () => greet(cluster.grpcPort)));
-    expect(greetings.map((greeting) => greeting.node).sort()).toEqual([1, 1, 2, 2, 3, 3]);
+    expect(greetings.map((greeting) => greeting.node).sort((a, b) => a - b)).toEqual([1, 1, 2, 2, 3, 3]);
     expect(new Set(greetings.map((greeting) => greeting.protocol))).toEqual(new Set(['grpc']));
     expect((await greet(cluster.httpPort)).protocol).toBe('http');
   });
