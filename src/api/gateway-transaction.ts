@@ -40,7 +40,7 @@ interface Reply {
   rows: number;
 }
 
-/** Codes of a DML statement that mean: a constraint was violated, and its writes may be half there. */
+/** Codes of a DML statement that mean: a constraint was violated. */
 const CONSTRAINT_CODES: ReadonlySet<Code> = new Set([Code.ALREADY_EXISTS, Code.NOT_FOUND, Code.FAILED_PRECONDITION, Code.OUT_OF_RANGE]);
 /** Codes after which the same statement may be run again under the same sequence number. */
 const REPEATABLE_CODES: ReadonlySet<Code> = new Set([Code.UNAVAILABLE, Code.CANCELLED, Code.DEADLINE_EXCEEDED, Code.RESOURCE_EXHAUSTED]);
@@ -102,7 +102,21 @@ export class GatewayTransaction {
     if (this.state.kind !== 'active') return;
     if (error instanceof TrestleError && error.code === Code.ABORTED) this.state = { kind: 'aborted', error };
     else if (this.transaction.state === 'aborted') this.state = { kind: 'aborted', error: aborted('The transaction was aborted.') };
-    else if (use === 'dml' && error instanceof TrestleError && CONSTRAINT_CODES.has(error.code)) this.state = { kind: 'failed', error };
+    else if (use === 'dml' && error instanceof TrestleError && CONSTRAINT_CODES.has(error.code)) this.fail(error);
+  }
+
+  /** Nothing but Rollback can follow, so the locks go now; the rollback is not waited for. */
+  fail(violation: TrestleError): void {
+    this.state = { kind: 'failed', error: violation };
+    this.transaction.rollback().catch(() => undefined);
+  }
+
+  /** Ends the transaction so that the client begins it anew. Answers the error to throw. */
+  abort(reason: string): TrestleError {
+    const abortion = aborted(reason);
+    this.state = { kind: 'aborted', error: abortion };
+    this.transaction.rollback().catch(() => undefined);
+    return abortion;
   }
 
   /**
@@ -127,7 +141,8 @@ export class GatewayTransaction {
     answer.then(
       (value) => this.keep(reply, rowsOf(value)),
       (error: unknown) => {
-        if (error instanceof TrestleError && REPEATABLE_CODES.has(error.code)) this.replies.delete(seqno);
+        // A statement that failed has written nothing (sql.ts), so running it again is the first time that it runs.
+        if (!(error instanceof TrestleError) || REPEATABLE_CODES.has(error.code)) this.replies.delete(seqno);
       },
     );
     return answer;

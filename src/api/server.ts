@@ -8,7 +8,7 @@
 import * as grpc from '@grpc/grpc-js';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../base/env.ts';
-import { codeName, unimplemented, type Code } from '../base/errors.ts';
+import { cancelled, codeName, unimplemented, type Code } from '../base/errors.ts';
 import type { Backend, ForwardedCall } from './backend.ts';
 import type { Call, MethodTable } from './call.ts';
 import type { Edge } from './data/edge.ts';
@@ -62,7 +62,7 @@ class GrpcCall implements Call {
   get signal(): AbortSignal {
     if (this.controller === undefined) {
       this.controller = new AbortController();
-      if (this.surface.cancelled) this.controller.abort();
+      if (this.surface.cancelled) this.cancel();
     }
     return this.controller.signal;
   }
@@ -73,8 +73,13 @@ class GrpcCall implements Call {
     return Number.isFinite(ms) ? Math.max(0, ms - Date.now()) * 1000 : undefined;
   }
 
+  /** gRPC says that a call is cancelled also when it has ended well; then there is nothing to stop. */
+  finish(): void {
+    this.controller = undefined;
+  }
+
   cancel(): void {
-    this.controller?.abort();
+    this.controller?.abort(cancelled('The call was cancelled.'));
   }
 }
 
@@ -232,7 +237,7 @@ function addServices(server: grpc.Server, methods: MethodTable, services: readon
 }
 
 function unaryHandler(path: string, run: (request: Buffer, call: Call) => Promise<Buffer>, log: Logger): grpc.handleUnaryCall<Buffer, Buffer> {
-  const answer = async (handle: typeof run, request: Buffer, call: Call, send: grpc.sendUnaryData<Buffer>): Promise<void> => {
+  const answer = async (handle: typeof run, request: Buffer, call: GrpcCall, send: grpc.sendUnaryData<Buffer>): Promise<void> => {
     let result: Buffer | undefined;
     let failure: Partial<grpc.StatusObject> | null = null;
     try {
@@ -240,6 +245,7 @@ function unaryHandler(path: string, run: (request: Buffer, call: Call) => Promis
     } catch (error) {
       failure = grpcError(statusOf(error, path, log));
     }
+    call.finish();
     send(failure, result);
   };
   return (surface, callback) => {
@@ -257,8 +263,12 @@ function streamHandler(path: string, run: (request: Buffer, call: Call) => Async
     stream.on('error', () => undefined);
     pump(stream, run, call)
       .then(
-        () => stream.end(),
+        () => {
+          call.finish();
+          return stream.end();
+        },
         (error: unknown) => {
+          call.finish();
           stream.sendMetadata(new grpc.Metadata());
           stream.emit('error', grpcError(statusOf(error, path, log)));
         },

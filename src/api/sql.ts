@@ -93,6 +93,10 @@ export interface SqlDatabase {
   /** Analyses against the schema at `at`, or the current one. INVALID_ARGUMENT with the position for what is wrong in the text. */
   prepare(sql: string, parameterTypes: ReadonlyMap<string, SqlType>, at?: Timestamp): Promise<PreparedStatement>;
   query(view: ReadView, statement: PreparedStatement, parameters: StatementParameters, options: StatementOptions): Promise<RowStream>;
+  /**
+   * Runs an INSERT, UPDATE or DELETE. It writes into the transaction all at once, at the end: a statement that fails, is
+   * cancelled or is UNAVAILABLE has written nothing, and the edge lets the client run it again under the same number.
+   */
   dml(transaction: ReadWriteTransaction, statement: PreparedStatement, parameters: StatementParameters, options: StatementOptions): Promise<DmlResult>;
   /** Runs UPDATE or DELETE in as many transactions as it takes; answers a lower bound of the rows changed. */
   partitionedDml(statement: PreparedStatement, parameters: StatementParameters, options: StatementOptions): Promise<number>;

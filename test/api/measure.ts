@@ -94,8 +94,13 @@ async function drive(): Promise<void> {
     const cpu = ((after.cpu ?? 0) - (before.cpu ?? 0)) / calls;
     say(`${name}: ${cpu.toFixed(1)} us of server CPU per call, ${((calls / ms) * 1000).toFixed(0)}/s, ${(after.rss / 1048576).toFixed(0)} MB`);
   };
+  const health = (): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      client.makeUnaryRequest('/grpc.health.v1.Health/Check', identity, identity, Buffer.alloc(0), (error) => (error === null ? resolve(undefined) : reject(error)));
+    });
   await measure('warm up', CALLS / 4, (i) => unary('Commit', commits[i % 64] ?? select));
   await measure('warm up', CALLS / 4, () => streaming('ExecuteStreamingSql', select));
+  await measure('Health.Check, the floor of gRPC', CALLS, health);
   await measure('Commit of one mutation', CALLS, (i) => unary('Commit', commits[i % 64] ?? select));
   await measure('ExecuteStreamingSql of one row', CALLS, () => streaming('ExecuteStreamingSql', select));
   await measure('ExecuteStreamingSql of 1,000 rows', CALLS / 40, () => streaming('ExecuteStreamingSql', rows));

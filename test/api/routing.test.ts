@@ -44,6 +44,16 @@ it('relays errors as they are, headers first', async () => {
   expect((await failure(at(2).call('Commit', { session, transactionId: id }))).code).toBe(Code.FAILED_PRECONDITION);
 });
 
+it('resumes at any node a stream that began its transaction', async () => {
+  const request = { session, sql: 'SELECT GENERATE(2000, 2000)', transaction: { begin: { readWrite: {} } } };
+  const first = await at(0).stream('ExecuteStreamingSql', request);
+  const resumed = await at(2).stream('ExecuteStreamingSql', { ...request, resumeToken: first.messages[0]?.['resumeToken'] });
+  expect(resumed.error).toBeUndefined();
+  const count = (messages: Message[]): number => messages.reduce((sum, m) => sum + ((m['values'] as unknown[] | undefined)?.length ?? 0), 0);
+  expect(count(first.messages.slice(0, 1)) + count(resumed.messages)).toBe(4000);
+  expect(edge.node(2).server.activeTransactions()).toBe(0);
+});
+
 it('serves a read-only transaction at any node without asking another', async () => {
   const id = await begin(0, { readOnly: { strong: true } });
   const answer = await at(2).call('ExecuteSql', { session, sql: 'SELECT * FROM T', transaction: { id } });

@@ -71,11 +71,16 @@ async function runAll(edge: Edge, entry: GatewayTransaction, statements: readonl
     try {
       outcomes.push(await runOne(entry, request, call.signal));
     } catch (error) {
-      if (!(error instanceof TrestleError) || !STATEMENT_CODES.has(error.code)) throw error;
+      if (!(error instanceof TrestleError) || !STATEMENT_CODES.has(error.code)) throw interrupted(entry, outcomes.length, error);
       return { outcomes, failure: statusOf(error, call.method, edge.log) };
     }
   }
   return { outcomes, failure: undefined };
+}
+
+/** A batch that stops half-way without an answer cannot be repeated: the statements before would run twice. */
+function interrupted(entry: GatewayTransaction, done: number, reason: unknown): unknown {
+  return done > 0 && entry.active ? entry.abort('The transaction was aborted: a batch of statements was interrupted.') : reason;
 }
 
 async function runOne(entry: GatewayTransaction, request: StatementRequest, signal: AbortSignal): Promise<StatementOutcome> {

@@ -8,7 +8,7 @@ import { decodeRead, type ReadRequest } from '../wire/requests.ts';
 import { answerAtOnce, answerInSets } from './answers.ts';
 import { openSession, type Edge, type OpenSession } from './edge.ts';
 import { checkReadPartition } from './partition-tokens.ts';
-import { forwardStream, forwardUnary, remoteGateway } from './routing.ts';
+import { forwardStream, forwardUnary, remoteGateway, resumedSelector } from './routing.ts';
 import { resolveTarget, type Target } from './selector.ts';
 import { announcement, readRows, rowRun, type Run } from './statement-run.ts';
 
@@ -53,15 +53,15 @@ export async function read(edge: Edge, bytes: Buffer, call: Call): Promise<Buffe
 
 export async function* streamingRead(edge: Edge, bytes: Buffer, call: Call): AsyncGenerator<Buffer, void, undefined> {
   const request = decodeRead(bytes);
-  const node = remoteGateway(edge, request.session, request.transaction, call);
+  const what = JSON.stringify([request.table, request.index, request.columns, request.keySet, request.limit, request.ordered]);
+  const fingerprint = Buffer.from(hash('sha1', what, 'base64'), 'base64').readUInt32BE(0);
+  const resume = request.resumeToken.length > 0 ? decodeResumeToken(request.resumeToken, fingerprint) : undefined;
+  const node = remoteGateway(edge, request.session, resumedSelector(request.transaction, resume), call);
   if (node !== undefined) {
     yield* forwardStream(edge, node, bytes, call);
     return;
   }
   const open = await openSession(edge, request.session);
   checkRequest(request);
-  const what = JSON.stringify([request.table, request.index, request.columns, request.keySet, request.limit, request.ordered]);
-  const fingerprint = Buffer.from(hash('sha1', what, 'base64'), 'base64').readUInt32BE(0);
-  const resume = request.resumeToken.length > 0 ? decodeResumeToken(request.resumeToken, fingerprint) : undefined;
   yield* answerInSets(await startRead(edge, open, request, resume, call.signal), fingerprint, resume);
 }

@@ -8,6 +8,7 @@ import { aborted, Code, TrestleError } from '../../base/errors.ts';
 import type { NodeId } from '../../base/ids.ts';
 import { NodeUnreachable, type ForwardedCall } from '../backend.ts';
 import type { Call } from '../call.ts';
+import type { ResumePoint } from '../resume.ts';
 import { decodeTransactionId } from '../transaction-id.ts';
 import type { TransactionSelector } from '../wire/options.ts';
 import type { Edge } from './edge.ts';
@@ -19,6 +20,11 @@ export function remoteGateway(edge: Edge, session: string, selector: Transaction
   if (id === undefined || id.kind === 'readOnly' || id.node === edge.backend.localNode) return undefined;
   if (call.forwarded) throw new TrestleError(Code.INTERNAL, `A call for a transaction at node ${String(id.node)} was passed on to node ${String(edge.backend.localNode)}.`);
   return id.node;
+}
+
+/** A stream that goes on does so in the transaction that its first request began, wherever that lives. */
+export function resumedSelector(selector: TransactionSelector, resume: ResumePoint | undefined): TransactionSelector {
+  return selector.kind === 'begin' && resume !== undefined && resume.transactionId.length > 0 ? { kind: 'id', id: resume.transactionId } : selector;
 }
 
 export function forwardedCall(request: Buffer, call: Call): ForwardedCall {

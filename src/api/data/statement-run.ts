@@ -3,8 +3,7 @@
  * the end. The two methods differ only in how they put the rows into messages (statements.ts).
  */
 import { hash } from 'node:crypto';
-import { invalidArgument } from '../../base/errors.ts';
-import { aborted } from '../../base/errors.ts';
+import { cancelled, invalidArgument } from '../../base/errors.ts';
 import type { GatewayTransaction, StatementOutcome } from '../gateway-transaction.ts';
 import { dmlInSingleUse, dmlNeedsReadWrite, readInPartitionedDml } from '../messages.ts';
 import { START, type ResumePoint } from '../resume.ts';
@@ -35,8 +34,6 @@ const NO_ID: Uint8Array = START.transactionId;
 export function fingerprintOf(request: StatementRequest, mode = ''): string {
   return hash('sha1', JSON.stringify([request.sql, mode, request.params, [...request.paramTypes]]), 'base64');
 }
-
-const stringifyTypes = (request: ExecuteSqlRequest, mode: QueryMode): string => fingerprintOf(request, mode);
 
 /** Sequence number of the precommit token for an answer of this transaction; none for sessions that are not multiplexed. */
 export function precommitFor(entry: GatewayTransaction): number | undefined {
@@ -230,7 +227,7 @@ async function runDml(
   const startMicros = edge.nowMicros();
   const outcome = await entry.runOnce(
     request.seqno,
-    request.seqno > 0 ? stringifyTypes(request, mode) : '',
+    request.seqno > 0 ? fingerprintOf(request, mode) : '',
     () => executeDml(entry, statement, request, signal),
     (answer) => answer.result.rows.length,
   );
@@ -265,7 +262,7 @@ async function runPartitionedDml(
 ): Promise<Run> {
   if (statement.kind === 'insert') throw invalidArgument('INSERT is not supported in a partitioned DML transaction.');
   if (statement.columns.length > 0) throw invalidArgument('THEN RETURN is not supported in a partitioned DML transaction.');
-  if (signal.aborted) throw aborted('The call was cancelled.');
+  if (signal.aborted) throw cancelled('The call was cancelled.');
   const count = await edge.partitionedDml.run(target.txn, `${String(request.seqno)} ${fingerprintOf(request)}`, () =>
     open.database.sql.partitionedDml(statement, request.params, { signal }),
   );

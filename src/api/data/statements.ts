@@ -7,7 +7,7 @@ import { decodeExecuteSql, type ExecuteSqlRequest, type QueryMode, type Statemen
 import { answerAtOnce, answerInSets } from './answers.ts';
 import { openSession, type Edge } from './edge.ts';
 import { checkQueryPartition } from './partition-tokens.ts';
-import { forwardStream, forwardUnary, remoteGateway } from './routing.ts';
+import { forwardStream, forwardUnary, remoteGateway, resumedSelector } from './routing.ts';
 import { fingerprintOf, startStatement } from './statement-run.ts';
 
 export function checkStatement(request: StatementRequest): void {
@@ -38,7 +38,9 @@ export async function executeSql(edge: Edge, bytes: Buffer, call: Call): Promise
 
 export async function* executeStreamingSql(edge: Edge, bytes: Buffer, call: Call): AsyncGenerator<Buffer, void, undefined> {
   const request = decodeExecuteSql(bytes);
-  const node = remoteGateway(edge, request.session, request.transaction, call);
+  const fingerprint = Buffer.from(fingerprintOf(request, request.queryMode), 'base64').readUInt32BE(0);
+  const resume = request.resumeToken.length > 0 ? decodeResumeToken(request.resumeToken, fingerprint) : undefined;
+  const node = remoteGateway(edge, request.session, resumedSelector(request.transaction, resume), call);
   if (node !== undefined) {
     yield* forwardStream(edge, node, bytes, call);
     return;
@@ -46,7 +48,5 @@ export async function* executeStreamingSql(edge: Edge, bytes: Buffer, call: Call
   const mode = checkRequest(request);
   const open = await openSession(edge, request.session);
   checkQueryPartition(request);
-  const fingerprint = Buffer.from(fingerprintOf(request, mode), 'base64').readUInt32BE(0);
-  const resume = request.resumeToken.length > 0 ? decodeResumeToken(request.resumeToken, fingerprint) : undefined;
   yield* answerInSets(await startStatement(edge, open, request, mode, resume, call.signal), fingerprint, resume);
 }

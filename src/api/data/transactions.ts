@@ -137,10 +137,8 @@ async function afterFailedCommit(edge: Edge, entry: GatewayTransaction, id: Read
   const open = final === undefined || final.code === Code.UNAVAILABLE || final.code === Code.DEADLINE_EXCEEDED || final.code === Code.UNKNOWN || final.code === Code.CANCELLED;
   if (final !== undefined && final.code === Code.ABORTED) entry.state = { kind: 'aborted', error: final };
   else if (entry.transaction.state === 'aborted' && open) entry.state = { kind: 'aborted', error: aborted('The transaction was aborted.') };
-  else if (final !== undefined && !open) {
-    entry.state = { kind: 'failed', error: final };
-    entry.transaction.rollback().catch(() => undefined);
-  } else if (entry.transaction.state === 'active') {
+  else if (final !== undefined && !open) entry.fail(final);
+  else if (entry.transaction.state === 'active') {
     // Nothing was decided: the client may commit again.
     entry.state = { kind: 'active' };
   } else {
@@ -187,6 +185,5 @@ export async function rollback(edge: Edge, bytes: Buffer, call: Call): Promise<B
     return EMPTY_MESSAGE;
   }
   if (entry.active) edge.registry.drop(entry, { kind: 'rolledBack' });
-  else if (entry.state.kind === 'failed') entry.transaction.rollback().catch(() => undefined);
   return EMPTY_MESSAGE;
 }
