@@ -128,7 +128,7 @@ export interface ForeignKeyConstraint {
 // ---- Indexes
 
 /**
- * A secondary index. Its entries lie at tag(id); see rows/index-keys.ts for their layout. `state` is `backfilling` from creation until
+ * A secondary index. Its entries lie at tag(id); see rows/keyspace.ts for their layout. `state` is `backfilling` from creation until
  * the entries of rows that existed are written; writes maintain it from the start, reads use it when it is `ready`.
  */
 export interface Index {
