@@ -27,7 +27,6 @@ import type { OpenDatabase } from './catalog.ts';
 import type { NodeCore } from './core.ts';
 import type { MetaStore } from './meta.ts';
 import { SequenceCounters } from './sequences.ts';
-import { systemRows } from './system-rows.ts';
 
 export const DDL_CONTEXT: DdlContext = { checker: expressionChecker, isBuiltInFunction: (name) => findFunction(name) !== undefined };
 
@@ -197,7 +196,6 @@ export class NodeSqlDatabase implements SqlDatabase {
     await this.sequences.replenish(schema);
     return {
       keyPrefix: this.database.prefix,
-      virtualTables: (name) => systemRows(schema, this.database.stored.name, name),
       context: evaluationContext(this.core, schema, this.sequences),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     };

@@ -53,6 +53,11 @@ export class GatewayTransaction implements ReadWriteTransaction {
   readonly readTimestamp = undefined;
   state: 'active' | 'committing' | 'committed' | 'aborted' = 'active';
   private readonly gateway: Gateway;
+  /**
+   * How rows read by key are locked. A transaction that was aborted probably lost an upgrade from shared to exclusive to
+   * an older one; its retry asks for what it needs at once, and queues instead of being wounded again.
+   */
+  private readonly pointLock: LockMode;
   private readonly ended: () => void;
   private readonly hooks: TransactionHooks | undefined;
   private readonly overlay = new Overlay();
@@ -66,7 +71,8 @@ export class GatewayTransaction implements ReadWriteTransaction {
   /** The coordinator may have committed, but did not answer: the participants must learn the outcome from it. */
   private inDoubt = false;
 
-  constructor(gateway: Gateway, id: TxnId, age: Timestamp, ended: () => void, hooks?: TransactionHooks) {
+  constructor(gateway: Gateway, id: TxnId, age: Timestamp, retried: boolean, ended: () => void, hooks?: TransactionHooks) {
+    this.pointLock = retried ? 'exclusive' : 'shared';
     this.hooks = hooks;
     this.gateway = gateway;
     this.id = id;
@@ -78,7 +84,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
 
   async get(keys: readonly Key[], options: ReadOptions = {}): Promise<readonly (Uint8Array | undefined)[]> {
     this.checkActive();
-    const lock = options.lock ?? 'shared';
+    const lock = options.lock ?? this.pointLock;
     const out: (Uint8Array | undefined)[] = Array.from({ length: keys.length });
     let missing: number[] = [];
     keys.forEach((key, index) => {
