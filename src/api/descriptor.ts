@@ -5,7 +5,9 @@
 import { createRequire } from 'node:module';
 import type * as protobuf from 'protobufjs';
 import { assert } from '../base/assert.ts';
+import { invalidArgument } from '../base/errors.ts';
 import { DESCRIPTOR_JSON } from './generated/descriptor.ts';
+import { MAX_ADMIN_REQUEST_BYTES } from './limits.ts';
 import { MalformedMessage } from './wire/reader.ts';
 
 const require = createRequire(import.meta.url);
@@ -39,6 +41,7 @@ export function codec<T>(name: string): Codec<T> {
   const lookUp = (): protobuf.Type => (type ??= apiRoot().lookupType(name));
   return {
     decode: (bytes) => {
+      if (bytes.length > MAX_ADMIN_REQUEST_BYTES) throw invalidArgument(`The request is larger than ${String(MAX_ADMIN_REQUEST_BYTES)} bytes.`);
       const found = lookUp();
       try {
         return found.toObject(found.decode(bytes), TO_OBJECT) as T;

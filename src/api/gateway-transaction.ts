@@ -24,7 +24,8 @@ export type GatewayState =
   | { readonly kind: 'aborted'; readonly error: TrestleError };
 
 export interface CommitAnswer extends CommitResult {
-  readonly mutationCount: number;
+  /** undefined when another node had to be asked for the outcome. */
+  readonly mutationCount: number | undefined;
 }
 
 export interface StatementOutcome {

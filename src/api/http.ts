@@ -7,7 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type * as protobuf from 'protobufjs';
 import { Readable } from 'node:stream';
 import type { Logger } from '../base/env.ts';
-import { Code, codeName, invalidArgument, notFound } from '../base/errors.ts';
+import { cancelled, Code, codeName, invalidArgument, notFound } from '../base/errors.ts';
 import type { Call, MethodTable } from './call.ts';
 import { apiRoot, jsonMapping } from './descriptor.ts';
 import { httpRules, type HttpRule } from './http-rules.ts';
@@ -136,7 +136,9 @@ export function addRestApi(app: FastifyInstance, methods: MethodTable, log: Logg
   const serve = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const path = request.url.split('?', 1)[0] ?? '';
     const controller = new AbortController();
-    request.raw.socket.once('close', () => controller.abort());
+    reply.raw.once('close', () => {
+      if (!reply.raw.writableFinished) controller.abort(cancelled('The client has gone.'));
+    });
     const fail = (error: unknown): Json => errorJson(statusOf(error, path, log));
     try {
       const { route, groups } = find(request.method, path);

@@ -5,6 +5,8 @@ const MIB = 1024 * 1024;
 
 /** A gRPC message, either way. */
 export const MAX_MESSAGE_BYTES = 100 * MIB;
+/** A request of administration; schema statements are the large ones. */
+export const MAX_ADMIN_REQUEST_BYTES = 10 * MIB;
 /** Values in one PartialResultSet, about. */
 export const RESULT_SET_BYTES = 1 * MIB;
 /** At the end of a batch of rows a set this large is sent without waiting for more rows. */
@@ -37,7 +39,6 @@ export const MAX_REPLAY_ROWS = 10_000;
 export const MAX_FUTURE_READ_MICROS = 3_600 * 1_000_000;
 /** Tries of a commit that the edge itself repeats (blind writes). */
 export const MAX_BLIND_ATTEMPTS = 10;
-export const MAX_HTTP_BODY_BYTES = MAX_MESSAGE_BYTES;
 export const MAX_CONCURRENT_STREAMS = 1_000;
 export const MAX_WAIT_MICROS = 3_600 * 1_000_000;
 

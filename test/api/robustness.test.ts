@@ -90,6 +90,14 @@ describe('malformed messages', () => {
     await alive();
   });
 
+  it('bounds the number of fields, which cost more in memory than on the wire', async () => {
+    const error = await failure(client.call('Read', Buffer.alloc(24_000_000, Buffer.from([0x2a, 0x00]))));
+    expect(error.code).toBe(Code.INVALID_ARGUMENT);
+    expect(error.details).toContain('too many fields');
+    expect((await failure(client.unary('DatabaseAdmin', 'UpdateDatabaseDdl', Buffer.alloc(24_000_000, Buffer.from([0x12, 0x00]))))).code).toBe(Code.INVALID_ARGUMENT);
+    await alive();
+  });
+
   it('admin messages that are none', async () => {
     for (const name of ['CreateDatabase', 'UpdateDatabaseDdl', 'ListDatabases', 'GetDatabase']) {
       for (let i = 0; i < 20; i++) {

@@ -91,7 +91,7 @@ async function commitSingleUse(edge: Edge, request: CommitRequest, options: { re
 async function resolved(edge: Edge, open: OpenSession, id: ReadWriteId): Promise<CommitAnswer> {
   const outcome = await edge.backend.resolveCommit(open.database.name, id.txn);
   if (outcome.kind === 'aborted') throw aborted('The transaction was aborted: its gateway no longer knows it, and it has not committed.');
-  return { commitTimestamp: outcome.commitTimestamp, mutationCount: 0 };
+  return { commitTimestamp: outcome.commitTimestamp, mutationCount: undefined };
 }
 
 async function commitEntry(edge: Edge, entry: GatewayTransaction, id: ReadWriteId, request: CommitRequest): Promise<CommitAnswer> {

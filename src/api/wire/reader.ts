@@ -15,6 +15,11 @@ export class MalformedMessage extends TrestleError {
 
 /** Messages inside messages: the depth that protobuf parsers allow by default. */
 export const MAX_MESSAGE_DEPTH = 100;
+/**
+ * Fields in one request. A field takes two bytes on the wire and many more in memory, so the limit on the size of a
+ * message alone would let a request fill the heap.
+ */
+export const MAX_FIELDS = 10_000_000;
 const MAX_VARINT_BYTES = 10;
 const TWO_POW_32 = 0x1_0000_0000;
 
@@ -23,6 +28,7 @@ export class ProtoReader {
   position: number;
   end: number;
   depth = 0;
+  private fieldsLeft = MAX_FIELDS;
   /** Number and wire type of the field that `next` found. */
   field = 0;
   wireType = 0;
@@ -36,6 +42,7 @@ export class ProtoReader {
   /** Moves to the next field; false at the end of the message. */
   next(): boolean {
     if (this.position >= this.end) return false;
+    if (--this.fieldsLeft < 0) throw new MalformedMessage('too many fields');
     const tag = this.uint();
     if (tag >= TWO_POW_32) throw new MalformedMessage('field number out of range');
     this.field = tag >>> 3;
