@@ -7,8 +7,10 @@ import type { ReadView, ReadWriteTransaction } from '../txn/types.ts';
 import type { Statement } from './ast/statement.ts';
 import { Binder, type BoundStatement } from './bind/dml.ts';
 import { catalogOf } from './bind/schema-catalog.ts';
+import { findSystemTable } from './bind/system-tables.ts';
 import type { Column, ParameterInfo } from './bind/tree.ts';
 import { CompiledDml, type DmlOutcome, type TableWriter } from './execute/dml.ts';
+import { informationSchemaRows } from './execute/information-schema.ts';
 import { contextOf } from './execute/schema-expressions.ts';
 import { compilePlan, type NodeNumbers } from './execute/compile.ts';
 import { DEFAULT_MEMORY_LIMIT_BYTES, Frame, Memory, type Execution, type Operator, type Plan, type Row, type VirtualTables } from './execute/runtime.ts';
@@ -30,8 +32,8 @@ export interface StatementContext {
   /** What every key of the database begins with. */
   readonly keyPrefix: string;
   readonly context: EvaluationContext;
-  /** Rows of INFORMATION_SCHEMA and SPANNER_SYS tables by complete name. */
-  readonly virtualTables: VirtualTables;
+  /** Rows of SPANNER_SYS tables by complete name, in the order of bind/system-tables.ts. Absent: the tables are empty. */
+  readonly systemTables?: VirtualTables;
   readonly signal?: AbortSignal;
   readonly memoryLimitBytes?: number;
   /** Count rows per node of the plan. */
@@ -115,7 +117,7 @@ export class SqlEngine {
   /** Runs a query. Parameter values are plain protobuf JSON. */
   query(prepared: PreparedStatement, parameters: ReadonlyMap<string, unknown>, view: ReadView, context: StatementContext): ResultStream {
     if (prepared.kind !== 'query') throw invalidArgument('A DML statement cannot run as a query.');
-    const frame = new Frame(executionOf(view, context, parameterValues(prepared, parameters)), [], undefined);
+    const frame = new Frame(executionOf(prepared.schema, view, context, parameterValues(prepared, parameters)), [], undefined);
     return new QueryStream(prepared, frame, prepared.plan(frame));
   }
 
@@ -127,7 +129,7 @@ export class SqlEngine {
     if (prepared.dml === undefined) throw invalidArgument('A query cannot run as a DML statement.');
     // PENDING_COMMIT_TIMESTAMP() is a value that only the row writer understands.
     const surroundings = { ...contextOf(context.context), pendingCommitTimestamp: () => PENDING_COMMIT_TIMESTAMP as unknown as SqlValue };
-    const frame = new Frame(executionOf(transaction, { ...context, context: surroundings }, parameterValues(prepared, parameters)), [], undefined);
+    const frame = new Frame(executionOf(prepared.schema, transaction, { ...context, context: surroundings }, parameterValues(prepared, parameters)), [], undefined);
     const outcome = await prepared.dml.run(frame, transaction, tableWriter(prepared.schema, writer));
     await writer.rows.endStatement();
     return outcome;
@@ -211,7 +213,16 @@ export function parameterValues(prepared: PreparedStatement, given: ReadonlyMap<
   });
 }
 
-export function executionOf(view: ReadView, context: StatementContext, parameters: readonly SqlValue[]): Execution {
+/** INFORMATION_SCHEMA comes from the schema, SPANNER_SYS from the node. */
+function virtualTables(schema: Schema, context: StatementContext): VirtualTables {
+  return (name) => {
+    const table = findSystemTable(name.split('.'));
+    if (table?.schema === 'INFORMATION_SCHEMA') return Promise.resolve(informationSchemaRows(schema, table));
+    return context.systemTables?.(name) ?? Promise.resolve([]);
+  };
+}
+
+function executionOf(schema: Schema, view: ReadView, context: StatementContext, parameters: readonly SqlValue[]): Execution {
   return {
     view,
     keyPrefix: context.keyPrefix,
@@ -219,7 +230,7 @@ export function executionOf(view: ReadView, context: StatementContext, parameter
     parameters,
     memory: new Memory(context.memoryLimitBytes ?? DEFAULT_MEMORY_LIMIT_BYTES),
     signal: context.signal,
-    virtualTables: context.virtualTables,
+    virtualTables: virtualTables(schema, context),
     statistics: { rowsScanned: 0, rowsReturned: 0 },
     profile: context.profile === true ? new Map() : undefined,
   };

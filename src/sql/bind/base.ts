@@ -133,7 +133,7 @@ export abstract class BinderBase {
 
   argumentOf(e: Expr): CallArgument {
     const source = this.sourceOf(e);
-    if (source === 'untyped') return { kind: 'untyped', emptyArray: e.kind === 'const' && e.source === 'emptyArray' };
+    if (source === 'untyped') return { kind: 'untyped', emptyArray: e.kind === 'const' && e.source === 'emptyArray', parameter: e.kind === 'parameter' };
     return { kind: 'value', type: e.type, source };
   }
 

@@ -12,7 +12,7 @@ import { castValue, resolveCast } from '../functions/cast.ts';
 import type { CallArgument } from '../functions/resolve.ts';
 import { supportsEquality } from '../types/traits.ts';
 import {
-  arrayOf, BOOL, BYTES, DATE, FLOAT64, INT64, JSON_TYPE, NUMERIC, STRING, structOf, TIMESTAMP, typeName, typesEqual, type SqlType,
+  arrayOf, BOOL, BYTES, DATE, FLOAT64, INT64, INTERVAL, JSON_TYPE, NUMERIC, STRING, structOf, TIMESTAMP, typeName, typesEqual, type SqlType,
 } from '../types/types.ts';
 import { canonicalInt, inInt64Range } from '../values/int64.ts';
 import { parseJson } from '../values/json.ts';
@@ -47,6 +47,11 @@ const BINARY: Readonly<Record<BinaryOperator, string>> = {
 const SUBSCRIPTS = {
   OFFSET: '$array_at_offset', ORDINAL: '$array_at_ordinal', SAFE_OFFSET: '$safe_array_at_offset', SAFE_ORDINAL: '$safe_array_at_ordinal',
 } as const;
+
+/** What makes ISO 8601 text of the text of one part: INTERVAL '1.5' SECOND. */
+const ISO_PARTS: Readonly<Record<string, readonly [string, string]>> = {
+  YEAR: ['P', 'Y'], MONTH: ['P', 'M'], WEEK: ['P', 'W'], DAY: ['P', 'D'], HOUR: ['PT', 'H'], MINUTE: ['PT', 'M'], SECOND: ['PT', 'S'],
+};
 
 /** Functions that may be called without parentheses. */
 const BARE_FUNCTIONS = new Map(['CURRENT_DATE', 'CURRENT_TIMESTAMP'].map((name) => [name, name]));
@@ -500,9 +505,12 @@ export abstract class ExpressionBinder extends BinderBase {
 
   private bindInterval(e: IntervalExpression, scope: Scope | undefined): Expr {
     const value = this.bind(e.value, scope);
-    // Text with one part has the form of that part alone.
-    const to = e.to ?? (value.type.kind === 'STRING' && this.sourceOf(value) !== 'untyped' ? e.from : undefined);
-    const words = [e.from, ...(to === undefined ? [] : [to])].map((p) => ExpressionBinder.partWord(p));
+    const frame = ISO_PARTS[e.from.name];
+    if (e.to === undefined && value.type.kind === 'STRING' && this.sourceOf(value) !== 'untyped' && frame !== undefined) {
+      const text = this.callOf('$concat_op', [this.callOf('$concat_op', [this.literal(frame[0], STRING), value], e), this.literal(frame[1], STRING)], e);
+      return this.castTo(text, INTERVAL, false, e);
+    }
+    const words = [e.from, ...(e.to === undefined ? [] : [e.to])].map((p) => ExpressionBinder.partWord(p));
     const keywords = words.map((word): CallArgument => ({ kind: 'keyword', role: 'PART', word }));
     const call = this.resolve(e, '$interval', [this.argumentOf(value), ...keywords]);
     return this.finishCall(call, [value, ...words.map((word) => ({ kind: 'keyword' as const, word }))], e, false);

@@ -138,7 +138,7 @@ function columnOf(text: string): SystemColumn {
   const nullable = !text.endsWith(' NOT NULL');
   const space = text.indexOf(' ');
   const typeText = text.slice(space + 1, nullable ? undefined : -' NOT NULL'.length);
-  const spannerType = typeText.replaceAll(/\b(STRING|BYTES)\b/g, '$1(MAX)');
+  const spannerType = typeText.replaceAll(/\b(STRING|BYTES)\b(?!\()/g, '$1(MAX)');
   return { name: text.slice(0, space), type: typeOf(parseType(typeText)), spannerType, nullable };
 }
 

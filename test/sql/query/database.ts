@@ -82,7 +82,6 @@ export function testContext(defaultTimeZone: string): EvaluationContext {
 export const statementContext = (defaultTimeZone: string): StatementContext => ({
   keyPrefix: KEY_PREFIX,
   context: testContext(defaultTimeZone),
-  virtualTables: () => Promise.resolve([]),
 });
 
 export interface QueryResult {

@@ -1,0 +1,132 @@
+/** Plans with and without the optimizer give the same rows, on generated tables and queries. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { expressionChecker } from '../../../src/sql/bind/checker.ts';
+import { SqlEngine } from '../../../src/sql/engine.ts';
+import { TrestleError } from '../../../src/base/errors.ts';
+import { parseDdl } from '../../../src/sql/parse/parse.ts';
+import { applyDdl, markIndexReady } from '../../../src/sql/schema/apply.ts';
+import { Schema } from '../../../src/sql/schema/schema.ts';
+import { runQuery } from './database.ts';
+import { runDml } from './dml-run.ts';
+import { MemoryStore } from './store.ts';
+
+const DDL = [
+  'CREATE TABLE p (k INT64 NOT NULL, a INT64, s STRING(MAX)) PRIMARY KEY (k)',
+  'CREATE TABLE c (k INT64 NOT NULL, n INT64 NOT NULL, b INT64) PRIMARY KEY (k, n DESC), INTERLEAVE IN PARENT p',
+  'CREATE TABLE q (x INT64, y INT64, z STRING(MAX)) PRIMARY KEY (x DESC, y)',
+  'CREATE INDEX p_a ON p(a DESC) STORING (s)',
+  'CREATE INDEX c_b ON c(b)',
+  'CREATE NULL_FILTERED INDEX q_z ON q(z, y DESC)',
+];
+
+/** Columns of each table that generated conditions use; all numbers, but for the strings. */
+const TABLES = { p: ['k', 'a'], c: ['k', 'n', 'b'], q: ['x', 'y'] } as const;
+type TableName = keyof typeof TABLES;
+const NAMES: readonly TableName[] = ['p', 'c', 'q'];
+
+function makeDatabase(): Schema {
+  let schema = Schema.EMPTY;
+  for (const statement of DDL) {
+    const result = applyDdl(schema, parseDdl(statement), statement, { checker: expressionChecker });
+    schema = result.schema;
+    for (const action of result.actions) if (action.kind === 'backfillIndex') schema = markIndexReady(schema, action.index);
+  }
+  return schema;
+}
+
+const small = fc.integer({ min: 0, max: 5 });
+const maybe = fc.option(small, { nil: null, freq: 4 });
+const literal = (v: number | null): string => (v === null ? 'NULL' : String(v));
+const text = fc.constantFrom("'a'", "'b'", "'ab'", 'NULL');
+
+const rowsOf = {
+  p: fc.uniqueArray(fc.tuple(small, maybe, text), { selector: (r) => r[0], maxLength: 6 }),
+  c: fc.uniqueArray(fc.tuple(small, small, maybe), { selector: (r) => `${r[0]}/${r[1]}`, maxLength: 8 }),
+  q: fc.uniqueArray(fc.tuple(maybe, maybe, text), { selector: (r) => `${String(r[0])}/${String(r[1])}`, maxLength: 8 }),
+};
+
+const columnOf = (alias: string, table: TableName): fc.Arbitrary<string> => fc.constantFrom(...TABLES[table]).map((c) => `${alias}.${c}`);
+
+/** A condition over some aliased tables. */
+function condition(tables: readonly (readonly [string, TableName])[]): fc.Arbitrary<string> {
+  const column = fc.oneof(...tables.map(([alias, table]) => columnOf(alias, table)));
+  const value = fc.oneof({ weight: 2, arbitrary: small.map(String) }, { weight: 2, arbitrary: column });
+  const comparison = fc.tuple(column, fc.constantFrom('=', '=', '=', '<', '<=', '>', '>=', '!='), value).map((t) => t.join(' '));
+  const other = fc.oneof(
+    fc.tuple(column, fc.array(small, { minLength: 1, maxLength: 3 })).map(([c, list]) => `${c} IN (${list.join(', ')})`),
+    fc.tuple(column, fc.array(small, { maxLength: 3 })).map(([c, list]) => `${c} IN UNNEST(ARRAY<INT64>[${list.join(', ')}])`),
+    column.map((c) => `${c} IS NULL`),
+    column.map((c) => `${c} IS NOT NULL`),
+    fc.tuple(column, small, small).map(([c, a, b]) => `${c} BETWEEN ${a} AND ${b}`),
+    fc.tuple(column, fc.constantFrom('', 'NOT '), fc.constantFrom(...NAMES)).chain(([c, not, t]) => columnOf('i', t).map((inner) => `${c} ${not}IN (SELECT ${inner} FROM ${t} i)`)),
+    fc.tuple(column, fc.constantFrom('', 'NOT '), fc.constantFrom(...NAMES), small).chain(([c, not, t, n]) => columnOf('i', t).map((inner) => `${not}EXISTS (SELECT 1 FROM ${t} i WHERE ${inner} = ${c} AND ${inner} > ${n})`)),
+    fc.tuple(column, fc.constantFrom(...NAMES)).chain(([c, t]) => columnOf('i', t).map((inner) => `(SELECT COUNT(*) FROM ${t} i WHERE ${inner} = ${c}) > 1`)),
+  );
+  const simple = fc.oneof({ weight: 3, arbitrary: comparison }, { weight: 2, arbitrary: other });
+  return fc.oneof({ weight: 4, arbitrary: fc.array(simple, { minLength: 1, maxLength: 3 }).map((l) => l.join(' AND ')) }, { weight: 1, arbitrary: fc.tuple(simple, simple).map(([a, b]) => `(${a} OR ${b})`) });
+}
+
+const query: fc.Arbitrary<string> = fc
+  .tuple(fc.constantFrom(...NAMES), fc.constantFrom(...NAMES), fc.constantFrom('', 'JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN', 'JOIN@{JOIN_METHOD=HASH_JOIN}', 'CROSS JOIN'))
+  .chain(([t, u, join]) => {
+    const both: readonly (readonly [string, TableName])[] = join === '' ? [['t', t]] : [['t', t], ['u', u]];
+    const on = join === '' || join === 'CROSS JOIN' ? fc.constant('') : condition([['t', t], ['u', u]]).filter((c) => !c.includes('SELECT')).map((c) => ` ON ${c}`);
+    const where = fc.option(condition(both), { nil: undefined });
+    const columns = both.flatMap(([alias, table]) => TABLES[table].map((c) => `${alias}.${c}`));
+    const shape = fc.constantFrom('rows', 'group', 'distinct', 'order', 'count');
+    return fc.tuple(on, where, shape, fc.constantFrom(...columns), fc.constantFrom(...columns), fc.constantFrom('', ' DESC')).map(([onText, whereText, kind, c1, c2, direction]) => {
+      const from = `FROM ${t} t${join === '' ? '' : ` ${join} ${u} u${onText}`}${whereText === undefined ? '' : ` WHERE ${whereText}`}`;
+      switch (kind) {
+        case 'group':
+          return `SELECT ${c1} AS g, COUNT(*), SUM(${c2}) ${from} GROUP BY ${c1}`;
+        case 'distinct':
+          return `SELECT DISTINCT ${c1}, ${c2} ${from}`;
+        case 'order':
+          return `SELECT ${columns.join(', ')} ${from} ORDER BY ${[c1, ...columns.filter((c) => c !== c1)].map((c) => `${c}${direction}`).join(', ')} LIMIT 5`;
+        case 'count':
+          return `SELECT COUNT(*), MIN(${c1}), MAX(${c2}) ${from}`;
+        default:
+          return `SELECT ${columns.join(', ')} ${from}`;
+      }
+    });
+  });
+
+describe('optimizer', () => {
+  const schema = makeDatabase();
+  const optimized = new SqlEngine();
+  const plain = new SqlEngine({ optimize: false });
+
+  it('changes no results', async () => {
+    await fc.assert(
+      fc.asyncProperty(rowsOf.p, rowsOf.c, rowsOf.q, fc.array(query, { minLength: 5, maxLength: 10 }), async (p, c, q, queries) => {
+        const store = new MemoryStore();
+        const insert = async (table: string, rows: readonly string[]): Promise<void> => {
+          if (rows.length === 0) return;
+          const run = await runDml(optimized, schema, store, `INSERT INTO ${table} VALUES ${rows.join(', ')}`, new Map(), new Map(), '');
+          await run.transaction.commit();
+        };
+        await insert('p (k, a, s)', [...p, ...c.map(([k]) => [k, null, 'NULL'] as const)].filter((r, i, all) => all.findIndex((x) => x[0] === r[0]) === i).map(([k, a, s]) => `(${k}, ${literal(a)}, ${s})`));
+        await insert('c (k, n, b)', c.map(([k, n, b]) => `(${k}, ${n}, ${literal(b)})`));
+        await insert('q (x, y, z)', q.map(([x, y, z]) => `(${literal(x)}, ${literal(y)}, ${z})`));
+        for (const sql of queries) {
+          const ordered = sql.includes('ORDER BY');
+          const [a, b] = [await answer(optimized, schema, store, sql, ordered), await answer(plain, schema, store, sql, ordered)];
+          expect(`${sql}\n${a}`).toBe(`${sql}\n${b}`);
+        }
+      }),
+      { numRuns: Number(process.env['OPTIMIZER_RUNS'] ?? 60) },
+    );
+  }, 120_000);
+});
+
+async function answer(engine: SqlEngine, schema: Schema, store: MemoryStore, sql: string, ordered: boolean): Promise<string> {
+  try {
+    const { rows } = await runQuery(engine, schema, store, sql);
+    const lines = rows.map((r) => JSON.stringify(r));
+    return (ordered ? lines : lines.sort()).join('\n');
+  } catch (error) {
+    if (error instanceof TrestleError) return `error ${error.code}`;
+    throw error;
+  }
+}
