@@ -70,12 +70,7 @@ export class Gateway implements TransactionSystem {
   }
 
   async snapshot(bound: TimestampBound): Promise<Snapshot> {
-    return this.snapshotAt(this.choose(bound), bound.kind !== 'strong');
-  }
-
-  /** `stale`: a replica here is asked before the leader. */
-  snapshotAt(at: Timestamp, stale: boolean): Snapshot {
-    return new GatewaySnapshot(this, at, stale);
+    return new GatewaySnapshot(this, this.choose(bound));
   }
 
   private choose(bound: TimestampBound): Timestamp {

@@ -1,7 +1,8 @@
 /** Reads at one timestamp, at any replica that is safe there (Spanner, OSDI 2012, §4.1.3–4.1.4). */
-import type { Key, NodeId, Timestamp } from '../base/ids.ts';
+import type { Key, NodeId, SplitId, Timestamp } from '../base/ids.ts';
 import { SplitCursor } from './cursor.ts';
 import type { Gateway } from './gateway.ts';
+import { Participant } from './participant.ts';
 import { encodeSnapshotGet, encodeSnapshotScan, Method, readRecords, readScanAnswer } from './protocol.ts';
 import { Groups } from './routing.ts';
 import type { KeyRange, RangeReadOptions, ReadOptions, RowCursor, Snapshot } from './types.ts';
@@ -9,13 +10,16 @@ import type { KeyRange, RangeReadOptions, ReadOptions, RowCursor, Snapshot } fro
 export class GatewaySnapshot implements Snapshot {
   readonly readTimestamp: Timestamp;
   private readonly gateway: Gateway;
-  /** Asked first when a stale answer will do. */
-  private readonly near: NodeId | undefined;
 
-  constructor(gateway: Gateway, at: Timestamp, stale: boolean) {
+  constructor(gateway: Gateway, at: Timestamp) {
     this.gateway = gateway;
     this.readTimestamp = at;
-    this.near = stale ? gateway.self : undefined;
+  }
+
+  /** This node, when its own replica of the split can answer without waiting; otherwise the leader is asked. */
+  private near(split: SplitId): NodeId | undefined {
+    const participant = this.gateway.host.get(split)?.application;
+    return participant instanceof Participant && participant.safeTime.now() >= this.readTimestamp ? this.gateway.self : undefined;
   }
 
   async get(keys: readonly Key[], options: ReadOptions = {}): Promise<readonly (Uint8Array | undefined)[]> {
@@ -28,7 +32,7 @@ export class GatewaySnapshot implements Snapshot {
       await Promise.all(
         [...groups.bySplit.values()].map(async ({ split, items }) => {
           const body = encodeSnapshotGet({ split: split.id, at: this.readTimestamp, keys: items.map((index) => keys[index] as Key) });
-          const answer = await this.gateway.router.call(split.id, Method.snapshotGet, body, { signal: options.signal, first: this.near });
+          const answer = await this.gateway.router.call(split.id, Method.snapshotGet, body, { signal: options.signal, first: this.near(split.id) });
           if (answer === 'rerouted') left.push(...items);
           else readRecords(answer).forEach((record, i) => (out[items[i] as number] = record));
         }),
@@ -41,7 +45,7 @@ export class GatewaySnapshot implements Snapshot {
   scan(range: KeyRange, options: RangeReadOptions = {}): RowCursor {
     return new SplitCursor(this.gateway.router, range, options, async (split, spec) => {
       const body = encodeSnapshotScan({ split: split.id, at: this.readTimestamp, ...spec });
-      const answer = await this.gateway.router.call(split.id, Method.snapshotScan, body, { signal: options.signal, first: this.near });
+      const answer = await this.gateway.router.call(split.id, Method.snapshotScan, body, { signal: options.signal, first: this.near(split.id) });
       return answer === 'rerouted' ? answer : readScanAnswer(answer);
     });
   }
