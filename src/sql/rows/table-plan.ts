@@ -112,3 +112,15 @@ export class TablePlans {
     return plan;
   }
 }
+
+const plansByKeySpace = new WeakMap<KeySpace, TablePlans>();
+
+/** The plans of a key space, shared by all writers over it: a plan is made once per table and schema. */
+export function plansOf(keySpace: KeySpace): TablePlans {
+  let plans = plansByKeySpace.get(keySpace);
+  if (plans === undefined) {
+    plans = new TablePlans(keySpace);
+    plansByKeySpace.set(keySpace, plans);
+  }
+  return plans;
+}

@@ -16,7 +16,7 @@ import { EntryChanges, opensKey } from './entries.ts';
 import { keyText, parentMissing, rowExists, rowMissing } from './errors.ts';
 import type { KeySpace } from './keyspace.ts';
 import { checkValue, checkWritable, completeRow, givenValues, keyValues, newRow, onUpdateValues, rowKeyText, updatedRow, type ValueContext } from './new-values.ts';
-import { TablePlans, type TablePlan } from './table-plan.ts';
+import { plansOf, type TablePlan, type TablePlans } from './table-plan.ts';
 import { PENDING_COMMIT_TIMESTAMP, type KeyRangeValues, type KeySetValues, type KeyValues, type WriteKind, type WriteValue } from './values.ts';
 import { entryIdentity, rowIdentity, WriterState } from './writer-state.ts';
 
@@ -55,7 +55,7 @@ export class RowWriter {
 
   constructor(keySpace: KeySpace, transaction: ReadWriteTransaction, context: WriterContext) {
     this.keySpace = keySpace;
-    this.plans = new TablePlans(keySpace);
+    this.plans = plansOf(keySpace);
     this.context = context;
     this.state = new WriterState(this.plans, transaction);
   }

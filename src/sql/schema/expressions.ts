@@ -4,6 +4,7 @@
  */
 import { TrestleError, failedPrecondition, invalidArgument } from '../../base/errors.ts';
 import type { ParenthesisedExpression } from '../ast/ddl-table.ts';
+import { messageAt } from '../lex/position.ts';
 import { parseExpression } from '../parse/parse.ts';
 import type { SqlType } from '../types/types.ts';
 import { BOOL } from '../types/types.ts';
@@ -23,12 +24,13 @@ interface Purpose {
   readonly volatileAllowed: boolean;
 }
 
-/** The expression's line and a caret, as in messages of statements. */
+/** With the excerpt of the expression that messages of statements have, where the message ends in a position. */
 function withCaret(message: string, text: string): string {
-  const position = /\[at (\d+):(\d+)\]$/.exec(message);
+  const position = / \[at (\d+):(\d+)\]$/.exec(message);
   if (position === null) return message;
-  const line = text.split('\n')[Number(position[1]) - 1] ?? '';
-  return `${message}\n${line}\n${' '.repeat(Math.max(0, Number(position[2]) - 1))}^`;
+  const before = text.split('\n').slice(0, Number(position[1]) - 1);
+  const offset = before.reduce((sum, line) => sum + line.length + 1, 0) + Number(position[2]) - 1;
+  return messageAt(text, Math.min(offset, text.length), message.slice(0, position.index));
 }
 
 function analyse(editor: SchemaEditor, text: string, columns: readonly ScopeColumn[], expected: SqlType, purpose: Purpose): CheckedExpression {

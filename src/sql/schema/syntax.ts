@@ -48,20 +48,41 @@ export function expressionSyntax(expression: Expression): ExpressionSyntax {
   return { names, functions, sequences, hasSubquery };
 }
 
-/** Names of tables (or views, or WITH entries) that a query reads from, as written, and all path names, lower case. */
-export function querySyntax(query: Query): { readonly tables: readonly string[]; readonly names: ReadonlySet<string>; readonly functions: ReadonlySet<string>; readonly locks: boolean } {
+export interface QuerySyntax {
+  /** Names of tables, views or WITH entries that are read, as written. */
+  readonly tables: readonly string[];
+  /** Parts of all paths, lower case. */
+  readonly names: ReadonlySet<string>;
+  readonly functions: ReadonlySet<string>;
+  /** Paths of one part, with their offsets. */
+  readonly unqualified: readonly { readonly name: string; readonly start: number }[];
+  /** Names that the query itself gives: aliases, WITH entries, lambda arguments; lower case. */
+  readonly ownNames: ReadonlySet<string>;
+  /** FOR UPDATE somewhere. */
+  readonly locks: boolean;
+}
+
+export function querySyntax(query: Query): QuerySyntax {
   const tables: string[] = [];
   const names = new Set<string>();
   const functions = new Set<string>();
+  const unqualified: { name: string; start: number }[] = [];
+  const ownNames = new Set<string>();
   let locks = false;
   walk(query, (node) => {
     const kind = String(node['kind']);
     if (kind === 'tablePath' && isPath(node['path'])) tables.push(nameOf(node['path']));
-    if (kind === 'pathExpression' && isPath(node)) for (const part of node.parts) names.add(part.name.toLowerCase());
+    if (kind === 'pathExpression' && isPath(node)) {
+      for (const part of node.parts) names.add(part.name.toLowerCase());
+      const [only] = node.parts;
+      if (only !== undefined && node.parts.length === 1) unqualified.push({ name: only.name, start: node.start });
+    }
     if (kind === 'functionCall' && isPath(node['name'])) functions.add(nameOf(node['name']).toUpperCase());
+    // Identifiers outside paths are names that the query gives.
+    for (const value of Object.values(node)) for (const given of Array.isArray(value) && !isPath(node) ? value : [value]) if (isNode(given) && given['kind'] === 'identifier') ownNames.add(String(given['name']).toLowerCase());
     if (node['forUpdate'] === true) locks = true;
   });
-  return { tables, names, functions, locks };
+  return { tables, names, functions, unqualified, ownNames, locks };
 }
 
 /** The depth of an expression: 1 for a name or literal. */

@@ -4,7 +4,8 @@
  */
 import { failedPrecondition, invalidArgument, notFound, TrestleError } from '../../base/errors.ts';
 import type { CreateView } from '../ast/ddl.ts';
-import type { Query } from '../ast/query.ts';
+import type { Query, QueryBody, Select } from '../ast/query.ts';
+import { messageAt } from '../lex/position.ts';
 import { typeName, typesEqual } from '../types/types.ts';
 import type { CheckedQuery, CheckFailure } from './checker.ts';
 import type { SchemaEditor } from './editor.ts';
@@ -14,7 +15,7 @@ import { requireNamedSchema } from './named-schemas.ts';
 import type { Dependency, ObjectId, View } from './objects.ts';
 import { parseQuery } from '../parse/parse.ts';
 import { QueryText } from './sql-text.ts';
-import { querySyntax } from './syntax.ts';
+import { querySyntax, type QuerySyntax } from './syntax.ts';
 
 export function createView(editor: SchemaEditor, node: CreateView): void {
   const name = nameOf(node.name);
@@ -29,7 +30,8 @@ export function createView(editor: SchemaEditor, node: CreateView): void {
   if (node.security === undefined) throw invalidArgument(`View \`${name}\` is missing the SQL SECURITY clause.`);
   if (editor.data.views.length >= MAX_VIEWS) throw failedPrecondition(`Cannot add view ${name}: the database has the maximum of ${MAX_VIEWS} views.`);
   const text = queryText(editor.text, node.query);
-  const checked = analyse(editor, text);
+  const head = `CREATE ${node.orReplace ? 'OR REPLACE ' : ''}VIEW ${node.name.parts.map((part) => `\`${part.name}\``).join('.')} SQL SECURITY ${node.security.toUpperCase()} AS `;
+  const checked = analyse(editor, text, head);
   if (!checked.ok) {
     if (present === undefined) throw invalidArgument(`Error parsing the definition of view \`${name}\`: ${checked.message}`);
     throw failedPrecondition(`Cannot replace VIEW \`${present.name}\` because new definition is invalid with the following diagnostic message: ${checked.message}`);
@@ -51,22 +53,50 @@ function queryText(statement: string, query: Query): string {
   return statement.slice(open).trim();
 }
 
-function analyse(editor: SchemaEditor, text: string): CheckedQuery | CheckFailure {
+/** `head`: what stands before the query in the statement's normal form, which positions in messages count from. */
+function analyse(editor: SchemaEditor, text: string, head = ''): CheckedQuery | CheckFailure {
   const query = parseQuery(text);
   const syntax = querySyntax(query);
   if (syntax.locks) return { ok: false, message: 'Unexpected lock mode in query' };
-  if (editor.context.checker !== undefined) {
-    try {
-      return editor.context.checker.checkQuery(editor.schema, query, text);
-    } catch (error) {
-      if (error instanceof TrestleError) return { ok: false, message: error.message };
-      throw error;
-    }
-  }
-  return { ok: true, columns: [], dependsOn: dependenciesBySyntax(editor, syntax) };
+  const dependsOn = dependenciesBySyntax(editor, syntax);
+  if (editor.context.checker === undefined) return { ok: true, columns: [], dependsOn };
+  const checked = checkedQuery(editor, query, text);
+  if (!checked.ok) return checked;
+  const fault = (offset: number, message: string): CheckFailure => ({ ok: false, message: messageAt(head + text, head.length + offset, message) });
+  const bare = syntax.unqualified.find(({ name }) => !syntax.ownNames.has(name.toLowerCase()) && isColumnOf(editor, syntax, name));
+  if (bare !== undefined) return fault(bare.start, `${bare.name} cannot be used without a qualifier in strict name resolution mode`);
+  const select = outermostSelect(query.body);
+  const unnamed = select?.as === undefined ? checked.columns.findIndex((column) => column.name === '') : -1;
+  if (unnamed >= 0) return fault(select?.items[unnamed]?.start ?? query.start, `CREATE VIEW columns must be named, but column ${unnamed + 1} has no name`);
+  return checked;
 }
 
-function dependenciesBySyntax(editor: SchemaEditor, syntax: ReturnType<typeof querySyntax>): Dependency[] {
+function checkedQuery(editor: SchemaEditor, query: Query, text: string): CheckedQuery | CheckFailure {
+  try {
+    return editor.context.checker?.checkQuery(editor.schema, query, text) ?? { ok: false, message: 'The query cannot be analysed.' };
+  } catch (error) {
+    if (error instanceof TrestleError) return { ok: false, message: error.message };
+    throw error;
+  }
+}
+
+/** Views name every column with its table: a name that is a column of a table read, and nothing else in the query, lacks that. */
+function isColumnOf(editor: SchemaEditor, syntax: QuerySyntax, name: string): boolean {
+  if (DATE_PARTS.has(name.toUpperCase())) return false;
+  return syntax.tables.some((tableName) => {
+    const table = editor.schema.table(tableName);
+    return table !== undefined && editor.schema.column(table, name) !== undefined;
+  });
+}
+
+const DATE_PARTS: ReadonlySet<string> = new Set(['YEAR', 'ISOYEAR', 'QUARTER', 'MONTH', 'WEEK', 'ISOWEEK', 'DAY', 'HOUR', 'MINUTE', 'SECOND', 'MILLISECOND', 'MICROSECOND', 'NANOSECOND']);
+
+function outermostSelect(body: QueryBody): Select | undefined {
+  if (body.kind === 'select') return body;
+  return body.kind === 'parenthesisedQuery' ? outermostSelect(body.query.body) : undefined;
+}
+
+function dependenciesBySyntax(editor: SchemaEditor, syntax: QuerySyntax): Dependency[] {
   const found: Dependency[] = [];
   for (const name of [...syntax.tables, ...syntax.functions]) {
     const entry = editor.schema.find(name);
