@@ -41,10 +41,14 @@ interface Reply {
   rows: number;
 }
 
-/** Codes of a DML statement that mean: a constraint was violated. */
-const CONSTRAINT_CODES: ReadonlySet<Code> = new Set([Code.ALREADY_EXISTS, Code.NOT_FOUND, Code.FAILED_PRECONDITION, Code.OUT_OF_RANGE]);
-/** Codes after which the same statement may be run again under the same sequence number. */
-const REPEATABLE_CODES: ReadonlySet<Code> = new Set([Code.UNAVAILABLE, Code.CANCELLED, Code.DEADLINE_EXCEEDED, Code.RESOURCE_EXHAUSTED]);
+/** Codes of a DML statement that was interrupted: the transaction may succeed when it is begun anew. Others would come again. */
+const INTERRUPTIONS: ReadonlySet<Code> = new Set([Code.ABORTED, Code.UNAVAILABLE, Code.CANCELLED, Code.DEADLINE_EXCEEDED]);
+
+/** What was thrown was not about the statement, but about the moment. */
+export function isInterruption(failure: unknown): boolean {
+  if (failure instanceof TrestleError) return INTERRUPTIONS.has(failure.code);
+  return failure instanceof Error && failure.name === 'AbortError';
+}
 
 export class GatewayTransaction {
   /** As clients hold it. */
@@ -98,12 +102,17 @@ export class GatewayTransaction {
     return ++this.precommitSequence;
   }
 
-  /** Takes in an error of an operation of this transaction: ABORTED ends it, a violated constraint poisons it. */
-  noteError(error: unknown, use: 'read' | 'dml'): void {
+  /**
+   * Takes in an error of an operation of this transaction. ABORTED ends it. A DML statement that failed may have written
+   * a part of its rows, so it ends it too: by its own error when that would come again, by ABORTED when not.
+   */
+  noteError(failure: unknown, use: 'read' | 'dml'): void {
     if (this.state.kind !== 'active') return;
-    if (error instanceof TrestleError && error.code === Code.ABORTED) this.state = { kind: 'aborted', error };
+    if (failure instanceof TrestleError && failure.code === Code.ABORTED) this.state = { kind: 'aborted', error: failure };
     else if (this.transaction.state === 'aborted') this.state = { kind: 'aborted', error: aborted('The transaction was aborted.') };
-    else if (use === 'dml' && error instanceof TrestleError && CONSTRAINT_CODES.has(error.code)) this.fail(error);
+    else if (use === 'read') return;
+    else if (isInterruption(failure)) this.abort('The transaction was aborted: a statement in it was interrupted.');
+    else this.fail(failure instanceof TrestleError ? failure : new TrestleError(Code.INTERNAL, 'A statement of the transaction failed.'));
   }
 
   /** Nothing but Rollback can follow, so the locks go now; the rollback is not waited for. */
@@ -142,8 +151,8 @@ export class GatewayTransaction {
     answer.then(
       (value) => this.keep(reply, rowsOf(value)),
       (error: unknown) => {
-        // A statement that failed has written nothing (sql.ts), so running it again is the first time that it runs.
-        if (!(error instanceof TrestleError) || REPEATABLE_CODES.has(error.code)) this.replies.delete(seqno);
+        // The transaction has ended: a repeat must hear ABORTED and not UNAVAILABLE, which it would try again for ever.
+        if (isInterruption(error)) this.replies.delete(seqno);
       },
     );
     return answer;

@@ -94,8 +94,13 @@ export interface SqlDatabase {
   prepare(sql: string, parameterTypes: ReadonlyMap<string, SqlType>, at?: Timestamp): Promise<PreparedStatement>;
   query(view: ReadView, statement: PreparedStatement, parameters: StatementParameters, options: StatementOptions): Promise<RowStream>;
   /**
-   * Runs an INSERT, UPDATE or DELETE. It writes into the transaction all at once, at the end: a statement that fails, is
-   * cancelled or is UNAVAILABLE has written nothing, and the edge lets the client run it again under the same number.
+   * Checks parameter values against the statement's types, before `dml`: an error here leaves the transaction as it was,
+   * as an error of analysis does. Where it is absent `dml` checks them.
+   */
+  checkParameters?(statement: PreparedStatement, parameters: StatementParameters): void;
+  /**
+   * Runs an INSERT, UPDATE or DELETE. One that fails may have written a part of its rows: the edge then lets nothing but
+   * a rollback follow, so that no half of a statement is ever committed.
    */
   dml(transaction: ReadWriteTransaction, statement: PreparedStatement, parameters: StatementParameters, options: StatementOptions): Promise<DmlResult>;
   /** Runs UPDATE or DELETE in as many transactions as it takes; answers a lower bound of the rows changed. */

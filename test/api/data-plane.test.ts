@@ -184,6 +184,16 @@ describe('errors within a transaction', () => {
     await client.call('Rollback', { session, transactionId: id });
   });
 
+  it('a statement that is interrupted aborts it; a parameter that does not fit does nothing', async () => {
+    const id = await begin();
+    const run = (k: string, v: string, seqno: number): Promise<Message> => client.call('ExecuteSql', insert(k, v, { transaction: { id }, seqno }));
+    expect((await failure(run('i', 'not a value', 1))).code).toBe(Code.INVALID_ARGUMENT);
+    await run('i', '1', 2);
+    expect((await failure(run('j', 'unavailable', 3))).code).toBe(Code.ABORTED);
+    expect((await failure(run('j', 'unavailable', 3))).code).toBe(Code.ABORTED);
+    expect((await failure(client.call('Commit', { session, transactionId: id }))).code).toBe(Code.ABORTED);
+  });
+
   it('asks the cluster when a commit ended with its outcome open', async () => {
     const { commitFaults } = edge.database.transactions;
     const id = await begin();

@@ -9,7 +9,7 @@
  *   SELECT FAIL(after)                         rows, then INTERNAL
  *   INSERT (@k, @v) | UPDATE (@k, @v) | DELETE (@k) [THEN RETURN]
  */
-import { alreadyExists, invalidArgument, notFound, outOfRange } from '../../src/base/errors.ts';
+import { alreadyExists, invalidArgument, notFound, outOfRange, unavailable } from '../../src/base/errors.ts';
 import { key, type Key, type Timestamp } from '../../src/base/ids.ts';
 import type { DmlResult, KeySetSpec, Mutation, PreparedStatement, ReadSpec, RowStream, SqlDatabase, SqlRow, StatementParameters } from '../../src/api/sql.ts';
 import { arrayOf, field, INT64, STRING, type SqlType, type StructField } from '../../src/sql/types/types.ts';
@@ -90,6 +90,7 @@ export class FakeSql implements SqlDatabase {
     const k = textParameter(parameters['k']);
     const v = textParameter(parameters['v']);
     if (v === 'too long') throw outOfRange('Check constraint violated.');
+    if (v === 'unavailable') throw unavailable('The leader is gone.');
     const [before] = await transaction.get([rowKey(k)]);
     const rows: SqlRow[] = statement.columns.length > 0 ? [[k, v]] : [];
     if (statement.kind === 'insert') {
@@ -101,6 +102,10 @@ export class FakeSql implements SqlDatabase {
     if (statement.kind === 'update') await transaction.write([{ kind: 'update', key: rowKey(k), cells: [{ column: 1, value: Buffer.from(v) }] }]);
     else await transaction.write([{ kind: 'delete', key: rowKey(k) }]);
     return { rowCount: 1, rows, mutationCount: 2 };
+  }
+
+  checkParameters(_: PreparedStatement, parameters: StatementParameters): void {
+    if (parameters['v'] === 'not a value') throw invalidArgument('Invalid value for parameter v.');
   }
 
   partitionedDml(statement: PreparedStatement): Promise<number> {

@@ -189,13 +189,14 @@ export function rowRun(edge: Edge, rows: RowStream, base: MetadataBase, target: 
   };
 }
 
-/** Runs one DML statement in the transaction, once per sequence number. */
-export function executeDml(
+/** Runs one DML statement in the transaction. */
+export async function executeDml(
   entry: GatewayTransaction,
   statement: PreparedStatement,
   request: StatementRequest,
   signal: AbortSignal,
 ): Promise<StatementOutcome> {
+  entry.database.sql.checkParameters?.(statement, request.params);
   return guardDml(entry, async () => {
     const result = await entry.database.sql.dml(entry.transaction, statement, request.params, { signal });
     entry.mutationCount += result.mutationCount;

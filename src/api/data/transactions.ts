@@ -9,7 +9,7 @@ import { aborted, Code, invalidArgument, TrestleError } from '../../base/errors.
 import type { CommitOptions } from '../../txn/types.ts';
 import { NodeUnreachable } from '../backend.ts';
 import { EMPTY_MESSAGE, type Call } from '../call.ts';
-import type { CommitAnswer, GatewayTransaction } from '../gateway-transaction.ts';
+import { isInterruption, type CommitAnswer, type GatewayTransaction } from '../gateway-transaction.ts';
 import { MAX_COMMIT_DELAY_MICROS } from '../limits.ts';
 import { commitAfterRollback, commitOfReadOnly, modeRequired, rollbackAfterCommit, transactionClosed, transactionNotFound } from '../messages.ts';
 import type { Mutation } from '../sql.ts';
@@ -127,7 +127,12 @@ async function commitActive(edge: Edge, entry: GatewayTransaction, id: ReadWrite
 }
 
 async function writeMutations(entry: GatewayTransaction, mutations: readonly Mutation[]): Promise<void> {
-  if (mutations.length > 0) entry.mutationCount += await entry.database.sql.write(entry.transaction, mutations, {});
+  try {
+    if (mutations.length > 0) entry.mutationCount += await entry.database.sql.write(entry.transaction, mutations, {});
+  } catch (error) {
+    // Some of them may be written: a repeated Commit would write those twice.
+    throw isInterruption(error) ? entry.abort('The transaction was aborted: its mutations were interrupted.') : error;
+  }
   checkMutationCount(entry.mutationCount);
 }
 
