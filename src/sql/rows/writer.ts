@@ -107,8 +107,7 @@ export class RowWriter {
   async deleteRange(table: Table, range: KeyRangeValues): Promise<void> {
     const plan = this.plans.of(table);
     const keys: KeyRange = plan.layout.range(range);
-    const shared = Math.min(range.start.length, range.end.length);
-    if (keys.from < keys.to) await deleteRange(this.state, plan, keys, plan.layout.isExclusive(shared));
+    if (keys.from < keys.to) await deleteRange(this.state, plan, keys, isWithinOneParent(plan, range));
   }
 
   /** Checks the foreign keys of what was written since the last call. Call it after each DML statement, and once for a list of mutations. */
@@ -289,6 +288,15 @@ export class RowWriter {
       if (found[i] === undefined) throw parentMissing(parent.table, plan.table, keyText(settle(parents.get(key) ?? [], 0n) ?? [], parent.parts.map((part) => part.column)));
     }
   }
+}
+
+/** Whether all keys between the ends are the table's own or its descendants': for an interleaved table, both ends lie in one parent row. */
+function isWithinOneParent(plan: TablePlan, range: KeyRangeValues): boolean {
+  const { layout } = plan;
+  const count = layout.parentParts;
+  if (!layout.isInterleaved) return true;
+  if (range.start.length < count || range.end.length < count) return false;
+  return layout.prefixRange(range.start.slice(0, count)).from === layout.prefixRange(range.end.slice(0, count)).from;
 }
 
 const givenPositions = (given: readonly (RowValue | undefined)[]): number[] => given.flatMap((value, position) => (value === undefined ? [] : [position]));

@@ -23,6 +23,7 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
   fc.tuple(write, small, small, value).map(([make, id, k, v]) => make('C', ['id', 'k', 'v'], [String(id), String(k), v])),
   small.map((id) => remove('P', [String(id)])),
   fc.tuple(small, small).map(([id, k]) => remove('C', [String(id), String(k)])),
+  fc.tuple(small, small).map(([a, b]): Mutation => ({ op: 'delete', table: 'C', keySet: { ranges: [{ startClosed: [String(Math.max(a, b))], endClosed: [String(Math.min(a, b))] }] } })),
   fc.tuple(small, small).map(([a, b]): Mutation => ({ op: 'delete', table: 'P', keySet: { ranges: [{ startClosed: [String(Math.max(a, b))], endOpen: [String(Math.min(a, b))] }] } })),
 );
 

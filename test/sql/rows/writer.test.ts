@@ -143,6 +143,10 @@ describe('interleaving', () => {
     );
     await h.apply(insert('Singers', ['Id'], ['1']), insert('Albums', ['Id', 'Album'], ['1', 'a'], ['1', 'b'], ['1', 'c']), range(['1', 'a'], ['1', 'c']));
     expect(await h.rows('Albums')).toEqual([[1, 'c', null]]);
+    // A range of children over several parents leaves the parents.
+    await h.apply(insert('Singers', ['Id'], ['2'], ['3']), insert('Albums', ['Id', 'Album'], ['2', 'a'], ['3', 'a']), range(['1'], ['3']));
+    expect(await h.rows('Albums')).toEqual([[3, 'a', null]]);
+    expect(await h.rows('Singers')).toHaveLength(3);
   });
 });
 
