@@ -3,13 +3,15 @@
  * schema, the view or transaction to read and write, and everything ambient.
  */
 import { invalidArgument, unimplemented } from '../base/errors.ts';
-import type { ReadView, ReadWriteTransaction } from '../txn/types.ts';
+import type { KeyRange, ReadView, ReadWriteTransaction } from '../txn/types.ts';
 import type { Statement } from './ast/statement.ts';
 import { Binder, type BoundStatement } from './bind/dml.ts';
 import { catalogOf } from './bind/schema-catalog.ts';
 import { findSystemTable } from './bind/system-tables.ts';
 import type { Column, ParameterInfo } from './bind/tree.ts';
 import { CompiledDml, type DmlOutcome, type TableWriter } from './execute/dml.ts';
+import { PlanScope } from './execute/expressions.ts';
+import { CompiledScan } from './execute/scan.ts';
 import { informationSchemaRows } from './execute/information-schema.ts';
 import { contextOf } from './execute/schema-expressions.ts';
 import { compilePlan, type NodeNumbers } from './execute/compile.ts';
@@ -21,6 +23,7 @@ import { parseStatement } from './parse/parse.ts';
 import { explain } from './plan/explain.ts';
 import { planNodes, type PlanNode } from './plan/nodes.ts';
 import type { Phys } from './plan/physical.ts';
+import { drivingScan, isPartitionable } from './plan/partition.ts';
 import { planQuery } from './plan/plan.ts';
 import { columnById, type Schema } from './schema/schema.ts';
 import type { SqlType, StructField } from './types/types.ts';
@@ -38,6 +41,8 @@ export interface StatementContext {
   readonly memoryLimitBytes?: number;
   /** Count rows per node of the plan. */
   readonly profile?: boolean;
+  /** Keys that the scan which drives a partitionable statement is limited to. */
+  readonly partition?: KeyRange;
 }
 
 export interface StatementStatistics {
@@ -56,6 +61,8 @@ export interface PreparedStatement {
   /** Parameters of the text whose types were not declared, with the types found for them. */
   readonly undeclaredParameters: readonly StructField[];
   readonly isReadOnly: boolean;
+  /** Whether PartitionQuery, or PartitionedDML, accepts it: it may then run with `StatementContext.partition`. */
+  readonly partitionable: boolean;
   readonly bound: BoundStatement;
   readonly physical: Phys;
   readonly plan: Plan;
@@ -121,6 +128,14 @@ export class SqlEngine {
     return new QueryStream(prepared, frame, prepared.plan(frame));
   }
 
+  /** The keys that a partitionable statement's driving scan reads, to be cut into partitions. Empty when it reads none. */
+  partitionRanges(prepared: PreparedStatement, parameters: ReadonlyMap<string, unknown>, view: ReadView, context: StatementContext): readonly KeyRange[] {
+    const scan = drivingScan(prepared.physical);
+    if (scan === undefined || !prepared.partitionable) throw invalidArgument('Query is not root partitionable since it does not have a DistributedUnion at the root.');
+    const frame = new Frame(executionOf(prepared.schema, view, context, parameterValues(prepared, parameters)), [], undefined);
+    return new CompiledScan(scan, new PlanScope(false), new Map()).ranges([], frame);
+  }
+
   /**
    * Runs a DML statement in a transaction: its changes are written, and its foreign keys are checked. The writer's
    * `finish` is the caller's, before the commit.
@@ -184,8 +199,9 @@ function prepareStatement(schema: Schema, text: string, types: ReadonlyMap<strin
     schema,
     columns: columns.map((c) => ({ name: c.name, type: c.type })),
     parameters,
-    undeclaredParameters: parameters.filter((p) => !p.declared).map((p) => ({ name: p.name, type: typeOf(p) })),
+    undeclaredParameters: parameters.filter((p) => !p.declared).sort((a, b) => (a.name < b.name ? -1 : 1)).map((p) => ({ name: p.name, type: typeOf(p) })),
     isReadOnly: bound.kind === 'query',
+    partitionable: bound.kind !== 'insert' && (bound.kind === 'query' || bound.returning === undefined) && isPartitionable(physical),
     bound,
     physical,
     plan,
@@ -232,6 +248,7 @@ function executionOf(schema: Schema, view: ReadView, context: StatementContext, 
     signal: context.signal,
     virtualTables: virtualTables(schema, context),
     statistics: { rowsScanned: 0, rowsReturned: 0 },
+    partition: context.partition,
     profile: context.profile === true ? new Map() : undefined,
   };
 }

@@ -3,27 +3,20 @@
  * Source: GoogleSQL "Operators", "Conditional expressions", "Expression subqueries", "Conversion rules".
  */
 import type {
-  ArrayConstructor, BinaryOperator, CaseExpression, CastExpression, Expression, InExpression, IntLiteral, Literal, PathExpression,
-  QuantifiedLike, StructConstructor, Subscript, TypedLiteral, UnaryOperation, FunctionCall, ExtractExpression, IntervalExpression, DatePart,
+  ArrayConstructor, BinaryOperator, CaseExpression, CastExpression, Expression, InExpression, PathExpression,
+  QuantifiedLike, StructConstructor, Subscript, UnaryOperation, FunctionCall, ExtractExpression, IntervalExpression, DatePart,
 } from '../ast/expressions.ts';
 import type { Identifier, SourceRange } from '../ast/node.ts';
 import type { Query } from '../ast/query.ts';
-import { castValue, resolveCast } from '../functions/cast.ts';
 import type { CallArgument } from '../functions/resolve.ts';
 import { supportsEquality } from '../types/traits.ts';
-import {
-  arrayOf, BOOL, BYTES, DATE, FLOAT64, INT64, INTERVAL, JSON_TYPE, NUMERIC, STRING, structOf, TIMESTAMP, typeName, typesEqual, type SqlType,
-} from '../types/types.ts';
-import { canonicalInt, inInt64Range } from '../values/int64.ts';
-import { parseJson } from '../values/json.ts';
+import { arrayOf, BOOL, FLOAT64, INT64, INTERVAL, STRING, structOf, typeName, typesEqual } from '../types/types.ts';
 import { parseNumeric } from '../values/numeric.ts';
-import { TrestleError } from '../../base/errors.ts';
-import { BinderBase, constantContext } from './base.ts';
+import { OperandBinder } from './operands.ts';
 import { BIND_LIMITS } from './limits.ts';
 import { bindHints } from './hints.ts';
 import { findInRange, variableScope, type Range, type Scope } from './scope.ts';
-import type { CallArgumentExpr, CallExpr, Column, Expr, Rel, SubqueryExpr } from './tree.ts';
-import { isVolatile } from './walk.ts';
+import type { Column, Expr, Rel, SubqueryExpr } from './tree.ts';
 
 /** Whether aggregate calls may stand here; `undefined` clause means that they may. */
 export interface AggregatePlace {
@@ -56,7 +49,7 @@ const ISO_PARTS: Readonly<Record<string, readonly [string, string]>> = {
 /** Functions that may be called without parentheses. */
 const BARE_FUNCTIONS = new Map(['CURRENT_DATE', 'CURRENT_TIMESTAMP'].map((name) => [name, name]));
 
-export abstract class ExpressionBinder extends BinderBase {
+export abstract class ExpressionBinder extends OperandBinder {
   protected aggregates: AggregatePlace = { clause: 'this clause', found: 0 };
 
   abstract bindSubquery(query: Query, scope: Scope | undefined): BoundQuery;
@@ -176,52 +169,6 @@ export abstract class ExpressionBinder extends BinderBase {
     }
   }
 
-  // ---- Literals
-
-  private bindLiteral(e: Literal): Expr {
-    switch (e.kind) {
-      case 'nullLiteral':
-        return { kind: 'const', type: INT64, value: null, source: 'untyped' };
-      case 'boolLiteral':
-        return this.literal(e.value, BOOL);
-      case 'intLiteral':
-        return this.bindInt(e, false);
-      case 'floatLiteral':
-        return this.literal(e.value, FLOAT64);
-      case 'stringLiteral':
-        return this.literal(e.value, STRING);
-      case 'bytesLiteral':
-        return this.literal(e.value, BYTES);
-      case 'typedLiteral':
-        return this.bindTyped(e);
-      case 'rangeLiteral':
-        throw this.error(e, 'RANGE type is not supported');
-    }
-  }
-
-  private bindInt(e: IntLiteral, negative: boolean): Expr {
-    const value = negative ? -BigInt(e.value) : BigInt(e.value);
-    if (!inInt64Range(value)) throw this.error(e, `Invalid integer literal: ${value}`);
-    return this.literal(canonicalInt(value), INT64);
-  }
-
-  private bindTyped(e: TypedLiteral): Expr {
-    if (e.type === 'BIGNUMERIC' || e.type === 'DATETIME' || e.type === 'TIME') throw this.error(e, `${e.type} literals are not supported`);
-    const type = { DATE, TIMESTAMP, NUMERIC, JSON: JSON_TYPE }[e.type];
-    try {
-      if (e.type === 'JSON') return this.literal(parseJson(e.value, 'exact'), type);
-      if (e.type === 'NUMERIC') {
-        const value = parseNumeric(e.value);
-        if (value === undefined) throw this.error(e, `Invalid NUMERIC literal: "${e.value}"`);
-        return this.literal(value, type);
-      }
-      return this.literal(castValue(e.value, STRING, type, constantContext(this.catalog.defaultTimeZone)), type);
-    } catch (error) {
-      if (error instanceof TrestleError) throw error.message.includes('[at ') ? error : this.error(e, `Invalid ${e.type} literal: "${e.value}"`);
-      throw this.error(e, `Invalid ${e.type} literal: ${error instanceof Error ? error.message : 'malformed'}`);
-    }
-  }
-
   // ---- Names
 
   private bindPath(e: PathExpression, scope: Scope | undefined): Expr {
@@ -261,24 +208,6 @@ export abstract class ExpressionBinder extends BinderBase {
     return { kind: 'struct', type, fields: columns.map((c) => c.expr) };
   }
 
-  bindField(operand: Expr, field: Identifier): Expr {
-    const { type } = operand;
-    if (type.kind === 'JSON') return this.callOf('$subscript', [operand, this.literal(field.name, STRING)], field);
-    if (type.kind !== 'STRUCT') throw this.error(field, `Cannot access field ${field.name} on a value with type ${typeName(type)}`);
-    const key = field.name.toLowerCase();
-    const matches = type.fields.flatMap((f, i) => (f.name.toLowerCase() === key ? [i] : []));
-    const index = matches[0];
-    if (index === undefined) throw this.error(field, `Field name ${field.name} does not exist in ${typeName(type)}`);
-    if (matches.length > 1) throw this.error(field, `Field name ${field.name} is ambiguous and cannot be uniquely identified in type ${typeName(type)}`);
-    return this.fieldOf(operand, index);
-  }
-
-  fieldOf(operand: Expr, index: number): Expr {
-    if (operand.kind === 'struct') return operand.fields[index] ?? operand;
-    const type = operand.type.kind === 'STRUCT' ? operand.type.fields[index]?.type : undefined;
-    return { kind: 'field', type: type ?? INT64, operand, index };
-  }
-
   private bindSubscript(e: Subscript, scope: Scope | undefined): Expr {
     const operand = this.bind(e.operand, scope);
     const index = this.bind(e.index, scope);
@@ -302,22 +231,6 @@ export abstract class ExpressionBinder extends BinderBase {
 
   // ---- Operators
 
-  /** A call of a function of the table with bound arguments. */
-  callOf(name: string, args: readonly Expr[], node: SourceRange, safe = false): Expr {
-    const call = this.resolve(node, name, args.map((a) => this.argumentOf(a)), safe);
-    return this.finishCall(call, args, node, safe);
-  }
-
-  protected finishCall(call: CallExpr['call'], given: readonly CallArgumentExpr[], node: SourceRange, safe: boolean): CallExpr {
-    const args = call.slots.map((slot, i): CallArgumentExpr => {
-      const arg = slot === undefined ? undefined : given[slot];
-      const type = call.argumentTypes[i];
-      if (arg === undefined || arg.kind === 'lambda' || arg.kind === 'keyword' || type === undefined) return arg;
-      return this.coerce(arg, type, node, (from, to) => `Could not cast argument of type ${from} to type ${to}`);
-    });
-    return { kind: 'call', type: call.resultType, call, args, safe };
-  }
-
   private bindOperator(name: string, operands: readonly Expression[], node: SourceRange, scope: Scope | undefined, sign?: string): Expr {
     const args = operands.map((o) => this.bind(o, scope));
     if (sign !== undefined && ['+', '-', '*', '/'].includes(sign)) {
@@ -330,17 +243,6 @@ export abstract class ExpressionBinder extends BinderBase {
     return this.callOf(name, allUntyped && sign === undefined ? exact.map((a) => this.settle(a)) : exact, node);
   }
 
-  /** A floating literal beside a NUMERIC is read as the exact decimal that was written. */
-  protected exactNumerics(args: readonly Expr[], nodes: readonly Expression[]): readonly Expr[] {
-    if (!args.some((a) => a.type.kind === 'NUMERIC' && this.sourceOf(a) !== 'untyped')) return args;
-    return args.map((a, i) => {
-      const node = nodes[i];
-      if (node?.kind !== 'floatLiteral') return a;
-      const value = parseNumeric(node.text);
-      return value === undefined ? a : this.literal(value, NUMERIC);
-    });
-  }
-
   private bindUnary(e: UnaryOperation, scope: Scope | undefined): Expr {
     if (e.operator === '-' && e.operand.kind === 'intLiteral') return this.bindInt(e.operand, true);
     const operand = this.bind(e.operand, scope);
@@ -348,10 +250,6 @@ export abstract class ExpressionBinder extends BinderBase {
     if (e.operator === '-' && operand.kind === 'const' && e.operand.kind === 'floatLiteral') return this.literal(-Number(operand.value), FLOAT64);
     if (e.operator === 'NOT') return this.not(operand, e);
     return this.callOf({ '-': '$unary_minus', '+': '$unary_plus', '~': '$bitwise_not' }[e.operator], [operand], e);
-  }
-
-  not(operand: Expr, node: SourceRange): Expr {
-    return this.callOf('$not', [operand], node);
   }
 
   private bindLogic(kind: 'and' | 'or', operands: readonly Expression[], scope: Scope | undefined): Expr {
@@ -483,12 +381,6 @@ export abstract class ExpressionBinder extends BinderBase {
     return this.castTo(operand, type, e.safe, e);
   }
 
-  private castTo(operand: Expr, type: SqlType, safe: boolean, node: SourceRange): Expr {
-    if (typesEqual(operand.type, type)) return operand;
-    const evaluator = this.located(node, () => resolveCast(operand.type, type, safe));
-    return { kind: 'cast', type, operand, evaluator, implicit: false };
-  }
-
   static partWord(part: DatePart): string {
     return part.weekday === undefined ? part.name : `${part.name}(${part.weekday})`;
   }
@@ -563,10 +455,6 @@ export abstract class ExpressionBinder extends BinderBase {
     return { kind: 'subquery', type, form: array ? 'array' : 'scalar', rel: bound.rel, output, operand: undefined } satisfies SubqueryExpr;
   }
 
-  /** Evaluating such an expression twice or not at all would show. */
-  protected isVolatile(e: Expr): boolean {
-    return isVolatile(e);
-  }
 }
 
 /** The name that a column or field gets without AS: the last part of a path. */

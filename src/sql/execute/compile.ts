@@ -1,6 +1,7 @@
 /** Physical plan to operators: settles positions of columns and compiles every expression once. */
 import type { Expr } from '../bind/tree.ts';
 import { isVolatile, visitRel } from '../bind/walk.ts';
+import { drivingScan } from '../plan/partition.ts';
 import type { Phys } from '../plan/physical.ts';
 import type { SqlType } from '../types/types.ts';
 import type { Row, Plan, Frame, Operator } from './runtime.ts';
@@ -17,7 +18,7 @@ import { sortPlan, type CompiledSortKey } from './sort.ts';
 export type NodeNumbers = Map<Phys, number>;
 
 export function compilePlan(phys: Phys, numbers?: NodeNumbers): Plan {
-  return new Compiler(numbers).plan(phys, new PlanScope(false));
+  return new Compiler(numbers, drivingScan(phys)).plan(phys, new PlanScope(false));
 }
 
 /** Types of enclosing columns by id, as seen while compiling from the outside in. */
@@ -26,8 +27,11 @@ class Compiler {
   private readonly types = new Map<number, SqlType>();
   private readonly numbers: NodeNumbers | undefined;
 
-  constructor(numbers: NodeNumbers | undefined) {
+  private readonly root: Phys | undefined;
+
+  constructor(numbers: NodeNumbers | undefined, root: Phys | undefined) {
     this.numbers = numbers;
+    this.root = root;
   }
 
   plan(p: Phys, scope: PlanScope): Plan {
@@ -44,7 +48,7 @@ class Compiler {
       case 'unit':
         return unitPlan;
       case 'scan':
-        return compileScan(p, scope);
+        return compileScan(p, scope, p === this.root);
       case 'virtual':
         return (frame) => virtualRows(frame, p.name, p.source);
       case 'unnest':

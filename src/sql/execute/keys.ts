@@ -79,6 +79,29 @@ export class KeyLayout {
     return text;
   }
 
+  /** Whether a range of this layout may hold keys of other tables. */
+  get isInterleaved(): boolean {
+    return this.segments.length > 1;
+  }
+
+  /** For a forward scan that met `text`, which is not of this layout: from where the next key of this layout can come. */
+  seekPast(text: string, prefixLength: number): string {
+    let at = prefixLength;
+    for (const s of this.segments) {
+      const tag = text.slice(at, at + TABLE_TAG_LENGTH);
+      if (tag < s.tag) return text.slice(0, at) + s.tag;
+      // A sibling behind this table: on to the next row of the parent.
+      if (tag > s.tag) return `${text.slice(0, at)}\x03`;
+      at += TABLE_TAG_LENGTH;
+      for (let i = s.from; i < s.to && at < text.length; i++) {
+        const part = this.parts[i];
+        if (part !== undefined) at = skipKeyPart(part.type, text, at, part.descending);
+      }
+    }
+    // A descendant: on to the next row.
+    return `${text.slice(0, at)}\x03`;
+  }
+
   /** Decodes the key's parts into `out`; false for the key of another table. Parts beyond `needed` are skipped over. */
   decode(text: string, prefixLength: number, needed: number, out: SqlValue[]): boolean {
     let at = prefixLength;
@@ -175,6 +198,14 @@ function bound(b: CompiledSeek['lower'], i: number, layout: KeyLayout, row: Row,
   if (b === undefined) return undefined;
   const value = b.value(row, frame);
   return value === null ? 'never' : { encoded: layout.encodePart(i, value), inclusive: b.inclusive };
+}
+
+/** The part of a range that lies in another. */
+export function intersect(range: KeyRange, limits: KeyRange | undefined): KeyRange | undefined {
+  if (limits === undefined) return range;
+  const from = range.from > limits.from ? range.from : limits.from;
+  const to = range.to < limits.to ? range.to : limits.to;
+  return from < to ? { from, to } : undefined;
 }
 
 export const asKey = (text: string): Key => toKey(text);

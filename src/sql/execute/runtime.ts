@@ -8,7 +8,7 @@
 import { cancelled, resourceExhausted } from '../../base/errors.ts';
 import type { EvaluationContext } from '../functions/registry.ts';
 import type { SqlValue } from '../values/value.ts';
-import type { ReadView } from '../../txn/types.ts';
+import type { KeyRange, ReadView } from '../../txn/types.ts';
 
 /** An error in a subquery whose value may never be needed. */
 export class DeferredError {
@@ -91,6 +91,8 @@ export interface Execution {
   readonly signal: AbortSignal | undefined;
   readonly virtualTables: VirtualTables;
   readonly statistics: ScanStatistics;
+  /** Limits the scan that drives the plan: one partition of a query or of a partitioned DML statement. */
+  readonly partition: KeyRange | undefined;
   /** Rows that left each node, by the node's number in the compiled plan; only when profiling. */
   readonly profile: Map<number, { rows: number; executions: number }> | undefined;
 }

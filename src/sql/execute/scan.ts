@@ -9,7 +9,7 @@ import type { PhysScan } from '../plan/physical.ts';
 import type { SqlValue } from '../values/value.ts';
 import { RowDecoder } from './decode.ts';
 import { compileExpr, layoutOf, NO_ROW, type Evaluate, type PlanScope } from './expressions.ts';
-import { asKey, boundedRange, compileSeek, KeyLayout, seekPrefixes, type CompiledSeek } from './keys.ts';
+import { asKey, boundedRange, compileSeek, intersect, KeyLayout, seekPrefixes, type CompiledSeek } from './keys.ts';
 import { BATCH_ROWS, type Frame, type Operator, type Plan, type Row } from './runtime.ts';
 
 /** Ranges of one scan that are read at the same time. */
@@ -26,8 +26,12 @@ export class CompiledScan {
   private readonly back: BackFetch | undefined;
   private readonly width: number;
 
-  constructor(scan: PhysScan, plan: PlanScope, seekLayout: ReadonlyMap<number, number>) {
+  /** Whether the scan drives the plan and is what partitions divide. */
+  private readonly isRoot: boolean;
+
+  constructor(scan: PhysScan, plan: PlanScope, seekLayout: ReadonlyMap<number, number>, isRoot = false) {
     this.scan = scan;
+    this.isRoot = isRoot;
     this.width = scan.columns.length;
     const key = scan.index?.key ?? scan.table.primaryKey;
     this.layout = scan.index === undefined ? KeyLayout.ofTable(scan.table) : KeyLayout.ofIndex(scan.index);
@@ -83,15 +87,19 @@ export class CompiledScan {
   ranges(row: Row, frame: Frame): KeyRange[] {
     const prefixes = seekPrefixes(this.seek, this.layout, frame.execution.keyPrefix, row, frame);
     const ranges: KeyRange[] = [];
+    const limits = this.isRoot ? frame.execution.partition : undefined;
     for (const prefix of prefixes) {
-      const range = boundedRange(prefix, this.seek, this.layout, row, frame);
+      const whole = boundedRange(prefix, this.seek, this.layout, row, frame);
+      const range = whole === undefined ? undefined : intersect(whole, limits);
       if (range !== undefined) ranges.push(range);
     }
     return this.scan.reverse ? ranges.reverse() : ranges;
   }
 
   points(row: Row, frame: Frame): Key[] {
-    return seekPrefixes(this.seek, this.layout, frame.execution.keyPrefix, row, frame).map(asKey);
+    const keys = seekPrefixes(this.seek, this.layout, frame.execution.keyPrefix, row, frame).map(asKey);
+    const limits = this.isRoot ? frame.execution.partition : undefined;
+    return limits === undefined ? keys : keys.filter((k) => k >= limits.from && k < limits.to);
   }
 
   /** All rows of one range. */
@@ -192,6 +200,8 @@ class PointOperator implements Operator {
 class RangeOperator implements Operator {
   private ranges: KeyRange[] | undefined;
   private cursor: RowCursor | undefined;
+  /** What the cursor reads. */
+  private current: KeyRange | undefined;
   private readonly scan: CompiledScan;
   private readonly frame: Frame;
 
@@ -208,6 +218,7 @@ class RangeOperator implements Operator {
       if (this.cursor === undefined) {
         const range = this.ranges.shift();
         if (range === undefined) return undefined;
+        this.current = range;
         this.cursor = frame.execution.view.scan(range, scan.rangeOptions(frame));
       }
       const batch = await this.cursor.next();
@@ -218,8 +229,25 @@ class RangeOperator implements Operator {
         continue;
       }
       const rows = await scan.rowsOf(batch.map((r) => r.key), batch.map((r) => r.record), frame);
+      await this.skipOthers(batch.at(-1)?.key, rows.length, batch.length);
       if (rows.length > 0) return rows;
     }
+  }
+
+  /** When most of a batch were rows of other tables inside this one's, the scan goes on behind them. */
+  private async skipOthers(last: Key | undefined, useful: number, read: number): Promise<void> {
+    const { layout, scan } = this.scan;
+    const shared = scan.index === undefined && !scan.reverse && (scan.table.hasChildren || layout.isInterleaved);
+    const { cursor, current, frame } = this;
+    if (!shared || last === undefined || cursor === undefined || current === undefined || useful * 2 > read) return;
+    const prefixLength = frame.execution.keyPrefix.length;
+    if (layout.decode(last, prefixLength, 0, [])) return;
+    const from = asKey(layout.seekPast(last, prefixLength));
+    this.cursor = undefined;
+    await cursor.close();
+    if (from >= current.to) return;
+    this.current = { from, to: current.to };
+    this.cursor = frame.execution.view.scan(this.current, this.scan.rangeOptions(frame));
   }
 
   async close(): Promise<void> {
@@ -230,8 +258,8 @@ class RangeOperator implements Operator {
   }
 }
 
-export function compileScan(scan: PhysScan, plan: PlanScope): Plan {
-  const compiled = new CompiledScan(scan, plan, new Map());
+export function compileScan(scan: PhysScan, plan: PlanScope, isRoot: boolean): Plan {
+  const compiled = new CompiledScan(scan, plan, new Map(), isRoot);
   return (frame) => compiled.open(frame);
 }
 
@@ -266,8 +294,9 @@ async function lookUpPoints(scan: CompiledScan, rows: readonly Row[], frame: Fra
   const keys = [...new Set(wanted.flat())];
   const records = keys.length === 0 ? [] : await frame.execution.view.get(keys, scan.readOptions(frame));
   const byKey = new Map<Key, Row>();
+  const found = await Promise.all(keys.map(async (key, i): Promise<readonly Row[]> => (records[i] === undefined ? [] : scan.rowsOf([key], [records[i]], frame))));
   for (const [i, key] of keys.entries()) {
-    const [row] = records[i] === undefined ? [] : await scan.rowsOf([key], [records[i]], frame);
+    const row = found[i]?.[0];
     if (row !== undefined) byKey.set(key, row);
   }
   return wanted.map((list) => list.flatMap((key) => {

@@ -86,6 +86,7 @@ function bareExecution(context: EvaluationContext): Execution {
     signal: undefined,
     virtualTables: noReads,
     statistics: { rowsScanned: 0, rowsReturned: 0 },
+    partition: undefined,
     profile: undefined,
   };
 }

@@ -78,7 +78,7 @@ function accessOf(rel: TableRel, index: CatalogIndex | undefined, conditions: re
   const cost = rows * (back ? FETCH_COST : 1) * (sorted ? 1 : 1.5) + (index === undefined ? 0 : 0.5);
   const residual = conjunction(conditions.filter((c) => !choice.consumed.has(c)));
   const scan: PhysScan = {
-    kind: 'scan', columns: rel.columns, source: rel.source, table: rel.table, index, seek: choice.seek, point, reverse, lock: rel.lock, back, residual, limit: undefined,
+    kind: 'scan', columns: rel.columns, source: rel.source, table: rel.table, index, seek: choice.seek, point, reverse, lock: rel.lock || rel.hints.get('lock_scanned_ranges') === 'exclusive', back, residual, limit: undefined,
   };
   const fixedFirst = [...choice.fixed].map((id): OrderPart => ({ id, descending: false }));
   return { scan, rows, cost, order: sorted && wanted.length > 0 ? wanted : dedupe([...fixedFirst, ...order]), prefix: choice.seek.parts.length };

@@ -1,6 +1,7 @@
 /** The planner: the list of passes, in order. Each is a pure function from tree to tree. */
 import type { Ids } from '../bind/base.ts';
-import type { Column, Hints, Rel } from '../bind/tree.ts';
+import type { Column, Expr, Hints, Rel } from '../bind/tree.ts';
+import { mapChildren, mapRelParts } from '../bind/walk.ts';
 import { buildPlan } from './build.ts';
 import { foldRel } from './fold.ts';
 import { inlineWith } from './inline-with.ts';
@@ -17,9 +18,16 @@ export interface PlanOptions {
   readonly optimize: boolean;
 }
 
+/** The hint LOCK_SCANNED_RANGES=exclusive: scans take exclusive locks. */
+function lockAll(rel: Rel): Rel {
+  if (rel.kind === 'table') return { ...rel, lock: true };
+  const onExpr = (e: Expr): Expr => mapChildren(e, onExpr, lockAll);
+  return mapRelParts(rel, lockAll, onExpr);
+}
+
 export function planQuery(rel: Rel, options: PlanOptions): Phys {
   const fresh = { column: (name: string, type: Column['type']): Column => ({ id: options.ids.take(), name, type }) };
-  let tree = rel;
+  let tree = options.hints.get('lock_scanned_ranges') === 'exclusive' ? lockAll(rel) : rel;
   if (options.optimize) tree = foldRel(inlineWith(tree), options.defaultTimeZone);
   tree = extractSubqueries(tree, fresh);
   if (options.optimize) tree = pruneRoot(pushDown(tree));

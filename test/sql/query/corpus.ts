@@ -1,7 +1,7 @@
 /** Runs the statements of the conformance corpus in process. */
 import { existsSync, readFileSync } from 'node:fs';
 import { Code, codeName, TrestleError } from '../../../src/base/errors.ts';
-import { SqlEngine } from '../../../src/sql/engine.ts';
+import type { SqlEngine } from '../../../src/sql/engine.ts';
 import { Schema } from '../../../src/sql/schema/schema.ts';
 import { typeFromWire, typeToWire } from '../../../src/sql/types/wire.ts';
 import type { SqlType } from '../../../src/sql/types/types.ts';

@@ -2,7 +2,7 @@
 import { key } from '../../../src/base/ids.ts';
 import { encodeCell, encodeRecord, type RecordCell } from '../../../src/storage/record.ts';
 import { catalogOf } from '../../../src/sql/bind/schema-catalog.ts';
-import { SqlEngine, type ResultStream, type StatementContext } from '../../../src/sql/engine.ts';
+import type { SqlEngine, ResultStream, StatementContext } from '../../../src/sql/engine.ts';
 import { KeyLayout } from '../../../src/sql/execute/keys.ts';
 import type { EvaluationContext } from '../../../src/sql/functions/registry.ts';
 import { Schema } from '../../../src/sql/schema/schema.ts';
@@ -10,7 +10,7 @@ import type { SchemaData, Table } from '../../../src/sql/schema/objects.ts';
 import type { SqlType } from '../../../src/sql/types/types.ts';
 import { fromWire, toWire, type WireValue } from '../../../src/sql/values/wire.ts';
 import type { SqlValue } from '../../../src/sql/values/value.ts';
-import { MemoryStore } from './store.ts';
+import type { MemoryStore } from './store.ts';
 
 export const KEY_PREFIX = '\x00\x00\x00\x07';
 

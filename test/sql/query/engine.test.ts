@@ -1,0 +1,136 @@
+/** The engine's façade: streaming, limits, cancellation, partitions, profiles, the cache of statements. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { Code, TrestleError } from '../../../src/base/errors.ts';
+import { SqlEngine, type StatementContext } from '../../../src/sql/engine.ts';
+import { Schema } from '../../../src/sql/schema/schema.ts';
+import { INT64, STRING, type SqlType } from '../../../src/sql/types/types.ts';
+import { drain, loadRow, runQuery, statementContext, withTable } from './database.ts';
+import { MemoryStore } from './store.ts';
+
+const ROWS = 5000;
+const engine = new SqlEngine();
+const schema = withTable(Schema.EMPTY, 'T', [{ name: 'k', type: INT64 }, { name: 'v', type: STRING }], ['k']);
+const store = new MemoryStore();
+const NONE: ReadonlyMap<string, unknown> = new Map();
+const context = (extra: Partial<StatementContext> = {}): StatementContext => ({ ...statementContext('UTC'), ...extra });
+
+beforeAll(() => {
+  for (let i = 0; i < ROWS; i++) loadRow(store, schema, 'T', [String(i), `value ${i % 7}`]);
+});
+
+async function failure(body: () => Promise<unknown>): Promise<TrestleError> {
+  try {
+    await body();
+  } catch (error) {
+    if (error instanceof TrestleError) return error;
+    throw error;
+  }
+  throw new Error('it did not fail');
+}
+
+describe('streams', () => {
+  it('stops the scan when LIMIT is reached, and closes it', async () => {
+    store.rowsRead = 0;
+    const { rows } = await runQuery(engine, schema, store, "SELECT k FROM T WHERE v = 'value 3' LIMIT 10");
+    expect(rows.length).toBe(10);
+    expect(store.rowsRead).toBeLessThan(ROWS / 10);
+    expect(store.openCursors).toBe(0);
+  });
+
+  it('closes the scan when the reader leaves early', async () => {
+    const stream = engine.query(engine.prepare(schema, 'SELECT k FROM T'), NONE, store, context());
+    await stream.next();
+    expect(store.openCursors).toBe(1);
+    await stream.close();
+    await stream.close();
+    expect(store.openCursors).toBe(0);
+    expect(await stream.next()).toBeUndefined();
+  });
+
+  it('closes the scan when an expression fails', async () => {
+    const error = await failure(() => runQuery(engine, schema, store, 'SELECT 1 / (k - 3) FROM T'));
+    expect(error.code).toBe(Code.OUT_OF_RANGE);
+    expect(store.openCursors).toBe(0);
+  });
+
+  it('ends with CANCELLED when the signal is raised', async () => {
+    const controller = new AbortController();
+    const stream = engine.query(engine.prepare(schema, 'SELECT k FROM T'), NONE, store, context({ signal: controller.signal }));
+    await stream.next();
+    controller.abort();
+    expect((await failure(() => drain(stream))).code).toBe(Code.CANCELLED);
+    expect(store.openCursors).toBe(0);
+  });
+
+  it('is bounded in memory', async () => {
+    const prepared = engine.prepare(schema, 'SELECT v, k FROM T ORDER BY v');
+    const error = await failure(() => drain(engine.query(prepared, NONE, store, context({ memoryLimitBytes: 10_000 }))));
+    expect(error.code).toBe(Code.RESOURCE_EXHAUSTED);
+    expect(store.openCursors).toBe(0);
+  });
+});
+
+describe('partitions', () => {
+  it('cover the result exactly once', async () => {
+    const prepared = engine.prepare(schema, 'SELECT k FROM T WHERE k > 100');
+    expect(prepared.partitionable).toBe(true);
+    const [range] = engine.partitionRanges(prepared, NONE, store, context());
+    if (range === undefined) throw new Error('no range');
+    const keys = [...store.records.keys()].sort();
+    const cut = keys[Math.floor(keys.length / 2)];
+    if (cut === undefined) throw new Error('no key');
+    const first = await drain(engine.query(prepared, NONE, store, context({ partition: { from: range.from, to: cut as typeof range.to } })));
+    const second = await drain(engine.query(prepared, NONE, store, context({ partition: { from: cut as typeof range.from, to: range.to } })));
+    expect(first.rows.length + second.rows.length).toBe(ROWS - 101);
+    expect(first.rows.length).toBeGreaterThan(0);
+    expect(second.rows.length).toBeGreaterThan(0);
+  });
+
+  it('are refused where rows must meet', () => {
+    for (const sql of ['SELECT COUNT(*) FROM T', 'SELECT k FROM T ORDER BY v', 'SELECT k FROM T LIMIT 3', 'SELECT 1']) {
+      expect(engine.prepare(schema, sql).partitionable).toBe(false);
+    }
+  });
+});
+
+describe('prepared statements', () => {
+  it('are cached by text and types, and dropped with their schema', () => {
+    const types = new Map<string, SqlType>([['p', INT64]]);
+    const sql = 'SELECT v FROM T WHERE k = @p';
+    expect(engine.prepare(schema, sql, types)).toBe(engine.prepare(schema, sql, new Map([['p', INT64]])));
+    expect(engine.prepare(schema, sql)).not.toBe(engine.prepare(schema, sql, types));
+    const next = withTable(schema, 'U', [{ name: 'a', type: INT64 }], ['a']);
+    expect(engine.prepare(next, sql, types)).not.toBe(engine.prepare(schema, sql, types));
+  });
+
+  it('tell undeclared parameters and their types', () => {
+    const prepared = engine.prepare(schema, 'SELECT @a, k FROM T WHERE v = @b AND k IN UNNEST(@c) LIMIT @d');
+    expect(prepared.undeclaredParameters).toEqual([
+      { name: 'a', type: INT64 }, { name: 'b', type: STRING }, { name: 'c', type: { kind: 'ARRAY', element: INT64 } }, { name: 'd', type: INT64 },
+    ]);
+  });
+
+  it('count rows of every node when profiled', async () => {
+    const prepared = engine.prepare(schema, "SELECT k FROM T WHERE v = 'value 1'");
+    const stream = engine.query(prepared, NONE, store, context({ profile: true }));
+    const { rows } = await drain(stream);
+    expect(stream.statistics()).toEqual({ rowsScanned: ROWS, rowsReturned: rows.length });
+    const counts = stream.profile().flatMap((n) => n.executionStats['rows']?.['total'] ?? []);
+    expect(counts).toContain(String(rows.length));
+  });
+
+  it('refuse statements that are no queries or DML', async () => {
+    expect((await failure(() => Promise.resolve().then(() => engine.prepare(schema, 'DROP TABLE T')))).code).toBe(Code.INVALID_ARGUMENT);
+  });
+});
+
+describe('nesting', () => {
+  it('is bounded without a crash', async () => {
+    const deep = `SELECT ${'('.repeat(3000)}1${')'.repeat(3000)}`;
+    expect((await failure(() => runQuery(engine, schema, store, deep))).code).toBe(Code.INVALID_ARGUMENT);
+    const many = `SELECT k FROM T WHERE ${Array.from({ length: 5000 }, (_, i) => `k = ${i}`).join(' OR ')}`;
+    expect((await runQuery(engine, schema, store, many)).rows.length).toBe(ROWS);
+    const nested = `${'SELECT * FROM ('.repeat(60)}SELECT 1 AS a${')'.repeat(60)}`;
+    expect((await runQuery(engine, schema, store, nested)).rows).toEqual([['1']]);
+  });
+});
