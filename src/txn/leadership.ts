@@ -25,6 +25,8 @@ export class LeaderTxn {
   preparedAt = 0;
   /** The prepare under way, or its answer, for calls that are repeated. */
   preparing: Promise<PrepareAnswer> | undefined;
+  /** Somebody asked for its outcome before it had one, so that its abort is being logged: it accepts nothing more. */
+  isAborting = false;
   /** The outcome of a prepared transaction is being logged and waited for. */
   finishing: Promise<void> | undefined;
   /** A command of it is in the log, not yet applied. */
@@ -82,7 +84,7 @@ export class Leadership {
   /** The record of the calling transaction; ABORTED if it held locks that are gone, or has ended here. */
   enter(header: TxnHeader, now: number): LeaderTxn {
     const known = this.txns.get(header.txn);
-    if (this.ended.has(header.txn)) throw aborted('Transaction was aborted: it has ended at this split.');
+    if (this.ended.has(header.txn) || known?.isAborting === true) throw aborted('Transaction was aborted: it has ended at this split.');
     if (header.token !== '' && known?.token !== header.token) throw aborted('Transaction was aborted: its locks were lost when the leader changed.');
     const txn = known ?? this.begin(header.txn, header.age, header.gateway);
     txn.lastUsed = now;

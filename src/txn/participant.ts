@@ -313,8 +313,10 @@ export class Participant implements SplitApplication {
    * the lease, which the commit timestamp must not reach.
    */
   async prepare(request: PrepareRequest): Promise<PrepareAnswer> {
+    const known = this.decided(request.txn);
+    if (known !== undefined) return { floor: known, ceiling: NO_CEILING, token: request.token, committed: known };
     const { leadership, txn } = await this.ready(request, request.ops, request.reads, undefined);
-    if (this.ledger.prepared.has(request.txn)) return { floor: txn.assigned ?? timestamp(0), ceiling: timestamp(Number.MAX_SAFE_INTEGER), token: txn.token };
+    if (this.ledger.prepared.has(request.txn)) return { floor: txn.assigned ?? timestamp(0), ceiling: NO_CEILING, token: txn.token, committed: NOT_COMMITTED };
     if (txn.preparing !== undefined) return await txn.preparing;
     const preparing = this.prepareLocked(leadership, txn, request);
     txn.preparing = preparing;
@@ -330,7 +332,7 @@ export class Participant implements SplitApplication {
     const ceiling = this.context.leaseEnd();
     txn.writes = writes;
     txn.promisedUntil = ceiling;
-    if (request.coordinator === this.context.split || writes.length === 0) return { floor: timestamp(0), ceiling, token: txn.token };
+    if (request.coordinator === this.context.split || writes.length === 0) return { floor: timestamp(0), ceiling, token: txn.token, committed: NOT_COMMITTED };
     const at = this.assign(leadership, timestamp(0));
     txn.assigned = at;
     txn.preparedAt = this.context.env.clock.monotonicMicros();
@@ -338,7 +340,7 @@ export class Participant implements SplitApplication {
     await this.log(leadership, txn, {
       kind: 'prepare', txn: id, age, gateway, timestamp: at, coordinator: request.coordinator, reads: request.reads, writes,
     });
-    return { floor: at, ceiling: timestamp(Number.MAX_SAFE_INTEGER), token: txn.token };
+    return { floor: at, ceiling: NO_CEILING, token: txn.token, committed: NOT_COMMITTED };
   }
 
   /** Second phase at the coordinator: the decision, logged with the coordinator's own writes. */
@@ -347,7 +349,7 @@ export class Participant implements SplitApplication {
     if (known !== undefined) return known;
     const leadership = this.leading();
     const txn = leadership.txns.get(request.txn);
-    if (txn === undefined || txn.token !== request.token || txn.writes === undefined) throw aborted('Transaction was aborted: its coordinator changed.');
+    if (txn === undefined || txn.isAborting || txn.token !== request.token || txn.writes === undefined) throw aborted('Transaction was aborted: its coordinator changed.');
     return await this.conclude(txn, () => this.decideLocked(leadership, txn, request));
   }
 
@@ -404,9 +406,10 @@ export class Participant implements SplitApplication {
     if (known !== undefined) return known > 0 ? { kind: 'committed', timestamp: known } : { kind: 'aborted' };
     const leadership = this.leading();
     if (leadership.txns.get(id)?.owner.pinned === true) return { kind: 'pending' };
-    // It may wait for locks here: that ends. Its gateway's later calls find that it has ended, or a record without writes.
+    // It may wait for locks here: that ends, and its later calls are refused, also while the abort is not yet logged.
     leadership.release(id, 'aborted');
     const txn = leadership.begin(id, Number.MAX_SAFE_INTEGER, this.context.self);
+    txn.isAborting = true;
     leadership.pin(txn);
     try {
       await this.log(leadership, txn, { kind: 'decide', txn: id, timestamp: timestamp(0), participants: [], writes: [] });
@@ -504,6 +507,8 @@ export class Participant implements SplitApplication {
   }
 }
 
+const NO_CEILING = timestamp(Number.MAX_SAFE_INTEGER);
+const NOT_COMMITTED = timestamp(0);
 const noop = (): void => undefined;
 
 function resolved(writes: readonly PhysicalWrite[], at: Timestamp): PhysicalWrite[] {

@@ -86,6 +86,11 @@ export interface PrepareAnswer {
   readonly ceiling: Timestamp;
   /** For the decision, which must reach the same leadership. */
   readonly token: string;
+  /**
+   * Not 0: the transaction has committed already, at this timestamp. Its one-phase commit went through without an answer,
+   * and then the split was cut, so that its gateway begins anew with the pieces.
+   */
+  readonly committed: Timestamp;
 }
 export interface DecideRequest extends TxnHeader {
   readonly floor: Timestamp;

@@ -45,6 +45,8 @@ interface Prepared {
   readonly ceiling: Timestamp;
   readonly split: SplitId;
   readonly writes: boolean;
+  /** See PrepareAnswer. */
+  readonly committed: Timestamp;
 }
 
 export class GatewayTransaction implements ReadWriteTransaction {
@@ -68,6 +70,8 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private isWounded = false;
   /** The commit can no longer be taken back from here: a wound comes too late. */
   private deciding = false;
+  /** A one-phase commit was sent, and may have gone through unheard, though its split was cut afterwards. */
+  private mayHaveCommitted = false;
   /** The coordinator may have committed, but did not answer: the participants must learn the outcome from it. */
   private inDoubt = false;
 
@@ -171,7 +175,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     } catch (error) {
       if (this.state !== 'aborted') this.end('aborted');
       if (error instanceof WriteConflictError) throw this.described(error);
-      throw this.isWounded && !this.deciding ? aborted(WOUNDED) : error;
+      throw this.isWounded && !this.deciding && !this.mayHaveCommitted ? aborted(WOUNDED) : error;
     } finally {
       endCommit?.();
     }
@@ -180,7 +184,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private async run(options: CommitOptions): Promise<Timestamp> {
     for (let round = 0; round <= MAX_ROUNDS; round++) {
       const parts = await this.parts();
-      if (this.isWounded) throw aborted(WOUNDED);
+      if (this.isWounded && !this.mayHaveCommitted) throw aborted(WOUNDED);
       const only = parts.length === 1 ? parts[0] : undefined;
       if (parts.length === 0) return await this.nothing();
       if (only === undefined || only.ops.length === 0) return await this.twoPhase(parts, options);
@@ -202,6 +206,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     const body = protocol.encodeCommit({ ...this.header(part.split), generation: part.split.generation, maxDelayMicros: options.maxCommitDelayMicros ?? 0, ops: part.ops });
     this.preparing.add(part.split.id);
     this.deciding = true;
+    this.mayHaveCommitted = true;
     const answer = await this.gateway.router.call(part.split.id, Method.commit, body, { signal: options.signal });
     if (answer === 'rerouted') {
       this.deciding = false;
@@ -217,6 +222,12 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private async twoPhase(parts: readonly Part[], options: CommitOptions): Promise<Timestamp> {
     const coordinator = (parts.find((part) => part.ops.length > 0) ?? parts[0])?.split.id as SplitId;
     const prepared = await this.prepareAll(parts, coordinator, options);
+    const already = prepared.find((part) => part.committed > 0);
+    if (already !== undefined) {
+      this.touched.clear();
+      this.preparing.clear();
+      return already.committed;
+    }
     if (this.isWounded) throw aborted(WOUNDED);
     const ceiling = timestamp(Math.min(...prepared.map((part) => part.ceiling)));
     const floor = timestamp(Math.max(...prepared.map((part) => part.floor)));
@@ -260,9 +271,10 @@ export class GatewayTransaction implements ReadWriteTransaction {
 
   private async prepareAll(parts: readonly Part[], coordinator: SplitId, options: CommitOptions): Promise<Prepared[]> {
     const results = await Promise.allSettled(parts.map((part) => this.preparePart(part, coordinator, options, 0)));
+    const prepared = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
     const failed = results.filter((result) => result.status === 'rejected').map((result) => result.reason as unknown);
-    if (failed.length > 0) throw failed.find((error) => error instanceof WriteConflictError) ?? failed[0];
-    return results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+    if (failed.length > 0 && !prepared.some((part) => part.committed > 0)) throw failed.find((error) => error instanceof WriteConflictError) ?? failed[0];
+    return prepared;
   }
 
   /** Prepares at one split, or at those that it was cut into meanwhile. */
@@ -283,8 +295,10 @@ export class GatewayTransaction implements ReadWriteTransaction {
     throwConflict(answer);
     const floor = timestamp(answer.varint());
     const ceiling = timestamp(answer.varint());
-    if (split.id === coordinator) this.touch(split.id, answer.string(), 'shared', []);
-    return [{ split: split.id, writes: ops.length > 0, floor, ceiling }];
+    const token = answer.string();
+    const committed = timestamp(answer.varint());
+    if (split.id === coordinator && committed === 0) this.touch(split.id, token, 'shared', []);
+    return [{ split: split.id, writes: ops.length > 0, floor, ceiling, committed }];
   }
 
   private parts(): Promise<Part[]> {

@@ -186,8 +186,8 @@ export class TxnService {
 
   private prepare(request: protocol.PrepareRequest): MaybePromise<Uint8Array> {
     return this.serve(request.split, [...spansOf(request.ops), ...request.reads], async ({ participant }) => {
-      const { floor, ceiling, token } = await participant.prepare(request);
-      return okAnswer().u8(0).varint(floor).varint(ceiling).string(token).finish();
+      const { floor, ceiling, token, committed } = await participant.prepare(request);
+      return okAnswer().u8(0).varint(floor).varint(ceiling).string(token).varint(committed).finish();
     });
   }
 
