@@ -117,6 +117,8 @@ export async function serveControl(path: string, handle: (request: ControlReques
     server.once('error', reject);
     server.listen(path, resolve);
   });
+  // Out of file descriptors, for example: it can accept again later.
+  server.on('error', () => undefined);
   chmodSync(path, 0o600);
   return server;
 }

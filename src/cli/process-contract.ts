@@ -6,7 +6,7 @@
  * A node process is started as `node [flags] dist/node/main.js`, with its configuration as JSON in the environment
  * variable TRESTLE_NODE_CONFIG, stdin closed, stdout and stderr appended to its log file (JSON lines), and an IPC channel.
  *
- *   parent → child   connection (with the socket as handle), ping, statusRequest, stop
+ *   parent → child   connection (with the socket as handle), ping, statusRequest, dropClients, stop
  *   child → parent   progress*, ready, pong, status, fatal
  *
  * Rules:
@@ -105,6 +105,15 @@ export type ToNode =
   | { readonly kind: 'statusRequest'; readonly id: number }
   | { readonly kind: 'stop' };
 
+/**
+ * Sent before a pause on purpose: the node closes its clients' connections, as a load balancer would for a server that
+ * hangs, so that they go on at other nodes instead of waiting. Then it is stopped with SIGSTOP. A node that does not know
+ * the message ignores it.
+ */
+export interface DropClients {
+  readonly kind: 'dropClients';
+}
+
 export type FromNode =
   /** What the node is doing on its way to `ready`, for the person who waits: `replaying the log`, `waiting for a leader`. */
   | { readonly kind: 'progress'; readonly doing: string }
@@ -171,4 +180,5 @@ const TO_NODE_KINDS: ReadonlySet<unknown> = new Set<ToNode['kind']>(['connection
 
 /** The channel carries only what our own processes say, so the kind is what is checked. */
 export const isFromNode = (message: unknown): message is FromNode => isRecord(message) && FROM_NODE_KINDS.has(message['kind']);
+export const isDropClients = (message: unknown): message is DropClients => isRecord(message) && message['kind'] === 'dropClients';
 export const isToNode = (message: unknown): message is ToNode => isRecord(message) && TO_NODE_KINDS.has(message['kind']);

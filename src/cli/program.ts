@@ -21,7 +21,7 @@ import {
 } from './arguments.ts';
 import { detachedFailed, detachedOutput, detachedReady, isDetached, runDetached } from './detach.ts';
 import { cliEntry, nodeCommand, PROCESS_MARKS } from './node-command.ts';
-import { messageOf, terminalOutput, UserError, type Output } from './output.ts';
+import { errnoOf, messageOf, terminalOutput, UserError, type Output } from './output.ts';
 import { LOG_LEVELS, type LogLevel } from './process-contract.ts';
 
 interface NameOptions {
@@ -218,6 +218,10 @@ function addNode(program: Command): void {
 /** Runs the command and resolves with its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   let exitCode = 0;
+  // The reader of a pipe may have had enough: `trestle sql … | head`.
+  process.stdout.on('error', (error) => {
+    process.exit(errnoOf(error) === 'EPIPE' ? 0 : 1);
+  });
   const program = createProgram(terminalOutput, (code) => {
     exitCode = code;
   });

@@ -103,6 +103,20 @@ describe('the endpoint', () => {
     await greetNode(cluster.grpcPort, 1);
   });
 
+  it('lets the clients of a node go before it is paused, and a hung node is paused all the same', async () => {
+    await using cluster = await fakeCluster();
+    const { socket } = await greetNode(cluster.grpcPort, 1);
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    await runNodeCommand('pause', 1, cluster.dataDir, new Lines());
+    await closed;
+    (await greetNode(cluster.grpcPort, 2)).socket.write('hang');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await runNodeCommand('pause', 2, cluster.dataDir, new Lines());
+    expect(await stateOf(cluster.dataDir, 2)).toBe('paused');
+    await runNodeCommand('resume', 1, cluster.dataDir, new Lines());
+    await greetNode(cluster.grpcPort, 1);
+  });
+
   it('notices a process stopped by hand, and its return', async () => {
     await using cluster = await fakeCluster();
     const { pid } = await greetNode(cluster.grpcPort, 3);

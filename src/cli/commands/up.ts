@@ -8,7 +8,7 @@ import type { LogLevel } from '../process-contract.ts';
 import { writeClusterFile } from '../supervisor/cluster-file.ts';
 import { removeLock } from '../supervisor/lock.ts';
 import type { NodeCommand, NodeProcess, NodeProcessTuning } from '../supervisor/node-process.ts';
-import { prepare, type Prepared, type PrepareOptions, type ProcessMarks } from '../supervisor/prepare.ts';
+import { prepare, withDiskErrors, type Prepared, type PrepareOptions, type ProcessMarks } from '../supervisor/prepare.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 
 /** What to make once the cluster serves, over the public API. */
@@ -63,6 +63,10 @@ export async function runUp(options: UpOptions, surroundings: UpSurroundings): P
       output.err(messageOf(error));
     });
   };
+  const onBug = (error: unknown): void => {
+    log.error('the supervisor fails', { stack: error instanceof Error ? error.stack : String(error) });
+  };
+  process.on('uncaughtExceptionMonitor', onBug);
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
   try {
@@ -75,6 +79,7 @@ export async function runUp(options: UpOptions, surroundings: UpSurroundings): P
     if (signal.aborted) return 130;
     throw error;
   } finally {
+    process.off('uncaughtExceptionMonitor', onBug);
     signal.removeEventListener('abort', onAbort);
     removeLock(layout.lockFile);
     if (options.inMemory) rmSync(controlPath, { force: true });
@@ -84,13 +89,18 @@ export async function runUp(options: UpOptions, surroundings: UpSurroundings): P
 async function bringUp(supervisor: Supervisor, options: UpOptions, prepared: Prepared, surroundings: UpSurroundings, startedAt: number): Promise<void> {
   const { output } = surroundings;
   await startNodes(supervisor, output);
-  if (!options.inMemory && !prepared.cluster.founded) writeClusterFile(prepared.layout.clusterFile, { ...prepared.cluster, founded: true });
+  if (!options.inMemory && !prepared.cluster.founded) await withDiskErrors(prepared.layout, () => markFounded(prepared));
   const grpc = `127.0.0.1:${String(prepared.endpoints[0]?.port ?? 0)}`;
   const http = `http://127.0.0.1:${String(prepared.endpoints[1]?.port ?? 0)}`;
   output.out(`Every split has a leader after ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
   if (options.foundation !== undefined) await Promise.race([options.foundation.run(grpc, prepared, output), stoppedEarly(supervisor)]);
   output.out(`Trestle is ready: grpc ${grpc}, http ${http}`);
   surroundings.onReady?.(supervisor);
+}
+
+function markFounded(prepared: Prepared): Promise<void> {
+  writeClusterFile(prepared.layout.clusterFile, { ...prepared.cluster, founded: true });
+  return Promise.resolve();
 }
 
 async function stoppedEarly(supervisor: Supervisor): Promise<never> {

@@ -16,6 +16,7 @@ import {
   PING_INTERVAL_MILLIS,
   PONG_TIMEOUT_MILLIS,
   STOP_GRACE_MILLIS,
+  type DropClients,
   type FromNode,
   type NodeConfig,
   type NodeStatus,
@@ -40,6 +41,8 @@ export interface NodeProcessTuning {
   readonly pingIntervalMillis: number;
   readonly pongTimeoutMillis: number;
   readonly stopGraceMillis: number;
+  /** How long a node may take to let its clients go before it is paused. */
+  readonly dropClientsMillis: number;
 }
 
 export const NODE_TUNING: NodeProcessTuning = {
@@ -48,6 +51,7 @@ export const NODE_TUNING: NodeProcessTuning = {
   pingIntervalMillis: PING_INTERVAL_MILLIS,
   pongTimeoutMillis: PONG_TIMEOUT_MILLIS,
   stopGraceMillis: STOP_GRACE_MILLIS,
+  dropClientsMillis: 500,
 };
 
 /** What the node tells its supervisor. */
@@ -81,6 +85,7 @@ export class NodeProcess {
   #pingId = 0;
   /** When the oldest ping without an answer was sent; undefined when all are answered. */
   #unansweredSince: number | undefined;
+  #onPong: (() => void) | undefined;
   #asked = new Map<number, (status: NodeStatus) => void>();
 
   constructor(nodeId: number, command: NodeCommand, config: () => NodeConfig, logPath: string, observer: NodeObserver, tuning: NodeProcessTuning = NODE_TUNING) {
@@ -133,11 +138,22 @@ export class NodeProcess {
     await ended;
   }
 
-  pause(): void {
+  /** SIGSTOP, until `resume`. Its clients are let go first (see DropClients), when it answers in time. */
+  async pause(): Promise<void> {
     const child = this.#running();
     if (this.#state !== 'ready' && this.#state !== 'starting') throw new UserError(`Node ${String(this.nodeId)} is ${this.#state} and cannot be paused.`);
-    child.kill('SIGSTOP');
     this.#become('paused');
+    this.#send({ kind: 'dropClients' });
+    // Messages are handled in order: the pong says that the clients are gone.
+    const pong = new Promise<void>((resolve) => {
+      this.#onPong = resolve;
+    });
+    this.#send({ kind: 'ping', id: ++this.#pingId });
+    const timer = setTimeout(() => this.#onPong?.(), this.#tuning.dropClientsMillis);
+    await pong;
+    clearTimeout(timer);
+    this.#onPong = undefined;
+    if (this.#child === child && this.state === 'paused') child.kill('SIGSTOP');
   }
 
   resume(): void {
@@ -255,6 +271,7 @@ export class NodeProcess {
         if (this.#state === 'starting') this.#become('ready');
         return;
       case 'pong':
+        if (message.id === this.#pingId) this.#onPong?.();
         this.#answered();
         return;
       case 'status':
@@ -285,7 +302,7 @@ export class NodeProcess {
     return this.#unansweredSince !== undefined && Date.now() - this.#unansweredSince > this.#tuning.pongTimeoutMillis;
   }
 
-  #send(message: ToNode): void {
+  #send(message: ToNode | DropClients): void {
     // The channel may close at any time; the exit event tells.
     if (this.#child?.connected === true) this.#child.send(message, () => undefined);
   }

@@ -129,7 +129,8 @@ function refuseFullDisk(layout: Layout): void {
 const diskFull = (layout: Layout): UserError =>
   new UserError(`The disk is full: less than ${String(FREE_BYTES_MIN / 1024 / 1024)} MB are free for ${layout.root}. Free some space, or choose another --data-dir.`);
 
-async function withDiskErrors<T>(layout: Layout, work: () => Promise<T>): Promise<T> {
+/** Errors of the file system as the user's: what is full, or not allowed. */
+export async function withDiskErrors<T>(layout: Layout, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -6,7 +6,7 @@ import type { Server, Socket } from 'node:net';
 import { rmSync } from 'node:fs';
 import { serveControl, type ClusterStatus, type ControlRequest, type NodeReport } from '../control.ts';
 import { DEFAULT_CLOCK_UNCERTAINTY_MICROS, DEFAULT_LIMITS } from '../node-config.ts';
-import { UserError } from '../output.ts';
+import { messageOf, UserError } from '../output.ts';
 import type { LogLevel, NodeConfig, NodeStatus, Protocol, SplitStatus } from '../process-contract.ts';
 import type { ClusterFile } from './cluster-file.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -180,7 +180,12 @@ export class Supervisor {
     const { layout, controlPath, endpoints } = this.#options;
     if (this.#nodes.some((node) => node.takesConnections)) for (const endpoint of endpoints) endpoint.retryHeld();
     const children = this.#nodes.flatMap((node) => node.pid ?? []);
-    if (this.#stopping === undefined) writeLock(layout.lockFile, { pid: process.pid, startedAt: this.#startedAt, controlPath, children });
+    try {
+      if (this.#stopping === undefined) writeLock(layout.lockFile, { pid: process.pid, startedAt: this.#startedAt, controlPath, children });
+    } catch (error) {
+      // A full disk must not take the cluster with it: the file is only for the case that this process is killed.
+      this.#options.log.warn('cannot write the lock file', { reason: messageOf(error) });
+    }
     this.#wake();
   }
 
