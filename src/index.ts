@@ -1,0 +1,5 @@
+/** What `import 'trestledb'` gives: the typed client. The database itself is run by the `trestle` command. */
+export { databaseName, type DatabaseName } from './client/admin.ts';
+export { Client, type Database, type QueryOptions, type TimestampBound, type TransactionOptions } from './client/database.ts';
+export { BatchError, type Transaction } from './client/transaction.ts';
+export { Code, TrestleError } from './base/errors.ts';
