@@ -1,14 +1,10 @@
 /**
- * A disk that outlives the processes of its node. What a crash does: completed batches stay; the one in flight is there
- * whole or not at all, by the seed (a torn tail is dropped by the checksums of LevelDB's log, so it counts as "not at
- * all"). A batch takes a time drawn per batch, and as much longer as `extraMicros` says.
+ * The simulated disk of storage/sim-disk.ts, put into a simulated node: it outlives the node's processes, its latencies pass
+ * in virtual time, its callbacks wait while the process is paused, and a process that has ended can no longer write.
  */
 import type { Random } from '../base/env.ts';
-import type { Key } from '../base/ids.ts';
-import type { Disk, DiskError, DiskIterator } from '../storage/disk.ts';
-import { WalkIterator, applyOps } from '../storage/memory-disk.ts';
-import { SortedMap } from '../storage/sorted.ts';
-import type { WriteOp } from '../storage/types.ts';
+import { SimDisk as Medium } from '../storage/sim-disk.ts';
+import type { Disk } from '../storage/disk.ts';
 import type { SimProcess } from './process.ts';
 import { EventKind, type Simulation } from './simulation.ts';
 
@@ -18,51 +14,39 @@ export interface SimDiskOptions {
 }
 
 export class SimDisk {
+  /** Each batch takes up to this much longer. */
   extraMicros = 0;
-  batches = 0;
-  /** Batches that were in flight at a crash, and were then found whole. */
-  survivedInFlight = 0;
-  private readonly sim: Simulation;
-  private readonly random: Random;
-  private readonly options: SimDiskOptions;
-  private readonly map = new SortedMap<Uint8Array>();
-  private inFlight: readonly WriteOp[] | undefined;
+  /** Its faults (full, forgetful, damaged values) are set here. */
+  readonly medium: Medium;
+  private process: SimProcess | undefined;
 
   constructor(sim: Simulation, random: Random, options: SimDiskOptions) {
-    this.sim = sim;
-    this.random = random;
-    this.options = options;
+    const after = (delayMicros: number, run: () => void): { cancel(): void } => {
+      const extra = this.extraMicros === 0 ? 0 : random.int(this.extraMicros);
+      return sim.after(delayMicros + extra, this.process, EventKind.disk, run);
+    };
+    const endOfTurn = (run: () => void): void => {
+      sim.endOfTurn(this.process, run);
+    };
+    this.medium = new Medium({ after, endOfTurn }, random, { minLatencyMicros: options.syncMinMicros, maxLatencyMicros: options.syncMinMicros + options.syncSpreadMicros });
   }
 
   /** The disk as one process sees it: mute once the process has ended. */
   open(process: SimProcess): Disk {
+    const { medium } = this;
+    this.process = process;
     return {
-      getSync: (key: Key) => this.map.get(key),
-      iterate: (from: Key, to: Key, reverse: boolean): DiskIterator => new WalkIterator(this.map.view().walk(from, to, reverse)),
+      getSync: (key) => medium.getSync(key),
+      iterate: (from, to, reverse) => medium.iterate(from, to, reverse),
       batch: (ops, done) => {
-        if (process.alive) this.batch(process, ops, done);
+        if (process.alive) medium.batch(ops, done);
       },
-      close: () => Promise.resolve(),
+      close: () => (process.alive ? medium.close() : Promise.resolve()),
     };
   }
 
+  /** The process died: completed batches stay, the one in flight is there whole or not at all, by the seed. */
   crash(): void {
-    const ops = this.inFlight;
-    this.inFlight = undefined;
-    if (ops === undefined || this.random.int(2) === 0) return;
-    this.survivedInFlight++;
-    applyOps(this.map, ops);
-  }
-
-  private batch(process: SimProcess, ops: readonly WriteOp[], done: (error?: DiskError) => void): void {
-    this.inFlight = ops;
-    this.batches++;
-    const { syncMinMicros, syncSpreadMicros } = this.options;
-    const delay = syncMinMicros + this.random.int(syncSpreadMicros + 1) + (this.extraMicros === 0 ? 0 : this.random.int(this.extraMicros));
-    this.sim.after(delay, process, EventKind.disk, () => {
-      this.inFlight = undefined;
-      applyOps(this.map, ops);
-      done();
-    });
+    this.medium.crash();
   }
 }
