@@ -32,7 +32,7 @@ export function functionDocs(): string {
   return [
     '# Functions and operators\n',
     '<!-- Made by scripts/function-docs.ts. Change src/sql/functions/ and run: npm run docs -->\n',
-    `${String(named)} functions and ${String(ALL_FUNCTIONS.length - named)} operators. An argument in square brackets may be left out; \`ANY\` and \`T1\`, \`T2\` stand for any type, the same one at each place of a signature. A function returns NULL when an argument is NULL, unless its description says otherwise.\n`,
+    `${String(named)} functions and ${String(ALL_FUNCTIONS.length - named)} operators. An argument in square brackets may be left out. \`ANY\` stands for any type, \`T2\` and \`T3\` for a second and a third one. A function returns NULL when an argument is NULL, unless its description says otherwise.\n`,
     ...sections,
   ].join('\n');
 }

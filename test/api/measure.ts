@@ -2,7 +2,7 @@
  * CPU of the server per call, with the fake cluster behind it: what the edge itself costs. Two processes, so that the
  * client's CPU is not counted. Usage: node test/api/measure.ts
  */
-import { fork } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import * as grpc from '@grpc/grpc-js';
 import { createApiServer } from '../../src/api/server.ts';
@@ -36,18 +36,19 @@ interface FromServer {
   readonly rss: number;
 }
 
+const hear = (child: ChildProcess): Promise<FromServer> =>
+  new Promise((resolve) => {
+    child.once('message', (message) => resolve(message as FromServer));
+  });
+
 async function drive(): Promise<void> {
   const child = fork(fileURLToPath(import.meta.url), ['serve']);
-  const hear = (): Promise<FromServer> =>
-    new Promise((resolve) => {
-      child.once('message', (message) => resolve(message as FromServer));
-    });
   const ask = (): Promise<FromServer> => {
-    const answer = hear();
+    const answer = hear(child);
     child.send('cpu');
     return answer;
   };
-  const { port, rss } = await hear();
+  const { port, rss } = await hear(child);
   say(`server at rest: ${(rss / 1048576).toFixed(0)} MB`);
   // Loaded here only, so that the server's memory is that of a server.
   const { apiRoot } = await import('../../src/api/descriptor.ts');
