@@ -1,0 +1,72 @@
+/**
+ * Google's own clients, as an application uses them: `SPANNER_EMULATOR_HOST` and nothing else. Version 9 works with one
+ * multiplexed session, version 7 with a pool of plain ones. The parts of their interfaces that tests use are the same, so
+ * that one suite serves both.
+ */
+import { Spanner as Spanner9, type Database, type Spanner } from '@google-cloud/spanner';
+import { Spanner as Spanner7 } from 'google-cloud-spanner-7';
+
+export interface ClientVersion {
+  readonly name: string;
+  /** An id for the database of this client's tests. */
+  readonly databaseId: string;
+  connect(grpcAddress: string): Spanner;
+}
+
+/** The client reads the address from the environment while it is constructed. */
+function withEmulatorHost<T>(address: string, make: () => T): T {
+  process.env['SPANNER_EMULATOR_HOST'] = address;
+  try {
+    return make();
+  } finally {
+    delete process.env['SPANNER_EMULATOR_HOST'];
+  }
+}
+
+export const PROJECT = 'trestle';
+
+export const CLIENT_9: ClientVersion = {
+  name: '@google-cloud/spanner 9 (multiplexed session)',
+  databaseId: 'client-9',
+  connect: (address) => withEmulatorHost(address, () => new Spanner9({ projectId: PROJECT })),
+};
+
+export const CLIENT_7: ClientVersion = {
+  name: '@google-cloud/spanner 7 (session pool)',
+  databaseId: 'client-7',
+  // Classes with private fields are different types although the methods are the same.
+  connect: (address) => withEmulatorHost(address, () => new Spanner7({ projectId: PROJECT }) as unknown as Spanner),
+};
+
+export const CLIENTS: readonly ClientVersion[] = [CLIENT_9, CLIENT_7];
+
+/** Creates the instance when it is not there, and the database with its schema. */
+export async function createDatabase(spanner: Spanner, instanceId: string, databaseId: string, schema: readonly string[]): Promise<Database> {
+  const instance = spanner.instance(instanceId);
+  const [exists] = await instance.exists();
+  if (!exists) {
+    const [, operation] = await instance.create({ config: 'emulator-config', nodes: 1, displayName: 'End-to-end tests' });
+    await operation.promise();
+  }
+  const [database, operation] = await instance.createDatabase(databaseId, { schema: [...schema], poolOptions: { max: 32 } });
+  await operation.promise();
+  return database;
+}
+
+/** Rows as plain objects, INT64 as numbers. */
+export const plain = (rows: readonly { toJSON(): unknown }[]): readonly unknown[] => rows.map((row) => row.toJSON());
+
+/** The gRPC code of a rejected call; undefined when it did not come from a server. */
+export function codeOf(error: unknown): number | undefined {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'number' ? error.code : undefined;
+}
+
+/** The gRPC code with which the call fails. */
+export async function failure(call: Promise<unknown>): Promise<{ readonly code: number | undefined; readonly message: string }> {
+  try {
+    await call;
+  } catch (error) {
+    return { code: codeOf(error), message: error instanceof Error ? error.message : String(error) };
+  }
+  throw new Error('the call was to fail, and succeeded');
+}
