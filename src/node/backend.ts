@@ -2,7 +2,7 @@
 import { NodeUnreachable, type Backend, type CommitOutcome, type DatabaseHandle, type ForwardedCall, type SplitPoint } from '../api/backend.ts';
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { unavailable } from '../base/errors.ts';
-import { splitId, timestamp, type Key, type NodeId, type Timestamp, type TxnId } from '../base/ids.ts';
+import { keyFromBytes, keyToBytes, splitId, timestamp, type Key, type NodeId, type Timestamp, type TxnId } from '../base/ids.ts';
 import { RpcUnavailable } from '../net/rpc-error.ts';
 import type { ReadWriteOptions, ReadWriteTransaction, Snapshot, TimestampBound, TransactionSystem } from '../txn/types.ts';
 import { Catalog, type OpenDatabase } from './catalog.ts';
@@ -10,7 +10,8 @@ import type { NodeCore } from './core.ts';
 import { Databases } from './databases.ts';
 import { Instances } from './instances.ts';
 import { databaseEnd, FIRST_FREE_SPLIT } from './keyspace.ts';
-import { MetaStore } from './meta.ts';
+import type { SplitDescriptor } from '../splits/types.ts';
+import { Kind, MetaStore, putRecord } from './meta.ts';
 import { Operations } from './operations.ts';
 import { SchemaChanges } from './schema-change.ts';
 import { Sessions } from './sessions.ts';
@@ -73,6 +74,26 @@ export class NodeBackend implements Backend {
       await (await this.catalog.database(input.string())).settle(at, core.env);
       return Buffer.alloc(0);
     });
+  }
+
+  /** What the leader of a split tells the metadata: where it lies. Newer news is never replaced by older. */
+  async publish(descriptor: SplitDescriptor): Promise<void> {
+    const name = String(descriptor.id);
+    const known = this.meta.local<StoredSplit>(Kind.split, name)?.value;
+    if (known !== undefined && known.generation >= descriptor.generation) return;
+    await this.meta.transact(async (transaction) => {
+      const current = await this.meta.read<StoredSplit>(transaction, Kind.split, name, true);
+      if (current === undefined || current.generation < descriptor.generation) await transaction.write([putRecord(Kind.split, name, storedSplit(descriptor))]);
+    });
+  }
+
+  /** The split of a key as the metadata has it: for nodes without a replica there. */
+  async lookUp(key: Key): Promise<SplitDescriptor | undefined> {
+    for (const { value } of await this.meta.list<StoredSplit>(Kind.split, '')) {
+      const descriptor = splitOf(value);
+      if (descriptor.from <= key && key < descriptor.to) return descriptor;
+    }
+    return undefined;
   }
 
   /** Serves calls that arrived at other nodes for transactions that live here. */
@@ -148,6 +169,21 @@ export class NodeBackend implements Backend {
     );
   }
 }
+
+/** A split's descriptor as the metadata keeps it; keys in hexadecimal. */
+interface StoredSplit {
+  readonly id: number;
+  readonly from: string;
+  readonly to: string;
+  readonly generation: number;
+}
+
+const storedSplit = ({ id, from, to, generation }: SplitDescriptor): StoredSplit => ({
+  id, generation, from: keyToBytes(from).toString('hex'), to: keyToBytes(to).toString('hex'),
+});
+const splitOf = ({ id, from, to, generation }: StoredSplit): SplitDescriptor => ({
+  id: splitId(id), generation, from: keyFromBytes(Buffer.from(from, 'hex')), to: keyFromBytes(Buffer.from(to, 'hex')),
+});
 
 /** The gateway's transactions, with the schema that each of them used checked when it commits. */
 export class DatabaseTransactions implements TransactionSystem {

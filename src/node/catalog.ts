@@ -152,8 +152,9 @@ export class Catalog {
     return this.byNumber.get(number);
   }
 
-  all(): OpenDatabase[] {
-    return [...this.open.values()].map(({ database }) => database);
+  /** Makes every database known by its number: for what is shown of splits. */
+  async learnAll(): Promise<void> {
+    for (const { name } of await this.meta.list<StoredDatabase>(Kind.database, '')) await this.database(name);
   }
 
   private remember(stored: StoredDatabase, version: Timestamp): OpenDatabase {

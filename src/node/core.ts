@@ -5,7 +5,7 @@
  */
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import type { Environment } from '../base/env.ts';
-import { failedPrecondition, unavailable } from '../base/errors.ts';
+import { unavailable } from '../base/errors.ts';
 import { splitId, type Key, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
 import type { Transport } from '../net/transport.ts';
 import { Rpc } from '../net/rpc.ts';
@@ -13,22 +13,27 @@ import { DEFAULT_TUNING, type PaxosTuning } from '../paxos/tuning.ts';
 import type { Membership } from '../paxos/types.ts';
 import { notLeaderAnswer, okAnswer, wrongSplitAnswer } from '../splits/answer.ts';
 import { SplitHost, type HostEvent } from '../splits/host.ts';
+import type { SplitDescriptor } from '../splits/types.ts';
 import { Router } from '../splits/router.ts';
 import { Snapshots } from '../splits/snapshots.ts';
 import type { Disk } from '../storage/disk.ts';
 import { openEngine } from '../storage/engine.ts';
+import { resumeDeletions } from '../storage/groupstore.ts';
 import type { Engine } from '../storage/types.ts';
 import { writeTxnId } from '../txn/commands.ts';
 import { Gateway } from '../txn/gateway.ts';
 import { Participant, type ParticipantLinks } from '../txn/participant.ts';
 import { decodeIds, encodeIds, Method } from '../txn/protocol.ts';
 import { TxnService } from '../txn/service.ts';
+import { hasLostData, Rejoin } from './rejoin.ts';
 import { FIRST_DATABASE_PREFIX, KEYSPACE_END, META_SPLIT, TAIL_SPLIT } from './keyspace.ts';
 
 const CUT = 'splits.cut';
-/** How often interrupted snapshot fetches are taken up again, microseconds. */
-const RESUME_MICROS = 1_000_000;
+/** How often interrupted snapshot fetches are taken up again, and replicas that caught up are made voters, microseconds. */
+const HOUSEKEEPING_MICROS = 1_000_000;
 const NOTICE_TIMEOUT_MICROS = 1_000_000;
+/** Each waits up to two seconds for transactions in flight. */
+const MAX_CUT_ATTEMPTS = 10;
 const REPLICA_WAIT_MICROS = 200_000;
 
 export interface CoreOptions {
@@ -41,6 +46,8 @@ export interface CoreOptions {
   /** True: an empty disk means that this node takes part in founding the cluster. */
   readonly founding: boolean;
   readonly onEvent?: (event: HostEvent) => void;
+  /** Asked where a key's split lies when this node has no replica of it. */
+  readonly lookUp?: (key: Key) => Promise<SplitDescriptor | undefined>;
 }
 
 export class NodeCore {
@@ -53,6 +60,7 @@ export class NodeCore {
   readonly gateway: Gateway;
   private readonly options: CoreOptions;
   private readonly snapshots: Snapshots;
+  private readonly rejoin: Rejoin;
   private stopped = false;
 
   constructor(options: CoreOptions) {
@@ -76,27 +84,30 @@ export class NodeCore {
       rpc: this.rpc,
       self: options.self,
       nodes: () => options.nodes,
-      lookup: (key) => this.host.descriptorFor(key),
+      lookup: (key) => this.host.descriptorFor(key) ?? this.options.lookUp?.(key),
       leaderHint: (split) => this.host.get(split)?.leaderHint(),
     });
     this.gateway = new Gateway({ env: options.env, rpc: this.rpc, router: this.router, host: this.host });
-    this.snapshots = new Snapshots(this.host, this.rpc);
+    this.snapshots = new Snapshots(this.host, this.rpc, () => !hasLostData(this.engine));
+    this.rejoin = new Rejoin(this.host, this.rpc, this.snapshots, options.nodes.filter((node) => node !== options.self));
     new TxnService(this.host, this.rpc).register();
     this.rpc.handle(CUT, (_, body) => this.serveCut(body));
   }
 
   /** Loads what is on disk, or founds the cluster, and begins to take part. */
   async start(): Promise<void> {
+    await resumeDeletions(this.engine);
     await this.host.load();
-    if (this.host.count === 0) {
-      if (!this.options.founding) throw failedPrecondition('The data of this node is gone; it must not vote as if it never had.');
+    if (this.host.count === 0 && !this.options.founding) await this.rejoin.mark();
+    else if (this.host.count === 0) {
       const members = this.options.nodes.map((node) => ({ node, kind: 'read-write' as const }));
       const membership: Membership = { version: 1, members };
       this.host.bootstrap({ id: META_SPLIT, from: '' as Key, to: FIRST_DATABASE_PREFIX, generation: 1 }, membership);
       this.host.bootstrap({ id: TAIL_SPLIT, from: FIRST_DATABASE_PREFIX, to: KEYSPACE_END, generation: 1 }, membership);
     }
     this.host.start();
-    this.resumeSnapshots();
+    if (hasLostData(this.engine)) this.rejoin.begin();
+    this.housekeep();
   }
 
   /** Gives leadership away where it can, and stops taking part. What is durable stays so. */
@@ -128,16 +139,16 @@ export class NodeCore {
   }
 
   /** Cuts the split that holds `at`, so that a split begins there. Idempotent: nothing happens when one does already. */
-  async cutAt(at: Key, right: SplitId): Promise<'cut' | 'there'> {
-    for (;;) {
+  async cutAt(at: Key, right: SplitId): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
       const split = await this.router.locate(at);
-      if (split.from === at) return 'there';
+      if (split.from === at) return;
       const body = new ByteWriter().varint(split.id).varint(right).binary(at).finish();
       const answer = await this.router.call(split.id, CUT, body);
       if (answer === 'rerouted') continue;
-      if (!answer.bool()) throw unavailable('The split is too busy to be cut; try again.');
       this.router.forget(split.id);
-      return 'cut';
+      if (answer.bool()) continue; // Now a split begins there.
+      if (attempt >= MAX_CUT_ATTEMPTS) throw unavailable('The split is too busy to be cut; try again.');
     }
   }
 
@@ -165,11 +176,12 @@ export class NodeCore {
     this.options.onEvent?.(event);
   }
 
-  private resumeSnapshots(): void {
+  private housekeep(): void {
     if (this.stopped) return;
+    this.rejoin.promote();
     this.snapshots.resume(this.options.nodes.filter((node) => node !== this.self));
-    this.env.scheduler.after(RESUME_MICROS, () => {
-      this.resumeSnapshots();
+    this.env.scheduler.after(HOUSEKEEPING_MICROS, () => {
+      this.housekeep();
     });
   }
 

@@ -134,7 +134,7 @@ export class Databases implements DatabaseStore {
     let operation = first;
     for (const [index, statement] of planned.entries()) {
       try {
-        const at = await this.changes.run(database, statement, (percent) => this.extendLock(database.stored.number, percent));
+        const at = await this.changes.run(database, statement, () => this.extendLock(database.stored.number));
         const progress = operation.progress.map((step, i) => (i === index ? { percent: 100, startMicros: step.startMicros, endMicros: this.now() } : step));
         operation = { ...operation, progress, commitTimestamps: [...operation.commitTimestamps, at] };
         if (index < planned.length - 1 && statement.actions.length > 0) await this.operations.update(operation);
@@ -164,7 +164,7 @@ export class Databases implements DatabaseStore {
     }
   }
 
-  private async extendLock(number: number, _percent: number): Promise<void> {
+  private async extendLock(number: number): Promise<void> {
     await this.meta.transact((transaction) => transaction.write([putRecord(Kind.counter, `ddl/${number}`, { until: this.now() + CHANGE_LEASE_MICROS })]));
   }
 

@@ -17,6 +17,7 @@ import { checkFormat, openingError } from '../storage/format.ts';
 import { openLevelDisk } from '../storage/level-disk.ts';
 import { MemoryDisk } from '../storage/memory-disk.ts';
 import { NodeBackend } from './backend.ts';
+import type { HostEvent } from '../splits/host.ts';
 import { NodeCore } from './core.ts';
 import { systemEnvironment } from './environment.ts';
 import { startHttp, type HttpServer } from './http.ts';
@@ -146,7 +147,9 @@ class ServerProcess {
     } catch (error) {
       this.stopper.fatal(`The port ${own.host}:${own.peerPort} for other nodes cannot be used: ${reasonOf(error)}`, ExitCode.portInUse, error);
     }
-    const core = new NodeCore({ self, nodes: config.nodes.map(({ id }) => nodeId(id)), env, disk, transport, founding: config.founding });
+    const core = new NodeCore({ self, nodes: config.nodes.map(({ id }) => nodeId(id)), env, disk, transport, founding: config.founding,
+      onEvent: (event) => this.onSplitEvent(event), lookUp: async (key) => await this.backend?.lookUp(key),
+    });
     this.core = core;
     const zones = config.nodes.map(({ id, zone, region }) => ({ node: nodeId(id), zone, region }));
     const backend = new NodeBackend(core, { zones }, (node) => transport.isUp(node));
@@ -156,7 +159,7 @@ class ServerProcess {
     backend.serveForwarded((call) => api.handleForwarded(call));
     for (const { id, host, peerPort } of config.nodes) if (id !== config.nodeId) transport.setPeer(nodeId(id), { host, port: peerPort });
     await core.start();
-    this.http = await startHttp(api, () => this.status());
+    this.http = await startHttp(api, () => this.status(), this.log);
     tell({ kind: 'progress', doing: 'waiting for leaders' });
     await this.untilLed(env.scheduler);
     await this.listen();
@@ -176,6 +179,18 @@ class ServerProcess {
     }
     await checkFormat(disk, { node, cluster }, dataDir);
     return disk;
+  }
+
+  /** The metadata learns of every split from its leader, when it begins to lead and when it is cut. */
+  private onSplitEvent(event: HostEvent): void {
+    if (event.kind === 'leads' || event.kind === 'follows') this.log.info(`split.${event.kind}`, { split: event.split });
+    if (event.kind === 'clockSuspect') this.log.warn('clock.suspect', { peer: event.peer });
+    const led = event.kind === 'leads' ? [event.split] : event.kind === 'cut' ? [event.left.id, event.right.id] : [];
+    for (const split of led) {
+      const hosted = this.core?.host.get(split);
+      if (hosted?.isLeading() !== true) continue;
+      this.backend?.publish(hosted.descriptor()).catch((error: unknown) => this.log.warn('split.publishFailed', { split, error: reasonOf(error) }));
+    }
   }
 
   private untilLed(scheduler: Scheduler): Promise<void> {

@@ -49,7 +49,8 @@ export type RowWork = (work: {
   readonly schema: Schema;
   readonly before: Schema;
   readonly action: SchemaAction;
-  readonly progress: (percent: number) => Promise<void>;
+  /** Called after every batch with the rows done so far. */
+  readonly progress: (rows: number) => Promise<void>;
 }) => Promise<void>;
 
 export class SchemaChanges {
@@ -75,7 +76,7 @@ export class SchemaChanges {
   }
 
   /** Runs one statement; answers the commit timestamp of its last version. */
-  async run(database: OpenDatabase, statement: PlannedStatement, progress: (percent: number) => Promise<void>): Promise<Timestamp> {
+  async run(database: OpenDatabase, statement: PlannedStatement, progress: (rows: number) => Promise<void>): Promise<Timestamp> {
     const before = database.schema();
     let at = await this.install(database, statement.schema);
     let schema = statement.schema;

@@ -4,7 +4,7 @@ import type {
 } from '../api/sql.ts';
 import { Code, invalidArgument, notFound, TrestleError, unimplemented } from '../base/errors.ts';
 import type { Timestamp } from '../base/ids.ts';
-import { SqlEngine, type PreparedStatement as EngineStatement, type StatementContext } from '../sql/engine.ts';
+import { parameterValues, SqlEngine, type PreparedStatement as EngineStatement, type StatementContext } from '../sql/engine.ts';
 import { expressionChecker } from '../sql/bind/checker.ts';
 import { SchemaEvaluator } from '../sql/execute/schema-expressions.ts';
 import type { EvaluationContext } from '../sql/functions/registry.ts';
@@ -91,6 +91,10 @@ export class NodeSqlDatabase implements SqlDatabase {
     let prepared = engineStatement(statement);
     if (used !== undefined && prepared.schema !== used) prepared = this.engine.prepare(used, prepared.text, declaredTypes(prepared));
     return this.engine.query(prepared, new Map(Object.entries(parameters)), view, await this.context(prepared.schema, options));
+  }
+
+  checkParameters(statement: PreparedStatement, parameters: StatementParameters): void {
+    parameterValues(engineStatement(statement), new Map(Object.entries(parameters)));
   }
 
   async dml(transaction: ReadWriteTransaction, statement: PreparedStatement, parameters: StatementParameters, options: StatementOptions): Promise<DmlResult> {

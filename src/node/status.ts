@@ -4,15 +4,25 @@ import { STATUS_SPLITS_MAX } from '../cli/process-contract.ts';
 import type { HostedSplit } from '../splits/hosted.ts';
 import type { NodeBackend } from './backend.ts';
 import type { NodeCore } from './core.ts';
-import { databaseNumberOf } from './keyspace.ts';
+import { databaseNumberOf, TAIL_SPLIT } from './keyspace.ts';
 import { printKey } from './split-points.ts';
 
 /** A member that has not answered for this long counts as unreachable, microseconds. */
 const SILENT_MICROS = 2_000_000;
 
+/** Learns the names of databases that were not used here yet, for the next status. */
+function learnNames(core: NodeCore, backend: NodeBackend): void {
+  const unknown = [...core.host.all()].some((hosted) => {
+    const number = databaseNumberOf(hosted.descriptor().from);
+    return number > 0 && hosted.split !== TAIL_SPLIT && backend.catalog.numbered(number) === undefined;
+  });
+  if (unknown) backend.catalog.learnAll().catch((error: unknown) => core.env.log.debug('status.learnFailed', { error: String(error) }));
+}
+
 export function nodeStatus(config: NodeConfig, core: NodeCore, backend: NodeBackend, state: NodeStatus['state']): NodeStatus {
   const own = config.nodes.find(({ id }) => id === config.nodeId) as NodeAddress;
   const memory = process.memoryUsage();
+  if (state === 'ready') learnNames(core, backend);
   const splits = [...core.host.all()].sort((a, b) => a.split - b.split);
   return {
     nodeId: own.id,

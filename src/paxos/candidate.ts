@@ -134,9 +134,8 @@ export class Candidate {
   /** The current membership, and every one that the values found so far would lead to. */
   private governing(): readonly Group[] {
     const groups = [this.group];
-    for (let slot = this.core.learner.chosenSlot + 1; slot <= this.maxSlot; slot++) {
-      const payload = this.values.get(slot)?.payload;
-      if (payload?.kind === 'membership') groups.push(new Group(payload.membership));
+    for (const entry of this.kept()) {
+      if (entry?.payload.kind === 'membership') groups.push(new Group(entry.payload.membership));
     }
     return groups;
   }
@@ -184,9 +183,27 @@ export class Candidate {
 
   /** The values to propose, for the slots after the chosen one. */
   recovered(): readonly Payload[] {
-    const payloads: Payload[] = [];
-    for (let slot = this.core.learner.chosenSlot + 1; slot <= this.maxSlot; slot++) payloads.push(this.values.get(slot)?.payload ?? NOOP);
-    return payloads;
+    return this.kept().map((entry) => entry?.payload ?? NOOP);
+  }
+
+  /**
+   * What phase 1 found, by slot from the one after the chosen one, without what a fence forbids. Let b be a fence at slot
+   * s, and an entry after s have v < b as the highest ballot reported. It was not chosen under v or below, or b's phase 1 would
+   * have found it and put its fence after it; nor between b and this ballot, or this phase 1 would have found that. So any
+   * value may be proposed there, and must be another: b's leader has promised that nothing older follows its fence
+   * (timestamps it closed, locks it gave). The learner's fence lies at or before the chosen slot, so all slots here are
+   * after it. It must: an entry before a fence may be chosen and still bear a lower ballot.
+   */
+  private kept(): readonly (LogEntry | undefined)[] {
+    let { fence } = this.core.learner;
+    const kept: (LogEntry | undefined)[] = [];
+    for (let slot = this.core.learner.chosenSlot + 1; slot <= this.maxSlot; slot++) {
+      const entry = this.values.get(slot);
+      const allowed = entry !== undefined && entry.ballot >= fence;
+      kept.push(allowed ? entry : undefined);
+      if (allowed && entry.payload.kind === 'noop' && entry.payload.fence !== undefined && entry.payload.fence > fence) fence = entry.payload.fence;
+    }
+    return kept;
   }
 
   // ---- time

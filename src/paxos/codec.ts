@@ -6,7 +6,7 @@
  * that an idle group's heartbeat has about 20 bytes. Bad input throws `CorruptBytes`, never anything else; numbers
  * outside what the protocol can produce count as bad input.
  *
- *   payload     0 noop | 1 command: bytes | 2 membership: version, count, (node, kind)*
+ *   payload     0 noop | 1 command: bytes | 2 membership: version, count, (node, kind)*, fence or 0 | 3 noop with fence: ballot
  *   probe       ballot, chosen, latest
  *   probeReply  ballot, flags (1 granted, 2 suspect), promised, retryAt
  *   prepare     ballot, from, released
@@ -159,7 +159,8 @@ function decodeAccepted(reader: ByteReader, ballot: Ballot): Accepted {
 export function encodePayload(writer: ByteWriter, payload: Payload): void {
   switch (payload.kind) {
     case 'noop':
-      writer.u8(0);
+      if (payload.fence === undefined) writer.u8(0);
+      else writer.u8(3).varint(payload.fence);
       return;
     case 'command':
       writer.u8(1).bytes(payload.data);
@@ -167,6 +168,7 @@ export function encodePayload(writer: ByteWriter, payload: Payload): void {
     case 'membership':
       writer.u8(2).varint(payload.membership.version).varint(payload.membership.members.length);
       for (const member of payload.membership.members) writer.varint(member.node).u8(REPLICA_KINDS.indexOf(member.kind));
+      writer.varint(payload.membership.fence ?? 0);
       return;
   }
 }
@@ -175,6 +177,7 @@ export function encodePayload(writer: ByteWriter, payload: Payload): void {
 export function decodePayload(reader: ByteReader): Payload {
   const tag = reader.u8();
   if (tag === 0) return { kind: 'noop' };
+  if (tag === 3) return { kind: 'noop', fence: readNumber(reader) as Ballot };
   if (tag === 1) return { kind: 'command', data: Buffer.from(reader.bytes()) };
   if (tag !== 2) throw new CorruptBytes('payload of an unknown kind');
   const version = readNumber(reader);
@@ -183,7 +186,8 @@ export function decodePayload(reader: ByteReader): Payload {
   const members: Member[] = [];
   for (let i = 0; i < count; i++) members.push(readMember(reader));
   if (new Set(members.map((member) => member.node)).size !== count) throw new CorruptBytes('a node is a member twice');
-  return { kind: 'membership', membership: { version, members } };
+  const fence = readNumber(reader) as Ballot;
+  return { kind: 'membership', membership: fence === 0 ? { version, members } : { version, members, fence } };
 }
 
 function readMember(reader: ByteReader): Member {

@@ -30,7 +30,6 @@ import type { Instant, Membership, Payload } from './types.ts';
 export type Verdict = { readonly kind: 'lead' } | { readonly kind: 'stepDown' } | { readonly kind: 'clockWrong' } | { readonly kind: 'handOver'; readonly to: NodeId };
 
 const LEAD: Verdict = { kind: 'lead' };
-const NOOP: Payload = { kind: 'noop' };
 
 interface Unsynced {
   readonly sequence: number;
@@ -69,7 +68,7 @@ export class Leader {
     this.emitted = core.learner.chosenSlot;
     this.ownMatched = this.emitted;
     for (const payload of recovered) this.push(payload);
-    this.ownNoop = this.push(NOOP);
+    this.ownNoop = this.push({ kind: 'noop', fence: ballot });
     this.lapsedAt = now.monotonic;
     this.syncPeers(now);
     if (this.peers.size === 0) this.renewOwnGrant(now);
@@ -123,7 +122,7 @@ export class Leader {
     if (!this.canBeSucceededAfter(next)) return { error: 'no other read-write replica is up to date enough to lead' };
     const isCaughtUp = (node: NodeId): boolean => this.lastSlot - (this.peers.get(node)?.matched ?? 0) <= this.core.tuning.maxPromotionLag;
     const error = refusalOfChange(this.group, next, isCaughtUp);
-    return error === undefined ? this.push({ kind: 'membership', membership: next }) : { error };
+    return error === undefined ? this.push({ kind: 'membership', membership: { ...next, fence: this.ballot } }) : { error };
   }
 
   /** While true the own log is not truncated: the leader may be about to lose its rows. */

@@ -9,8 +9,8 @@
  * ballot in the same slot says nothing.
  */
 import { assert, defined } from '../base/assert.ts';
-import type { Slot, Timestamp } from '../base/ids.ts';
-import { SLOT_ZERO, TIMESTAMP_ZERO } from '../base/ids.ts';
+import type { Ballot, Slot, Timestamp } from '../base/ids.ts';
+import { NO_BALLOT, SLOT_ZERO, TIMESTAMP_ZERO } from '../base/ids.ts';
 import type { Outbox } from './effects.ts';
 import type { ReplicaLog } from './log.ts';
 import { Group } from './membership.ts';
@@ -86,11 +86,22 @@ export class Learner {
       const entry = defined(this.log.get(this.chosen + 1), 'a chosen entry is not in the log');
       this.chosen = entry.slot;
       this.outbox.choose(entry);
+      if (entry.payload.kind === 'noop' && entry.payload.fence !== undefined) this.raiseFence(entry.payload.fence);
       if (entry.payload.kind !== 'membership') continue;
       this.currentGroup = new Group(entry.payload.membership);
       this.outbox.event({ kind: 'membershipChanged', membership: entry.payload.membership, slot: entry.slot });
       return;
     }
+  }
+
+  private raiseFence(fence: Ballot): void {
+    const { membership } = this.currentGroup;
+    if (fence > this.fence) this.currentGroup = new Group({ ...membership, fence });
+  }
+
+  /** Values accepted under a ballot below it, in slots not known to be chosen, are not chosen and never will be. */
+  get fence(): Ballot {
+    return this.currentGroup.membership.fence ?? NO_BALLOT;
   }
 
   learn(through: Slot): void {

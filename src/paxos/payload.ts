@@ -23,11 +23,12 @@ export function samePayload(a: Payload, b: Payload): boolean {
     const other = b.membership.members;
     return (
       a.membership.version === b.membership.version &&
+      a.membership.fence === b.membership.fence &&
       a.membership.members.length === other.length &&
       a.membership.members.every((member, i) => member.node === other[i]?.node && member.kind === other[i]?.kind)
     );
   }
-  return a.kind === 'noop' && b.kind === 'noop';
+  return a.kind === 'noop' && b.kind === 'noop' && a.fence === b.fence;
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -18,11 +18,17 @@ export interface Member {
 export interface Membership {
   readonly version: number;
   readonly members: readonly Member[];
+  /** The highest fence among the entries up to the slot that this is as of (see `Payload`), never one further ahead; absent before the first. */
+  readonly fence?: Ballot;
 }
 
 /** What a log entry carries. Only `command` reaches the state machine above; the others are the log's own. */
 export type Payload =
-  | { readonly kind: 'noop' }
+  /**
+   * Without a fence it fills a gap. With one it is the first entry of that ballot's leader: its phase 1 found nothing after
+   * this slot, so no value accepted under a lower ballot is chosen there, and none may be proposed there again.
+   */
+  | { readonly kind: 'noop'; readonly fence?: Ballot }
   | { readonly kind: 'command'; readonly data: Uint8Array }
   | { readonly kind: 'membership'; readonly membership: Membership };
 

@@ -23,6 +23,7 @@ import * as groups from '../storage/groupstore.ts';
 import type { Engine, WriteOp } from '../storage/types.ts';
 import { decodeEntry, decodeState, encodeApplication, encodeCut, encodeState, MAX_ANCESTORS } from './entries.ts';
 import { HostedSplit } from './hosted.ts';
+import { isWithin } from './ranges.ts';
 import type { ProposalOutcome, SplitApplication, SplitContext, SplitDescriptor } from './types.ts';
 
 /** Applied entries kept in the log for followers that are a little behind; a follower further behind gets a snapshot. */
@@ -180,6 +181,8 @@ export class SplitHost implements HostInternals {
     hosted.cutting = true;
     try {
       if (!(await hosted.application.drain()) || !hosted.isLeading()) return false;
+      // Another cut may have come first: then the caller finds the right split.
+      if (!isWithin(at, hosted.descriptor()) || at === hosted.descriptor().from) return true;
       const outcome = await new Promise<ProposalOutcome>((resolve) => {
         if (!this.proposeRaw(hosted, encodeCut(at, right), resolve)) resolve('lost');
       });
@@ -368,6 +371,8 @@ export class SplitHost implements HostInternals {
   private applyEntry(hosted: HostedSplit, { slot, payload }: ChosenEntry): void {
     const ops: WriteOp[] = [];
     if (payload.kind === 'membership') hosted.membership = payload.membership;
+    // Exactly as of this slot: a fence from further ahead, found on disk after a restart, would void entries that are chosen.
+    else if (payload.kind === 'noop' && payload.fence !== undefined) hosted.membership = { ...hosted.membership, fence: payload.fence };
     const { membership } = hosted;
     let right: HostedSplit | undefined;
     if (payload.kind === 'command' && this.holdsRows(hosted)) {
@@ -400,7 +405,9 @@ export class SplitHost implements HostInternals {
     if (at <= from || at >= to || this.splits.has(id)) return undefined;
     hosted.narrow({ id: hosted.split, from, to: at, generation: generation + 1 });
     const right: SplitDescriptor = { id, from: at, to, generation: generation + 1 };
-    return this.create(right, [hosted.split, ...hosted.ancestors].slice(0, MAX_ANCESTORS), hosted.membership, ops);
+    // Without the fence: the new group counts its ballots from the start.
+    const { version, members } = hosted.membership;
+    return this.create(right, [hosted.split, ...hosted.ancestors].slice(0, MAX_ANCESTORS), { version, members }, ops);
   }
 
   private truncate(hosted: HostedSplit, through: Slot): void {

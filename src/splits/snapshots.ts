@@ -34,12 +34,15 @@ interface Header {
 export class Snapshots {
   private readonly host: SplitHost;
   private readonly rpc: Rpc;
+  private readonly mayVote: () => boolean;
   private readonly fetching = new Set<SplitId>();
   private readonly unknownSince = new Map<SplitId, number>();
 
-  constructor(host: SplitHost, rpc: Rpc) {
+  /** `mayVote` false: this node lost its data, and takes only splits in which it has no vote (node/rejoin.ts). */
+  constructor(host: SplitHost, rpc: Rpc, mayVote: () => boolean) {
     this.host = host;
     this.rpc = rpc;
+    this.mayVote = mayVote;
     rpc.handle(OFFER, (from, body) => {
       this.fetch(splitId(new ByteReader(body).varint()), from);
       return Buffer.alloc(0);
@@ -74,7 +77,8 @@ export class Snapshots {
     }
   }
 
-  private fetch(split: SplitId, from: NodeId): void {
+  /** Copies the split from a peer, unless that is under way. */
+  fetch(split: SplitId, from: NodeId): void {
     if (this.fetching.has(split)) return;
     this.fetching.add(split);
     this.install(split, from)
@@ -92,6 +96,8 @@ export class Snapshots {
       const kind = input.u8();
       if (header === undefined) {
         header = readHeader(input);
+        const { self } = this.host;
+        if (!this.mayVote() && header.membership.members.some((member) => member.node === self && member.kind !== 'read-only')) return;
         const known = this.host.get(split);
         if (known !== undefined && !known.installing && known.replica.appliedSlot >= header.appliedSlot) return;
         // A split that lies inside what a replica here still covers comes by its cut, not by a snapshot.

@@ -94,12 +94,14 @@ function decoded<T>(value: Uint8Array, what: string, decode: (input: ByteReader)
 const NOOP = 0;
 const COMMAND = 1;
 const MEMBERSHIP = 2;
+const FENCE = 3;
 const KINDS: readonly ReplicaKind[] = ['read-write', 'witness', 'read-only'];
 
 export function writePayload(out: ByteWriter, payload: Payload): void {
   switch (payload.kind) {
     case 'noop':
-      out.u8(NOOP);
+      if (payload.fence === undefined) out.u8(NOOP);
+      else out.u8(FENCE).varint(payload.fence);
       return;
     case 'command':
       out.u8(COMMAND).bytes(payload.data);
@@ -117,6 +119,7 @@ export function writePayload(out: ByteWriter, payload: Payload): void {
 export function readPayload(input: ByteReader): Payload {
   const kind = input.u8();
   if (kind === NOOP) return { kind: 'noop' };
+  if (kind === FENCE) return { kind: 'noop', fence: input.varint() as Ballot };
   if (kind === COMMAND) return { kind: 'command', data: new Uint8Array(input.bytes()) };
   if (kind === MEMBERSHIP) return { kind: 'membership', membership: readMembership(input) };
   throw new CorruptBytes('unknown kind of payload');
@@ -125,6 +128,7 @@ export function readPayload(input: ByteReader): Payload {
 export function writeMembership(out: ByteWriter, membership: Membership): void {
   out.varint(membership.version).varint(membership.members.length);
   for (const { node, kind } of membership.members) out.varint(node).u8(KINDS.indexOf(kind));
+  out.varint(membership.fence ?? 0);
 }
 
 export function readMembership(input: ByteReader): Membership {
@@ -136,7 +140,8 @@ export function readMembership(input: ByteReader): Membership {
     if (kind === undefined || node < 1 || node > MAX_NODE_ID) throw new CorruptBytes('malformed member');
     members.push({ node: nodeId(node), kind });
   }
-  return { version, members };
+  const fence = input.varint() as Ballot;
+  return fence === 0 ? { version, members } : { version, members, fence };
 }
 
 // ---- writes

@@ -48,6 +48,8 @@ const MIN_LATENCY_MICROS = 80;
 const MAX_LATENCY_MICROS = 400;
 const BYTES_PER_MICRO = 200;
 
+const AFTER_ALL = '\xff\xff\xff';
+
 export class SimDisk implements Disk {
   readonly faults: SimDiskFaults = { full: false, slowdown: 1, forgetful: false };
   private readonly map = new SortedMap<Uint8Array>();
@@ -104,6 +106,15 @@ export class SimDisk implements Disk {
     if (inFlight === undefined) return;
     inFlight.timer.cancel();
     if (!this.faults.forgetful && !this.faults.full && this.random.int(2) === 0) this.complete(inFlight.ops);
+  }
+
+  /** Everything on it is gone: the folder was removed, or the machine replaced. Only between two engines. */
+  erase(): void {
+    assert(this.inFlight === undefined, 'a disk in use is not erased');
+    this.undo = [];
+    const keys: string[] = [];
+    for (const walk = this.map.view().walk('', AFTER_ALL, false); walk.key !== undefined; walk.advance()) keys.push(walk.key);
+    for (const key of keys) this.map.delete(key);
   }
 
   /** Flips one bit of a stored value; false when there is no such key. The engine must be opened anew to see it surely. */

@@ -272,6 +272,7 @@ export class Cluster {
     node.state.push(entry.payload);
     node.appliedSlot = entry.slot;
     if (entry.payload.kind === 'membership') node.membership = entry.payload.membership;
+    else if (entry.payload.kind === 'noop' && entry.payload.fence !== undefined) node.membership = { ...node.membership, fence: entry.payload.fence };
   }
 
   private onEvent(node: TestNode, event: PaxosEvent): void {

@@ -23,7 +23,7 @@ const GOLDEN: readonly (readonly [PaxosMessage, string])[] = [
   [{ kind: 'promise', ballot, from: slot(8), next: slot(0), chosen: slot(7), entries: [{ slot: slot(9), ballot, payload: command }] }, '1382180800070102821801026162'],
   [{ kind: 'nack', ballot, promised: ballot, retryAt: time(5) }, '148218821805'],
   [heartbeat, '1582180802dc0b01b009020400'],
-  [{ ...heartbeat, payloads: [{ kind: 'noop' }, command, membership], closed: time(0), closedSlot: slot(0) }, '1582180802dc0b00040300010261620202020100ac0201'],
+  [{ ...heartbeat, payloads: [{ kind: 'noop' }, command, membership], closed: time(0), closedSlot: slot(0) }, '1582180802dc0b00040300010261620202020100ac020100'],
   [{ kind: 'accepted', ballot, matched: slot(8), applied: slot(7), leaseEnd: time(1_500), clock: time(1_000), gap: true, suspect: false }, '168218080201e807e907'],
   [{ kind: 'release', ballot }, '178218'],
   [{ kind: 'transferNow', ballot }, '188218'],
@@ -104,6 +104,7 @@ describe('payloads', () => {
     const members = fc.tuple(node, fc.array(kinds, { minLength: 64, maxLength: 64 })).map(([nodes, of]) => nodes.map((n, i) => ({ node: nodeId(n), kind: of[i] ?? 'read-write' }) as const));
     const payload: fc.Arbitrary<Payload> = fc.oneof(
       fc.constant({ kind: 'noop' } as const),
+      fc.record({ kind: fc.constant('noop' as const), fence: fc.integer({ min: 1, max: 2 ** 40 }).map((n) => ballotOf(n, 1)) }),
       fc.uint8Array().map((data) => ({ kind: 'command', data: Buffer.from(data) }) as const),
       fc.tuple(fc.nat(), members).map(([version, list]) => ({ kind: 'membership', membership: { version, members: list } }) as const),
     );
