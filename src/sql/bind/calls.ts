@@ -274,13 +274,14 @@ export abstract class CallBinder extends ExpressionBinder {
 
   protected sortKey(expr: Expr, item: Pick<OrderItem, 'direction' | 'nulls'> & { readonly collation?: Expression | undefined }, node: SourceRange): SortKey {
     if (!supportsOrdering(expr.type)) throw this.error(node, `ORDER BY does not support expressions of type ${typeName(expr.type)}`);
+    if (item.nulls !== undefined) throw this.error(node, 'NULLS FIRST and NULLS LAST are not supported');
     const descending = item.direction === 'desc';
     let collation: Expr | undefined;
     if (item.collation !== undefined) {
       if (expr.type.kind !== 'STRING') throw this.error(item.collation, `COLLATE can only be applied to expressions of type STRING, but was applied to ${typeName(expr.type)}`);
       collation = this.coerce(this.bindScalar(item.collation, undefined, 'COLLATE'), STRING, item.collation, () => 'COLLATE must be followed by a string literal or a string parameter');
     }
-    return { expr, descending, nullsFirst: item.nulls === undefined ? !descending : item.nulls === 'first', collation };
+    return { expr, descending, nullsFirst: !descending, collation };
   }
 
   protected hasAggregate(e: Expr): boolean {

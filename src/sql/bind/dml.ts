@@ -42,7 +42,6 @@ export interface BoundInsert {
   readonly source: Rel;
   readonly mode: 'insert' | 'orIgnore' | 'orUpdate' | 'orReplace';
   readonly conflict: BoundConflict | undefined;
-  readonly assertRows: Expr | undefined;
   readonly returning: Returning | undefined;
   readonly hints: Hints;
 }
@@ -62,7 +61,6 @@ export interface BoundUpdate {
   readonly table: CatalogTable;
   readonly assigned: readonly CatalogColumn[];
   readonly source: Rel;
-  readonly assertRows: Expr | undefined;
   readonly returning: Returning | undefined;
   readonly hints: Hints;
 }
@@ -71,7 +69,6 @@ export interface BoundDelete {
   readonly kind: 'delete';
   readonly table: CatalogTable;
   readonly source: Rel;
-  readonly assertRows: Expr | undefined;
   readonly returning: Returning | undefined;
   readonly hints: Hints;
 }
@@ -103,6 +100,7 @@ export class Binder extends PipeBinder {
   }
 
   private bindAny(statement: QueryStatement | DmlStatement): BoundStatement {
+    if (statement.kind !== 'queryStatement') this.rejectAssertion(statement.assertRowsModified);
     const hints = bindHints(statement.hint, 'statement', (n, m) => this.error(n, m));
     switch (statement.kind) {
       case 'queryStatement': {
@@ -147,9 +145,8 @@ export class Binder extends PipeBinder {
     return column;
   }
 
-  private assertRows(e: Expression | undefined): Expr | undefined {
-    if (e === undefined) return undefined;
-    return this.coerce(this.bindScalar(e, undefined, 'ASSERT_ROWS_MODIFIED'), INT64, e, () => 'ASSERT_ROWS_MODIFIED expects an integer literal or parameter');
+  private rejectAssertion(e: Expression | undefined): void {
+    if (e !== undefined) throw this.error(e, 'ASSERT_ROWS_MODIFIED is not supported');
   }
 
   /** Values of a table's columns, in its order, as names under its alias. */
@@ -192,7 +189,6 @@ export class Binder extends PipeBinder {
     return {
       kind: 'insert', table, columns, source, mode: e.mode,
       conflict: e.onConflict === undefined ? undefined : this.bindConflict(e.onConflict, table, e),
-      assertRows: this.assertRows(e.assertRowsModified),
       returning: this.bindReturning(e.thenReturn, table, e.target.parts.at(-1)?.name ?? ''),
       hints,
     };
@@ -317,15 +313,9 @@ export class Binder extends PipeBinder {
     const alias = e.alias?.name ?? e.target.parts.at(-1)?.name ?? '';
     const base = this.tableRel(table, tableHints);
     const names = this.rowNames(table, base.columns.map((c) => columnExpr(c)), alias);
-    let { rel } = base;
-    let scopeNames = names;
-    if (e.from !== undefined) {
-      const from = this.bindFrom(e.from, undefined, new Scope(names, undefined));
-      const joined = this.join({ rel, names }, from, { type: 'cross', method: undefined, hint: undefined, condition: undefined, start: e.from.start, end: e.from.end }, undefined);
-      ({ rel } = joined);
-      scopeNames = joined.names;
-    }
-    const scope = new Scope(scopeNames, undefined);
+    if (e.from !== undefined) throw this.error(e.from, 'UPDATE with FROM is not supported');
+    const { rel } = base;
+    const scope = new Scope(names, undefined);
     const items = this.setItems(e.items, table, scope);
     const where = this.requireWhere(e.where, e, 'UPDATE');
     const condition = this.bindCondition(where, scope, 'WHERE clause', 'WHERE clause');
@@ -336,7 +326,7 @@ export class Binder extends PipeBinder {
     const source: Rel = { kind: 'project', columns: all.map((a) => a.column), input: filtered, items: all };
     return {
       kind: 'update', table, assigned: items.map((i) => i.column), source,
-      assertRows: this.assertRows(e.assertRowsModified), returning: this.bindReturning(e.thenReturn, table, alias), hints,
+      returning: this.bindReturning(e.thenReturn, table, alias), hints,
     };
   }
 
@@ -357,7 +347,7 @@ export class Binder extends PipeBinder {
     const source: Rel = { kind: 'project', columns: [...base.columns], input: filtered, items };
     return {
       kind: 'delete', table, source,
-      assertRows: this.assertRows(e.assertRowsModified), returning: this.bindReturning(e.thenReturn, table, alias), hints,
+      returning: this.bindReturning(e.thenReturn, table, alias), hints,
     };
   }
 

@@ -14,7 +14,7 @@ import { arrayOf, BOOL, FLOAT64, INT64, INTERVAL, STRING, structOf, typeName, ty
 import { parseNumeric } from '../values/numeric.ts';
 import { OperandBinder } from './operands.ts';
 import { BIND_LIMITS } from './limits.ts';
-import { bindHints } from './hints.ts';
+import { bindHints, NO_HINTS } from './hints.ts';
 import { findInRange, variableScope, type Range, type Scope } from './scope.ts';
 import type { Column, Expr, Rel, SubqueryExpr } from './tree.ts';
 
@@ -208,6 +208,39 @@ export abstract class ExpressionBinder extends OperandBinder {
     return { kind: 'struct', type, fields: columns.map((c) => c.expr) };
   }
 
+  /**
+   * The argument of UNNEST. A field of an array of structs is the array of that field of all elements, arrays among them
+   * joined. Source: GoogleSQL "UNNEST operator", array paths.
+   */
+  protected bindArrayPath(e: Expression, scope: Scope | undefined): Expr {
+    if (e.kind === 'fieldAccess') {
+      const operand = this.bindArrayPath(e.operand, scope);
+      return operand.type.kind === 'ARRAY' ? this.flatten(operand, e.field) : this.bindField(operand, e.field);
+    }
+    if (e.kind === 'pathExpression') {
+      for (let n = 1; n < e.parts.length; n++) {
+        const [first] = e.parts;
+        if (n === 1 && first !== undefined && scope?.find(first.name)?.kind === 'range') continue;
+        const prefix = this.bind({ ...e, parts: e.parts.slice(0, n) }, scope);
+        if (prefix.type.kind === 'ARRAY') return e.parts.slice(n).reduce((value: Expr, part) => (value.type.kind === 'ARRAY' ? this.flatten(value, part) : this.bindField(value, part)), prefix);
+      }
+    }
+    return this.bind(e, scope);
+  }
+
+  private flatten(array: Expr, field: Identifier): Expr {
+    const element = this.newColumn('', array.type.kind === 'ARRAY' ? array.type.element : INT64);
+    const value = this.bindField(this.columnOf(element), field);
+    const elements: Rel = { kind: 'unnest', columns: [element], array };
+    const isArray = value.type.kind === 'ARRAY';
+    const output = this.newColumn(field.name, value.type.kind === 'ARRAY' ? value.type.element : value.type);
+    const inner: Rel = { kind: 'unnest', columns: [output], array: value };
+    const rel: Rel = isArray
+      ? { kind: 'join', columns: [element, output], type: 'inner', left: elements, right: inner, condition: undefined, lateral: true, hints: NO_HINTS }
+      : { kind: 'project', columns: [output], input: elements, items: [{ column: output, expr: value }] };
+    return { kind: 'subquery', type: arrayOf(output.type), form: 'array', rel, output, operand: undefined };
+  }
+
   private bindSubscript(e: Subscript, scope: Scope | undefined): Expr {
     const operand = this.bind(e.operand, scope);
     const index = this.bind(e.index, scope);
@@ -275,7 +308,7 @@ export abstract class ExpressionBinder extends OperandBinder {
     let result: Expr;
     if (e.source.kind === 'list') result = this.bindInList(operand, e, e.source.items, scope);
     else if (e.source.kind === 'unnest') {
-      const array = this.bind(e.source.array, scope);
+      const array = this.bindArrayPath(e.source.array, scope);
       if (array.type.kind !== 'ARRAY' && this.sourceOf(array) !== 'untyped') throw this.error(e.source.array, `Second argument of IN UNNEST must be an array but was ${typeName(array.type)}`);
       result = this.callOf('$in_array', [operand, array], e);
     } else {

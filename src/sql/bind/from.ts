@@ -65,7 +65,7 @@ export abstract class FromBinder extends CallBinder {
     const first = parts[0];
     if (parts.length > 1 && first !== undefined) {
       const entry = lateral?.find(first.name);
-      if (entry !== undefined) return this.bindArrayPath(te, lateral);
+      if (entry !== undefined) return this.bindTableArray(te, lateral);
     }
     if (te.withOffset !== undefined) throw this.error(te.withOffset, 'WITH OFFSET can only be used with array expressions');
     const hints = bindHints(te.hint, 'table', (n, m) => this.error(n, m));
@@ -186,8 +186,9 @@ export abstract class FromBinder extends CallBinder {
 
   // ---- Arrays
 
-  private bindArrayPath(te: TablePath, lateral: Scope | undefined): BoundTable {
-    const array = this.bindScalar({ kind: 'pathExpression', start: te.path.start, end: te.path.end, parts: te.path.parts }, lateral, 'FROM clause');
+  private bindTableArray(te: TablePath, lateral: Scope | undefined): BoundTable {
+    const path = { kind: 'pathExpression', start: te.path.start, end: te.path.end, parts: te.path.parts } as const;
+    const array = this.inClause('FROM clause', () => this.bindArrayPath(path, lateral)).result;
     if (array.type.kind !== 'ARRAY') throw this.error(te.path, `Values referenced in FROM clause must be arrays. ${pathText(te.path)} has type ${typeName(array.type)}`);
     return this.unnest(array, te.alias?.name ?? te.path.parts.at(-1)?.name ?? '', te.withOffset);
   }
@@ -197,7 +198,7 @@ export abstract class FromBinder extends CallBinder {
     const only = te.arrays[0];
     if (te.arrays.length !== 1 || only === undefined) throw this.error(te, 'UNNEST with several arrays is not supported');
     if (te.mode !== undefined) throw this.error(te.mode, 'The mode argument of UNNEST is not supported');
-    const array = this.bindScalar(only.expression, lateral, 'UNNEST');
+    const array = this.inClause('UNNEST', () => this.bindArrayPath(only.expression, lateral)).result;
     if (array.type.kind !== 'ARRAY') throw this.error(only.expression, `Values referenced in UNNEST must be arrays. UNNEST contains expression of type ${typeName(array.type)}`);
     return this.unnest(array, te.alias?.name ?? only.alias?.name ?? '', te.withOffset);
   }

@@ -113,6 +113,7 @@ export abstract class QueryBinder extends SelectBinder {
   }
 
   protected bindLimit(input: Rel, limit: LimitClause): Rel {
+    if (limit.all) throw this.error(limit, 'LIMIT ALL is not supported');
     const count = limit.count === undefined ? undefined : this.limitValue(limit.count, 'LIMIT');
     const offset = limit.offset === undefined ? undefined : this.limitValue(limit.offset, 'OFFSET');
     return { kind: 'limit', columns: input.columns, input, count, offset };
@@ -159,8 +160,10 @@ export abstract class QueryBinder extends SelectBinder {
     return this.combine(e, operands, e.operands);
   }
 
-  protected combine(e: Pick<SetOperation, 'operator' | 'quantifier' | 'matching'> & SourceRange, given: readonly BoundQuery[], nodes: readonly SourceRange[]): BoundQuery {
-    const operands = e.matching.by === 'position' ? given : this.matchByName(e, given);
+  protected combine(e: Pick<SetOperation, 'operator' | 'quantifier' | 'matching'> & SourceRange, operands: readonly BoundQuery[], nodes: readonly SourceRange[]): BoundQuery {
+    if (e.matching.by !== 'position' || e.matching.mode !== 'inner') {
+      throw this.error(e, `${e.matching.by === 'byName' ? 'BY NAME' : 'CORRESPONDING'} for set operations is not supported`);
+    }
     const first = operands[0];
     if (first === undefined) throw this.error(e, 'A set operation needs operands');
     const name = `${e.operator.toUpperCase()} ${e.quantifier.toUpperCase()}`;
@@ -214,37 +217,5 @@ export abstract class QueryBinder extends SelectBinder {
       return { column, expr: expr ?? plain ?? this.outputExpr(undefined) };
     });
     return { kind: 'project', columns: output, input: query.rel, items };
-  }
-
-  /** CORRESPONDING and BY NAME: every operand with its columns in the order and number of the result. */
-  private matchByName(e: Pick<SetOperation, 'matching'> & SourceRange, operands: readonly BoundQuery[]): readonly BoundQuery[] {
-    const { matching } = e;
-    const lists = operands.map((o) => o.columns.map((c) => fold(c.name)));
-    for (const list of lists) {
-      if (list.includes('')) throw this.error(e, 'Anonymous columns are not allowed in set operations that match columns by name');
-      if (new Set(list).size < list.length) throw this.error(e, 'Duplicate column names are not allowed in set operations that match columns by name');
-    }
-    const first = lists[0] ?? [];
-    let names: readonly string[];
-    if (matching.columns.length > 0) names = matching.columns.map((c) => fold(c.name));
-    else if (matching.mode === 'full') names = [...new Set(lists.flat())];
-    else if (matching.mode === 'left' || (matching.by === 'byName' && matching.mode === 'inner') || matching.mode === 'strict') names = first;
-    else names = first.filter((n) => lists.every((l) => l.includes(n)));
-    const strict = matching.mode === 'strict' || (matching.by === 'byName' && matching.mode === 'inner' && matching.columns.length === 0);
-    if (strict && lists.some((l) => l.length !== first.length || !first.every((n) => l.includes(n)))) {
-      throw this.error(e, 'Set operations that match columns by name in strict mode need the same columns in every query');
-    }
-    if (names.length === 0) throw this.error(e, 'There is no column that is common to all queries of the set operation');
-    return operands.map((o, i) => {
-      const shown = names.map((n) => {
-        const column = o.columns[lists[i]?.indexOf(n) ?? -1];
-        if (column === undefined && matching.mode === 'inner') throw this.error(e, `Column ${n} does not exist in query ${i + 1} of the set operation`);
-        const shownName = column?.name ?? operands.flatMap((x) => x.columns).find((c) => fold(c.name) === n)?.name ?? n;
-        return { name: shownName, expr: column === undefined ? this.outputExpr(undefined) : columnExpr(column) };
-      });
-      const projected = this.projectColumns(o.rel, shown);
-      for (const [j, c] of projected.columns.entries()) if (shown[j]?.expr.kind === 'const') this.constants.set(c.id, this.outputExpr(undefined));
-      return projected;
-    });
   }
 }

@@ -128,7 +128,7 @@ class Modified implements Accumulation {
     if (ignoreNulls && values[0] === null) return;
     // Without HAVING a value seen before can be dropped at once; with it, the extreme may still change.
     if (having === undefined && !this.isNew(values)) return;
-    frame.execution.memory.take(rowBytes(values));
+    frame.memory.take(rowBytes(values));
     this.entries.push({ row: values, keys: keys.map((k) => k.value(row, frame)) });
   }
 
@@ -212,7 +212,7 @@ export function hashAggregatePlan(input: Plan, aggregation: CompiledAggregation)
             const key = keyOf(keys);
             group = groups.get(key);
             if (group === undefined) {
-              frame.execution.memory.take(GROUP_BYTES + rowBytes(keys) + key.length);
+              frame.memory.take(GROUP_BYTES + rowBytes(keys) + key.length);
               group = start(keys);
               groups.set(key, group);
             }

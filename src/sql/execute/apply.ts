@@ -3,7 +3,7 @@
  * of the values it refers to, an independent one once per enclosing row. Errors are kept as values, so that they only
  * show where the column is read.
  */
-import { outOfRange, TrestleError } from '../../base/errors.ts';
+import { Code, outOfRange, TrestleError } from '../../base/errors.ts';
 import type { SubqueryExpr } from '../bind/tree.ts';
 import { groupingKey, joinKeys, sqlEquality } from '../values/compare.ts';
 import type { SqlType } from '../types/types.ts';
@@ -69,8 +69,10 @@ async function evaluate(s: CompiledSubquery, frame: Frame): Promise<Result> {
     return await run(s, frame);
   } catch (error) {
     // Failures of the statement as a whole (cancelled, out of memory, storage) are not the subquery's value.
-    if (error instanceof TrestleError && error.code === 11) return new DeferredError(error);
+    if (error instanceof TrestleError && error.code === Code.OUT_OF_RANGE) return new DeferredError(error);
     throw error;
+  } finally {
+    frame.memory.releaseAll();
   }
 }
 

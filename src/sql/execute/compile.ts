@@ -156,9 +156,13 @@ class Compiler {
     const inner = new PlanScope(true);
     const right = this.plan(p.right, inner);
     const { args } = this.argumentsOf(inner, p.left, scope);
-    const rowsFor = (row: Row, frame: Frame): Promise<Row[]> => {
+    const rowsFor = async (row: Row, frame: Frame): Promise<Row[]> => {
       const child = frame.child(args.map((a) => a(row, frame)));
-      return collect(right(child), child);
+      try {
+        return await collect(right(child), child);
+      } finally {
+        child.memory.releaseAll();
+      }
     };
     return lateralJoinPlan(p.type, left, width, rowsFor, condition);
   }

@@ -14,7 +14,7 @@ import { valueText } from '../values/print.ts';
 import { UTC } from '../values/timezone.ts';
 import type { SqlValue } from '../values/value.ts';
 import { RowDecoder } from './decode.ts';
-import { compileExpr, layoutOf, NO_ROW, PlanScope, type Evaluate } from './expressions.ts';
+import { compileExpr, layoutOf, PlanScope, type Evaluate } from './expressions.ts';
 import { asKey, KeyLayout } from './keys.ts';
 import { collect, type Frame, type Plan, type Row } from './runtime.ts';
 
@@ -41,7 +41,6 @@ export class CompiledDml {
   private readonly source: Plan;
   private readonly table: TableReader;
   private readonly returning: CompiledReturning | undefined;
-  private readonly assertRows: Evaluate | undefined;
   private readonly conflict: CompiledConflict | undefined;
 
   constructor(bound: BoundDml, source: Plan) {
@@ -50,30 +49,20 @@ export class CompiledDml {
     this.table = new TableReader(bound.table);
     const plan = new PlanScope(false);
     this.returning = bound.returning === undefined ? undefined : new CompiledReturning(bound.returning, plan);
-    this.assertRows = bound.assertRows === undefined ? undefined : compileExpr(bound.assertRows, { layout: new Map(), plan });
     this.conflict = bound.kind === 'insert' && bound.conflict !== undefined ? new CompiledConflict(bound.conflict, bound.table, plan) : undefined;
   }
 
   async run(frame: Frame, transaction: ReadWriteTransaction, writer: TableWriter): Promise<DmlOutcome> {
     const rows = await collect(this.source(frame), frame);
     const { bound } = this;
-    let outcome: DmlOutcome;
     switch (bound.kind) {
       case 'insert':
-        outcome = await this.insert(bound, rows, frame, transaction, writer);
-        break;
+        return this.insert(bound, rows, frame, transaction, writer);
       case 'update':
-        outcome = await this.update(bound, rows, frame, transaction, writer);
-        break;
+        return this.update(bound, rows, frame, transaction, writer);
       case 'delete':
-        outcome = await this.delete(bound, rows, frame, writer);
-        break;
+        return this.delete(bound, rows, frame, writer);
     }
-    if (this.assertRows !== undefined) {
-      const expected = this.assertRows(NO_ROW, frame);
-      if (BigInt(Number(expected)) !== BigInt(outcome.rowCount)) throw outOfRange(`ASSERT_ROWS_MODIFIED expected ${String(expected)} rows modified, but found ${outcome.rowCount}`);
-    }
-    return outcome;
   }
 
   // ---- INSERT
@@ -165,12 +154,6 @@ export class CompiledDml {
   private async update(bound: BoundUpdate, rows: readonly Row[], frame: Frame, transaction: ReadWriteTransaction, writer: TableWriter): Promise<DmlOutcome> {
     const width = bound.table.columns.length;
     const keys = rows.map((row) => this.table.keyOfRow(row));
-    const seen = new Set<string>();
-    for (const k of keys) {
-      const text = this.table.key(k, frame);
-      if (seen.has(text)) throw outOfRange('UPDATE with FROM must match at most one row of FROM for each row that is updated');
-      seen.add(text);
-    }
     const columns = [...this.table.keyIds, ...bound.assigned.map((c) => c.id)];
     const values = rows.map((row, i): WriteValue[] => [...(keys[i] ?? []), ...row.slice(width)]);
     if (values.length > 0) await writer.write('update', bound.table.id, columns, values);

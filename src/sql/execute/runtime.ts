@@ -34,23 +34,37 @@ export const BATCH_ROWS = 1024;
 /** Bytes that one statement may hold in sorts, groups, tables of hashes and results of subqueries. */
 export const DEFAULT_MEMORY_LIMIT_BYTES = 256 * 1024 * 1024;
 
+/** An account of memory. What a subplan takes counts for the statement until the run of the subplan ends. */
 export class Memory {
   private used = 0;
   private readonly limit: number;
+  private readonly parent: Memory | undefined;
 
-  constructor(limit: number) {
+  constructor(limit: number, parent?: Memory) {
     this.limit = limit;
+    this.parent = parent;
   }
 
   take(bytes: number): void {
     this.used += bytes;
+    this.parent?.take(bytes);
     if (this.used > this.limit) {
       throw resourceExhausted(`The statement needs more than ${this.limit} bytes of memory. Use fewer or smaller rows in sorts, joins and groups.`);
     }
   }
 
-  release(bytes: number): void {
+  child(): Memory {
+    return new Memory(this.limit, this);
+  }
+
+  releaseAll(): void {
+    this.parent?.give(this.used);
+    this.used = 0;
+  }
+
+  private give(bytes: number): void {
     this.used -= bytes;
+    this.parent?.give(bytes);
   }
 }
 
@@ -108,6 +122,7 @@ export class Frame {
   /** Results that are computed once per frame, by node. */
   readonly cells = new Map<object, unknown>();
   readonly parent: Frame | undefined;
+  readonly memory: Memory;
 
   constructor(execution: Execution, args: readonly SqlValue[], parent: Frame | undefined) {
     this.execution = execution;
@@ -115,6 +130,7 @@ export class Frame {
     this.context = execution.context;
     this.args = args;
     this.parent = parent;
+    this.memory = parent === undefined ? execution.memory : parent.memory.child();
   }
 
   child(args: readonly SqlValue[]): Frame {
@@ -133,7 +149,7 @@ export async function collect(operator: Operator, frame: Frame): Promise<Row[]> 
     for (let batch = await operator.next(); batch !== undefined; batch = await operator.next()) {
       frame.checkCancelled();
       for (const row of batch) {
-        frame.execution.memory.take(rowBytes(row));
+        frame.memory.take(rowBytes(row));
         rows.push(row);
       }
     }
@@ -141,12 +157,6 @@ export async function collect(operator: Operator, frame: Frame): Promise<Row[]> 
     await operator.close();
   }
   return rows;
-}
-
-export function releaseRows(rows: readonly Row[], frame: Frame): void {
-  let bytes = 0;
-  for (const row of rows) bytes += rowBytes(row);
-  frame.execution.memory.release(bytes);
 }
 
 /** Hands out rows that are already there. */

@@ -119,7 +119,7 @@ async function top(source: Operator, keys: readonly CompiledSortKey[], compare: 
   }
   cut();
   for (const e of kept) bytes += rowBytes(e.row);
-  frame.execution.memory.take(bytes);
+  frame.memory.take(bytes);
   const rows = kept.map((e) => e.row);
   kept = [];
   return rows;
