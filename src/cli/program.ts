@@ -2,6 +2,7 @@
  * The subcommands of `trestle`, their options and help. What a command does is loaded when it runs, so that the help and
  * the small commands are quick.
  */
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import {
   dataDirOption,
@@ -76,7 +77,7 @@ function stopSignal(): AbortSignal {
 export function createProgram(output: Output, setExitCode: (code: number) => void): Command {
   const program = new Command('trestle')
     .description('A Spanner-compatible distributed SQL database on your machine: real replicas in real processes.')
-    .version('0.1.0')
+    .version(packageVersion())
     .showHelpAfterError('(--help shows what there is)')
     .configureOutput({ writeOut: (text) => { output.out(text.trimEnd()); }, writeErr: (text) => { output.err(text.trimEnd()); } })
     .exitOverride();
@@ -213,6 +214,11 @@ function addNode(program: Command): void {
       const { runNode } = await import('./commands/node.ts');
       await runNode(flags.config);
     });
+}
+
+function packageVersion(): string {
+  const parsed: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return typeof parsed === 'object' && parsed !== null && 'version' in parsed ? String(parsed.version) : '';
 }
 
 /** Runs the command and resolves with its exit code. */

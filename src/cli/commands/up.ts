@@ -134,15 +134,16 @@ async function startNodes(supervisor: Supervisor, output: Output): Promise<void>
 
 const nodesOf = (count: number): string => (count === 1 ? 'one node' : `${String(count)} nodes`);
 
-export function howToConnect(grpcAddress: string, dataDirOption: string): string {
+/** `command` is what the user types for trestle: `npx trestle` in a clone. */
+export function howToConnect(grpcAddress: string, dataDirOption: string, command = 'trestle'): string {
   return [
     '',
     'Connect an application that uses any Cloud Spanner client library:',
     `  export SPANNER_EMULATOR_HOST=${grpcAddress}`,
     'Look around:',
-    `  trestle sql${dataDirOption}        a SQL prompt`,
-    `  trestle status${dataDirOption}     nodes, splits and their leaders`,
-    `  trestle kill 1${dataDirOption}     take a node away, and bring it back with: trestle start 1${dataDirOption}`,
-    `Stop with Ctrl-C, or from elsewhere with: trestle stop${dataDirOption}`,
+    `  ${command} sql${dataDirOption}        a SQL prompt`,
+    `  ${command} status${dataDirOption}     nodes, splits and their leaders`,
+    `  ${command} kill 1${dataDirOption}     take a node away, and bring it back with: ${command} start 1${dataDirOption}`,
+    `Stop with Ctrl-C, or from elsewhere with: ${command} stop${dataDirOption}`,
   ].join('\n');
 }

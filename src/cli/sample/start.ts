@@ -47,13 +47,13 @@ export async function startSample(args: readonly string[]): Promise<number> {
     marks: PROCESS_MARKS,
     signal: stop.signal,
     onReady: (supervisor) => {
-      const more = `${howToConnect(supervisor.grpcAddress, dataDirOption(flags.dataDir))}\nThe sample is in database ${databaseName(SAMPLE)}:\n  npx trestle sql --database ${SAMPLE.database}${dataDirOption(flags.dataDir)}`;
+      const more = `${howToConnect(supervisor.grpcAddress, dataDirOption(flags.dataDir), 'npx trestle')}\nThe sample is in database ${databaseName(SAMPLE)}:\n  npx trestle sql --database ${SAMPLE.database}${dataDirOption(flags.dataDir)}`;
       showQueries(supervisor.grpcAddress, terminalOutput)
         .catch((error: unknown) => {
           terminalOutput.err(`A query of the sample failed: ${messageOf(error)}`);
         })
         .finally(() => {
-          terminalOutput.out(more.replaceAll('  trestle ', '  npx trestle '));
+          terminalOutput.out(more);
         });
     },
   });
