@@ -26,7 +26,7 @@ function lockAll(rel: Rel): Rel {
 }
 
 export function planQuery(rel: Rel, options: PlanOptions): Phys {
-  const fresh = { column: (name: string, type: Column['type']): Column => ({ id: options.ids.take(), name, type }) };
+  const fresh = { joins: options.optimize, column: (name: string, type: Column['type']): Column => ({ id: options.ids.take(), name, type }) };
   let tree = options.hints.get('lock_scanned_ranges') === 'exclusive' ? lockAll(rel) : rel;
   if (options.optimize) tree = foldRel(inlineWith(tree), options.defaultTimeZone);
   tree = extractSubqueries(tree, fresh);

@@ -1,7 +1,7 @@
 /** Leaves out columns that nobody reads, so that scans decode less and indexes cover more. */
 import type { Expr, Rel } from '../bind/tree.ts';
 import { freeColumns, freeOfRel, mapChildren } from '../bind/walk.ts';
-import { only } from './subqueries.ts';
+import { only } from './untie.ts';
 
 type Needed = ReadonlySet<number>;
 

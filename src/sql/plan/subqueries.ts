@@ -6,16 +6,13 @@
  * is read through `deferred`, so that an error in a subquery shows only where its value is needed (CASE, AND, …).
  */
 import { unimplemented } from '../../base/errors.ts';
-import { resolveFunction } from '../functions/catalogue.ts';
 import { BOOL } from '../types/types.ts';
 import { NO_HINTS } from '../bind/hints.ts';
-import type { Assignment, Column, Expr, Rel, SubqueryExpr } from '../bind/tree.ts';
+import { joinGrouped } from './grouped-subqueries.ts';
+import { equal, only, untie, type Fresh } from './untie.ts';
+import type { Column, Expr, Rel, SubqueryExpr } from '../bind/tree.ts';
 import { columnExpr, freeColumns, freeOfRel, hasSubquery, mapChildren, mapRelParts, substitute } from '../bind/walk.ts';
-import { conjunction, conjuncts, filtered, idsOf, usesAny, usesOnly } from './conjuncts.ts';
-
-export interface Fresh {
-  column(name: string, type: Column['type']): Column;
-}
+import { conjunction, conjuncts, filtered, idsOf } from './conjuncts.ts';
 
 export function extractSubqueries(rel: Rel, fresh: Fresh): Rel {
   const pass = (r: Rel): Rel => rewrite(mapRelParts(r, pass, (e) => inner(e)), fresh);
@@ -73,12 +70,6 @@ function rewrite(rel: Rel, fresh: Fresh): Rel {
   }
 }
 
-/** A projection to just these columns. */
-export function only(columns: readonly Column[], input: Rel): Rel {
-  if (columns.length === input.columns.length && columns.every((c, i) => c.id === input.columns[i]?.id)) return input;
-  return { kind: 'project', columns, input, items: columns.map((column): Assignment => ({ column, expr: columnExpr(column) })) };
-}
-
 /** Collects the subqueries of several expressions over one input. */
 class Extraction {
   private readonly input: Rel;
@@ -132,6 +123,11 @@ class Extraction {
     // A subquery nested in another's operand needs the other's column, so each apply adds one level where needed.
     let rel = this.input;
     for (const t of this.taken) {
+      const joined = this.fresh.joins ? joinGrouped(rel, t.column, t.subquery, this.fresh) : undefined;
+      if (joined !== undefined) {
+        rel = joined;
+        continue;
+      }
       const last = rel;
       if (last.kind === 'apply' && last !== this.input && !last.subqueries.some((s) => t.subquery.operand !== undefined && freeColumns(t.subquery.operand).has(s.column.id))) {
         rel = { ...last, columns: [...last.columns, t.column], subqueries: [...last.subqueries, t] };
@@ -147,7 +143,7 @@ function rewriteFilter(input: Rel, condition: Expr, columns: readonly Column[], 
   const joins: Expr[] = [];
   for (const c of conjuncts(condition)) {
     if (!hasSubquery(c)) plain.push(c);
-    else if (isJoinable(c)) joins.push(c);
+    else if (fresh.joins && isJoinable(c)) joins.push(c);
     else rest.push(c);
   }
   let rel = filtered(input, plain);
@@ -192,56 +188,6 @@ function asJoin(left: Rel, e: Expr): Rel | undefined {
     conditions.push(equal(operand, columnExpr(output)));
   } else if (!correlated) return undefined; // An uncorrelated EXISTS is decided once, by an apply.
   return { kind: 'join', columns: left.columns, type: negated === undefined ? 'semi' : 'anti', left, right, condition: conjunction(conditions), lateral: false, hints: NO_HINTS };
-}
-
-export function equal(a: Expr, b: Expr): Expr {
-  const call = resolveFunction('$equal', [{ kind: 'value', type: a.type, source: 'expression' }, { kind: 'value', type: b.type, source: 'expression' }]);
-  return { kind: 'call', type: BOOL, call, args: [a, b], safe: false };
-}
-
-/**
- * Moves conditions on outer columns out of filters and projections at the top of a subquery. `output` must stay a
- * column of the result. Undefined when outer columns remain.
- */
-export function untie(rel: Rel, outer: ReadonlySet<number>, output: Column | undefined): { readonly rel: Rel; readonly conditions: readonly Expr[] } | undefined {
-  const done = [...freeOfRel(rel)].every((id) => !outer.has(id));
-  if (done) return { rel, conditions: [] };
-  switch (rel.kind) {
-    case 'filter': {
-      const moved = conjuncts(rel.condition).filter((c) => usesAny(c, outer));
-      if (moved.some(hasSubquery)) return undefined;
-      const below = untie(rel.input, outer, output);
-      if (below === undefined) return undefined;
-      const kept = conjuncts(rel.condition).filter((c) => usesOnly(c, outer));
-      return { rel: filtered(below.rel, kept), conditions: [...below.conditions, ...moved] };
-    }
-    case 'project': {
-      if (rel.items.some((i) => usesAny(i.expr, outer) && (output === undefined || i.column.id === output.id) && output !== undefined)) return undefined;
-      const below = untie(rel.input, outer, undefined);
-      if (below === undefined) return undefined;
-      const items = rel.items.filter((i) => usesOnly(i.expr, outer));
-      const known = new Set(items.map((i) => i.column.id));
-      // The conditions moved up read columns from below, which must get through.
-      const passed = below.rel.columns.filter((c) => !known.has(c.id)).map((column): Assignment => ({ column, expr: columnExpr(column) }));
-      const all = [...items, ...passed];
-      return { rel: { kind: 'project', columns: all.map((a) => a.column), input: below.rel, items: all }, conditions: below.conditions };
-    }
-    case 'sort':
-      return untie(rel.input, outer, output);
-    case 'join': {
-      if (rel.type !== 'inner' || rel.lateral) return undefined;
-      const left = untie(rel.left, outer, output);
-      const right = untie(rel.right, outer, output);
-      if (left === undefined || right === undefined) return undefined;
-      const all = conjuncts(rel.condition);
-      const moved = all.filter((c) => usesAny(c, outer));
-      if (moved.some(hasSubquery)) return undefined;
-      const joined: Rel = { ...rel, columns: [...left.rel.columns, ...right.rel.columns], left: left.rel, right: right.rel, condition: conjunction(all.filter((c) => usesOnly(c, outer))) };
-      return { rel: joined, conditions: [...left.conditions, ...right.conditions, ...moved] };
-    }
-    default:
-      return undefined;
-  }
 }
 
 /** Conditions with subqueries leave a join: above an inner join, into the right side of a left join. */
