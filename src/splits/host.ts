@@ -10,7 +10,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
-import type { Environment } from '../base/env.ts';
+import type { Environment, TimerHandle } from '../base/env.ts';
 import { NO_BALLOT, SLOT_ZERO, splitId, type Key, type NodeId, type Slot, type SplitId } from '../base/ids.ts';
 import { Channel, type Transport } from '../net/transport.ts';
 import { decodeMessage, encodeMessage } from '../paxos/codec.ts';
@@ -31,6 +31,8 @@ export const LOG_KEEP_SLOTS = 2_000;
 /** The log is truncated when it is this much longer than what is kept. */
 const LOG_SLACK_SLOTS = 500;
 const HOUSEKEEPING_MICROS = 1_000_000;
+/** A node at rest looks at its replicas at least this often. */
+const MAX_TICK_MICROS = 1_000_000;
 /** A turn whose effects cause more effects goes on, but not for ever: the rest waits for the next turn. */
 const MAX_ROUNDS_PER_TURN = 16;
 
@@ -77,6 +79,8 @@ export class SplitHost implements HostInternals {
   private readonly outgoing = new Map<NodeId, ByteWriter>();
   private readonly scratch = new ByteWriter();
   private turnScheduled = false;
+  private ticking: TimerHandle | undefined;
+  private ticksSlowly = false;
   private stopped = false;
 
   constructor(options: HostOptions) {
@@ -108,27 +112,46 @@ export class SplitHost implements HostInternals {
 
   /** Begins ticking: elections and heartbeats start. */
   start(): void {
-    const tick = (): void => {
-      if (this.stopped) return;
-      const now = this.instant();
-      for (const hosted of this.splits.values()) {
-        if (hosted.installing || hosted.replica.nextWakeup(now) > now.monotonic) continue;
-        hosted.replica.tick(now);
-        this.touch(hosted);
-      }
-      this.env.scheduler.after(this.options.tuning.tickMicros, tick);
-    };
     const housekeep = (): void => {
       if (this.stopped) return;
       for (const hosted of this.splits.values()) hosted.application.housekeeping();
       this.env.scheduler.after(HOUSEKEEPING_MICROS, housekeep);
     };
-    this.env.scheduler.after(0, tick);
+    this.scheduleTick(0);
     this.env.scheduler.after(HOUSEKEEPING_MICROS, housekeep);
+  }
+
+  /**
+   * Ticks the replicas whose time has come. While something happens the next tick comes soon; when nothing does, it
+   * comes when the first replica wants it, so that a cluster at rest stays at rest.
+   */
+  private tick(): void {
+    if (this.stopped) return;
+    const now = this.instant();
+    let next = now.monotonic + MAX_TICK_MICROS;
+    for (const hosted of this.splits.values()) {
+      if (hosted.installing) continue;
+      if (hosted.replica.nextWakeup(now) <= now.monotonic) {
+        hosted.replica.tick(now);
+        this.touch(hosted);
+      }
+      next = Math.min(next, hosted.replica.nextWakeup(now));
+    }
+    const { tickMicros } = this.options.tuning;
+    this.scheduleTick(Math.max(tickMicros, next - now.monotonic));
+    this.ticksSlowly = next - now.monotonic > tickMicros;
+  }
+
+  private scheduleTick(delayMicros: number): void {
+    this.ticking?.cancel();
+    this.ticking = this.env.scheduler.after(delayMicros, () => {
+      this.tick();
+    });
   }
 
   stop(): void {
     this.stopped = true;
+    this.ticking?.cancel();
     for (const hosted of this.splits.values()) hosted.loseProposals();
   }
 
@@ -291,6 +314,10 @@ export class SplitHost implements HostInternals {
 
   private touch(hosted: HostedSplit): void {
     this.dirty.add(hosted);
+    if (this.ticksSlowly) {
+      this.ticksSlowly = false;
+      this.scheduleTick(this.options.tuning.tickMicros);
+    }
     if (this.turnScheduled) return;
     this.turnScheduled = true;
     this.env.scheduler.endOfTurn(() => {
