@@ -2,6 +2,8 @@
 import type { LogSink } from '../../src/sim/process.ts';
 import { MISCHIEFS } from './kv/mischief.ts';
 import { runKv } from './kv/workload.ts';
+import { TXN_MISCHIEFS } from './txn/mischief.ts';
+import { runTxn } from './txn/run.ts';
 
 export interface RunOptions {
   readonly seed: number;
@@ -29,4 +31,6 @@ export type Workload = (options: RunOptions) => Promise<RunReport>;
 export const WORKLOADS: Readonly<Record<string, Workload>> = {
   kv: runKv,
   ...Object.fromEntries(Object.entries(MISCHIEFS).map(([name, mischief]) => [`kv:${name}`, (options: RunOptions) => runKv({ ...options, mischief })])),
+  txn: runTxn,
+  ...Object.fromEntries(Object.entries(TXN_MISCHIEFS).map(([name, mischief]) => [`txn:${name}`, (options: RunOptions) => runTxn({ ...options, mischief })])),
 };

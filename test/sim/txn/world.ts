@@ -10,24 +10,17 @@ import { FIRST_FREE_SPLIT } from '../../../src/node/keyspace.ts';
 import { SimCluster } from '../../../src/sim/cluster.ts';
 import { SimDisk } from '../../../src/sim/disk.ts';
 import { drawPlan, type FaultPlan } from '../../../src/sim/faults.ts';
-import { ProcessEnded, type LogSink, type SimProcess } from '../../../src/sim/process.ts';
+import { ProcessEnded, type SimProcess } from '../../../src/sim/process.ts';
 import { EventKind, Simulation } from '../../../src/sim/simulation.ts';
 import { Participant } from '../../../src/txn/participant.ts';
+import type { RunOptions } from '../workloads.ts';
+import type { TxnMischief } from './mischief.ts';
 
-export interface TxnOptions {
-  readonly seed: number;
-  /** Simulated, in which faults happen; healing and draining come on top. */
-  readonly seconds: number;
+export interface TxnOptions extends RunOptions {
   /** No faults, and a quiet network. */
   readonly calm?: boolean;
-  readonly log?: LogSink;
-}
-
-export class SimViolation extends Error {
-  constructor(message: string, atMicros: number) {
-    super(`${message} (at ${(atMicros / 1e6).toFixed(6)} s)`);
-    this.name = 'SimViolation';
-  }
+  /** A bug put in on purpose. */
+  readonly mischief?: TxnMischief;
 }
 
 export class TxnProgram {
@@ -61,7 +54,7 @@ export class TxnWorld {
     const disk = { syncMinMicros: [20, 200, 1000, 4000][shape.int(4)] ?? 200, syncSpreadMicros: [10, 500, 10_000][shape.int(3)] ?? 10 };
     const calm = options.calm === true;
     const cluster: SimCluster<TxnProgram, SimDisk> = new SimCluster<TxnProgram, SimDisk>(this.sim, this.random.fork('cluster'), {
-      nodes: shape.int(4) === 0 ? 5 : 3,
+      nodes: options.nodes ?? (shape.int(4) === 0 ? 5 : 3),
       network: calm ? CALM : this.plan.network,
       clock: { uncertaintyMicros: this.plan.clockUncertaintyMicros, maxDriftPpm: this.plan.clockDriftPpm },
       makeDisk: (_, random) => new SimDisk(this.sim, random, disk),
