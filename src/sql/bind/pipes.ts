@@ -136,7 +136,11 @@ export abstract class PipeBinder extends QueryBinder {
       return column === undefined ? c : { name: c.name, expr: columnExpr(column) };
     });
     const names = copyNames(table.names, columns);
-    for (const [key, column] of changed) names.override(key, columnExpr(column));
+    for (const [key, column] of changed) {
+      // The alias of a value table is its column; with the column set anew it is that no longer.
+      if (names.ranges.get(key)?.value !== undefined) names.ranges.delete(key);
+      names.override(key, columnExpr(column));
+    }
     return { rel: this.withColumns(table.rel, added), names };
   }
 

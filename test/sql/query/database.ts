@@ -61,7 +61,7 @@ export function loadRow(store: MemoryStore, schema: Schema, tableName: string, v
 /** Deterministic surroundings. */
 export function testContext(defaultTimeZone: string): EvaluationContext {
   let seed = 12345;
-  let sequence = 0;
+  let sequence = 1000;
   const random = (): number => {
     seed = (seed * 1103515245 + 12345) % 2147483648;
     return seed / 2147483648;
