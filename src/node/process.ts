@@ -6,11 +6,12 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { pino } from 'pino';
 import { createApiServer, type ApiServer } from '../api/server.ts';
 import { AssertionError } from '../base/assert.ts';
+import { CorruptBytes } from '../base/bytes.ts';
 import type { Logger, Scheduler } from '../base/env.ts';
 import { Code, TrestleError } from '../base/errors.ts';
 import { nodeId } from '../base/ids.ts';
 import { parseNodeConfig } from '../cli/node-config.ts';
-import { ExitCode, isToNode, NODE_CONFIG_VARIABLE, type FromNode, type NodeConfig, type NodeStatus, type Protocol } from '../cli/process-contract.ts';
+import { ExitCode, isDropClients, isToNode, NODE_CONFIG_VARIABLE, type FromNode, type NodeConfig, type NodeStatus, type Protocol } from '../cli/process-contract.ts';
 import { TcpTransport } from '../net/tcp.ts';
 import { DiskError, type Disk } from '../storage/disk.ts';
 import { checkFormat, openingError } from '../storage/format.ts';
@@ -62,6 +63,7 @@ function makeLog(config: NodeConfig): Logger {
 
 function exitCodeOf(error: unknown): number {
   if (error instanceof DiskError) return error.failure === 'full' ? ExitCode.diskFull : ExitCode.corruptData;
+  if (error instanceof CorruptBytes) return ExitCode.corruptData;
   if (!(error instanceof TrestleError)) return ExitCode.bug;
   if (error.code === Code.DATA_LOSS) return ExitCode.corruptData;
   if (error.code === Code.FAILED_PRECONDITION) return ExitCode.foreignData;
@@ -103,6 +105,7 @@ class ServerProcess {
   private api: ApiServer | undefined;
   private http: HttpServer | undefined;
   private readonly listeners: Server[] = [];
+  private readonly clients = new Set<Socket>();
   private stopping: Promise<void> | undefined;
 
   constructor(config: NodeConfig, stopper: Stopper) {
@@ -120,6 +123,7 @@ class ServerProcess {
     process.on('SIGINT', () => undefined);
     process.on('disconnect', () => this.stop());
     process.on('message', (message: unknown, handle: unknown) => {
+      if (isDropClients(message)) for (const socket of this.clients) socket.destroy();
       if (!isToNode(message)) return;
       if (message.kind === 'ping') tell({ kind: 'pong', id: message.id });
       else if (message.kind === 'statusRequest') this.tellStatus(message.id);
@@ -219,6 +223,8 @@ class ServerProcess {
   }
 
   private serve(protocol: Protocol, socket: Socket): void {
+    this.clients.add(socket);
+    socket.on('close', () => this.clients.delete(socket));
     socket.on('error', () => socket.destroy());
     socket.setNoDelay(true);
     if (protocol === 'grpc' && this.api !== undefined) this.api.injectConnection(socket);

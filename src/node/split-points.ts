@@ -58,7 +58,8 @@ function printParts(layout: KeyLayout, key: Key): string {
   for (const part of layout.parts) {
     if (offset >= key.length) break;
     const { value, next } = decodeKeyPart(part.type, key, offset, part.descending);
-    texts.push(JSON.stringify(toWire(value, part.column.type)));
+    const text = toWire(value, part.column.type);
+    texts.push(part.type === 'INT64' ? String(text) : JSON.stringify(text));
     offset = next;
   }
   return texts.length === 0 ? '' : `(${texts.join(', ')})`;
