@@ -224,7 +224,7 @@ export function parameterValues(prepared: PreparedStatement, given: ReadonlyMap<
   if (prepared.parameters.length === 0) return [];
   const byName = new Map([...given].map(([name, value]) => [name.toLowerCase(), value]));
   return prepared.parameters.map((p) => {
-    if (!byName.has(p.name) && !p.declared) throw invalidArgument(`No parameter found for binding: ${p.name}`);
+    if (!byName.has(p.name) && !p.declared) throw invalidArgument(`Incomplete query parameters ${p.name}`);
     return fromWire(byName.get(p.name), typeOf(p));
   });
 }
@@ -295,4 +295,4 @@ class QueryStream implements ResultStream {
   }
 }
 
-const structColumn = (): Error => unimplemented('Unsupported query shape: A struct value cannot be returned as a column value.');
+const structColumn = (): Error => unimplemented('Unsupported query shape: A struct value cannot be returned as a column value. Rewrite the query to flatten the struct fields in the result.');

@@ -75,8 +75,16 @@ export abstract class BinderBase {
     return sqlErrorAt(this.text, Math.max(0, typeof node === 'number' ? node : node.start), message);
   }
 
-  unsupported(node: SourceRange, what: string): TrestleError {
-    return this.error(node, `${what} not supported`);
+  /** Where the next word after `offset` begins: errors about an operator point at it, which has no node of its own. */
+  wordAfter(offset: number): number {
+    const found = /[^\s)]/.exec(this.text.slice(offset));
+    return found === null ? offset : offset + found.index;
+  }
+
+  /** Where a keyword stands at or after `offset`; `offset` when it is not found. */
+  keywordAt(keyword: string, offset: number): number {
+    const found = this.text.slice(offset).search(new RegExp(`\\b${keyword}\\b`, 'i'));
+    return found < 0 ? offset : offset + found;
   }
 
   notImplemented(what: string): TrestleError {

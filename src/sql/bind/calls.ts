@@ -31,7 +31,7 @@ const WINDOW_ONLY = new Set(['ROW_NUMBER', 'RANK', 'DENSE_RANK', 'PERCENT_RANK',
 export abstract class CallBinder extends ExpressionBinder {
   protected bindCall(e: FunctionCall, scope: Scope | undefined): Expr {
     bindHints(e.hint, 'function', (n, m) => this.error(n, m));
-    if (e.over !== undefined) throw this.error(e, 'Analytic functions are not supported');
+    if (e.over !== undefined) throw this.error(e, 'Analytic functions not supported');
     const name = e.name.parts.map((p) => p.name).join('.');
     const upper = name.toUpperCase();
     const definition = findFunction(upper);
@@ -205,10 +205,10 @@ export abstract class CallBinder extends ExpressionBinder {
     const name = definition.name;
     const place = this.aggregates;
     if (place.clause !== undefined) {
-      throw this.error(e, place.clause === 'aggregate' ? 'Aggregations of aggregations are not allowed' : `Aggregate function ${name} not allowed in ${place.clause}`);
+      throw this.error(place.call ?? e, place.clause === 'aggregate' ? 'Aggregations of aggregations are not allowed' : `Aggregate function ${name} not allowed in ${place.clause}`);
     }
     place.found++;
-    return this.inClause('aggregate', () => this.aggregateOf(e, definition, name, scope)).result;
+    return this.inClause('aggregate', () => this.aggregateOf(e, definition, name, scope), e).result;
   }
 
   private aggregateOf(e: FunctionCall, definition: FunctionDefinition, name: string, scope: Scope | undefined): AggregateExpr {
@@ -274,7 +274,7 @@ export abstract class CallBinder extends ExpressionBinder {
 
   protected sortKey(expr: Expr, item: Pick<OrderItem, 'direction' | 'nulls'> & { readonly collation?: Expression | undefined }, node: SourceRange): SortKey {
     if (!supportsOrdering(expr.type)) throw this.error(node, `ORDER BY does not support expressions of type ${typeName(expr.type)}`);
-    if (item.nulls !== undefined) throw this.error(node, 'NULLS FIRST and NULLS LAST are not supported');
+    if (item.nulls !== undefined) throw this.error(this.keywordAt('NULLS', node.start), 'NULLS FIRST and NULLS LAST are not supported');
     const descending = item.direction === 'desc';
     let collation: Expr | undefined;
     if (item.collation !== undefined) {

@@ -3,7 +3,7 @@
  * Source: GoogleSQL "Operators", "Conditional expressions", "Expression subqueries", "Conversion rules".
  */
 import type {
-  ArrayConstructor, BinaryOperator, CaseExpression, CastExpression, Expression, InExpression, PathExpression,
+  ArrayConstructor, CaseExpression, CastExpression, Expression, InExpression, PathExpression,
   QuantifiedLike, StructConstructor, Subscript, UnaryOperation, FunctionCall, ExtractExpression, IntervalExpression, DatePart,
 } from '../ast/expressions.ts';
 import type { Identifier, SourceRange } from '../ast/node.ts';
@@ -15,12 +15,15 @@ import { parseNumeric } from '../values/numeric.ts';
 import { OperandBinder } from './operands.ts';
 import { BIND_LIMITS } from './limits.ts';
 import { bindHints, NO_HINTS } from './hints.ts';
+import { BARE_FUNCTIONS, BINARY, DATE_PARTS, ISO_PARTS, SUBSCRIPTS } from './words.ts';
 import { findInRange, variableScope, type Range, type Scope } from './scope.ts';
 import type { Column, Expr, Rel, SubqueryExpr } from './tree.ts';
 
 /** Whether aggregate calls may stand here; `undefined` clause means that they may. */
 export interface AggregatePlace {
   readonly clause: string | undefined;
+  /** The aggregate call whose arguments these are. */
+  readonly call: SourceRange | undefined;
   found: number;
 }
 
@@ -31,34 +34,16 @@ export interface BoundQuery {
   readonly isValue: boolean;
 }
 
-const BINARY: Readonly<Record<BinaryOperator, string>> = {
-  '+': '$add', '-': '$subtract', '*': '$multiply', '/': '$divide', '||': '$concat_op', '<<': '$bitwise_left_shift', '>>': '$bitwise_right_shift',
-  '&': '$bitwise_and', '^': '$bitwise_xor', '|': '$bitwise_or', '=': '$equal', '!=': '$not_equal', '<': '$less', '<=': '$less_or_equal',
-  '>': '$greater', '>=': '$greater_or_equal',
-};
-
-const SUBSCRIPTS = {
-  OFFSET: '$array_at_offset', ORDINAL: '$array_at_ordinal', SAFE_OFFSET: '$safe_array_at_offset', SAFE_ORDINAL: '$safe_array_at_ordinal',
-} as const;
-
-/** What makes ISO 8601 text of the text of one part: INTERVAL '1.5' SECOND. */
-const ISO_PARTS: Readonly<Record<string, readonly [string, string]>> = {
-  YEAR: ['P', 'Y'], MONTH: ['P', 'M'], WEEK: ['P', 'W'], DAY: ['P', 'D'], HOUR: ['PT', 'H'], MINUTE: ['PT', 'M'], SECOND: ['PT', 'S'],
-};
-
-/** Functions that may be called without parentheses. */
-const BARE_FUNCTIONS = new Map(['CURRENT_DATE', 'CURRENT_TIMESTAMP'].map((name) => [name, name]));
-
 export abstract class ExpressionBinder extends OperandBinder {
-  protected aggregates: AggregatePlace = { clause: 'this clause', found: 0 };
+  protected aggregates: AggregatePlace = { clause: 'this clause', call: undefined, found: 0 };
 
   abstract bindSubquery(query: Query, scope: Scope | undefined): BoundQuery;
   protected abstract bindCall(e: FunctionCall, scope: Scope | undefined): Expr;
 
   /** Runs `body` where aggregates are forbidden (`clause` names the place) or allowed (undefined). */
-  protected inClause<T>(clause: string | undefined, body: () => T): { readonly result: T; readonly aggregates: number } {
+  protected inClause<T>(clause: string | undefined, body: () => T, call?: SourceRange): { readonly result: T; readonly aggregates: number } {
     const saved = this.aggregates;
-    const place: AggregatePlace = { clause, found: 0 };
+    const place: AggregatePlace = { clause, call, found: 0 };
     this.aggregates = place;
     try {
       const result = body();
@@ -79,7 +64,7 @@ export abstract class ExpressionBinder extends OperandBinder {
   }
 
   protected asCondition(condition: Expr, node: SourceRange, what: string): Expr {
-    return this.coerce(condition, BOOL, node, (from) => `${what} should return type BOOL, but returns type ${from}`);
+    return this.coerce(condition, BOOL, node, (from) => `${what} should return type BOOL, but returns ${from}`);
   }
 
   bind(e: Expression, scope: Scope | undefined): Expr {
@@ -118,7 +103,8 @@ export abstract class ExpressionBinder extends OperandBinder {
       case 'quantifiedLike':
         return this.bindQuantifiedLike(e, scope);
       case 'between': {
-        const between = this.bindOperator('$between', [e.operand, e.low, e.high], e, scope);
+        const at = { start: this.wordAfter(e.operand.end), end: e.end };
+        const between = this.bindOperator('$between', [e.operand, e.low, e.high], at, scope);
         return e.negated ? this.not(between, e) : between;
       }
       case 'in':
@@ -248,7 +234,7 @@ export abstract class ExpressionBinder extends OperandBinder {
     if (operand.type.kind === 'STRUCT') return this.structSubscript(e, operand, index);
     if (e.accessor === 'KEY' || e.accessor === 'SAFE_KEY') throw this.error(e, `Subscript access using ${e.accessor} is not supported`);
     if (operand.type.kind !== 'ARRAY') throw this.error(e, `Subscript access using [${e.accessor === 'plain' ? 'INT64' : `${e.accessor}(INT64)`}] is not supported on values of type ${typeName(operand.type)}`);
-    if (e.accessor === 'plain') throw this.error(e.index, 'Subscript access using [INT64] is not supported on values of type ' + typeName(operand.type) + '; Use ARRAY[OFFSET(position)] or ARRAY[ORDINAL(position)]');
+    if (e.accessor === 'plain') throw this.error(e.index, 'Array element access with array[position] is not supported. Use array[OFFSET(zero_based_offset)] or array[ORDINAL(one_based_ordinal)]');
     const position = this.coerce(index, INT64, e.index, (from) => `Array position in [] must be coercible to INT64 type, but has type ${from}`);
     return this.callOf(SUBSCRIPTS[e.accessor], [operand, position], e);
   }
@@ -267,7 +253,7 @@ export abstract class ExpressionBinder extends OperandBinder {
   private bindOperator(name: string, operands: readonly Expression[], node: SourceRange, scope: Scope | undefined, sign?: string): Expr {
     const args = operands.map((o) => this.bind(o, scope));
     if (sign !== undefined && ['+', '-', '*', '/'].includes(sign)) {
-      for (const a of args) if (a.kind === 'const' && a.source === 'untyped') throw this.error(node, `Operands of ${sign} cannot be literal NULL`);
+      for (const a of args) if (a.kind === 'const' && a.source === 'untyped') throw this.error(operands[args.indexOf(a)] ?? node, `Operands of ${sign} cannot be literal NULL`);
     }
     const exact = this.exactNumerics(args, operands);
     const structs = exact.length === 2 && exact.every((a) => a.kind === 'struct') ? this.unify(exact) : undefined;
@@ -322,7 +308,7 @@ export abstract class ExpressionBinder extends OperandBinder {
     if (items.length > BIND_LIMITS.inListItems) throw this.error(e, `The IN list has ${items.length} items, the limit is ${BIND_LIMITS.inListItems}`);
     const bound = this.exactNumerics([operand, ...items.map((i) => this.bind(i, scope))], [e.operand, ...items]);
     const unified = this.unify(bound);
-    if (unified === undefined) throw this.error(e, `No matching signature for operator IN for argument types: ${bound.map((b) => typeName(b.type)).join(', ')}. Supported signature: ANY IN (ANY, ...)`);
+    if (unified === undefined) throw this.error(this.wordAfter(e.operand.end), `No matching signature for operator IN for argument types ${typeName(operand.type)} and {${[...new Set(bound.slice(1).map((b) => typeName(b.type)))].join(', ')}}`);
     if (!supportsEquality(unified.type)) throw this.error(e, `IN is not defined for arguments of type ${typeName(unified.type)}`);
     const [first, ...rest] = unified.exprs;
     return { kind: 'inList', type: BOOL, operand: first ?? operand, items: rest };
@@ -381,7 +367,10 @@ export abstract class ExpressionBinder extends OperandBinder {
       kind: 'case', type: unified.type, branches: whens.map((when, i) => ({ when, then: unified.exprs[i] ?? last })), otherwise: last,
     });
     if (e.operand === undefined) {
-      return build(e.branches.map((b) => this.coerce(this.bind(b.when, scope), BOOL, b.when, (from) => `No matching signature for operator CASE: WHEN must be BOOL, but has type ${from}`)));
+      const whens = e.branches.map((b) => this.bind(b.when, scope));
+      const shown = (x: Expr): string => (this.sourceOf(x) === 'untyped' ? 'NULL' : typeName(x.type));
+      const actual = (): string => `${whens.map((w, i) => `(${shown(w)} ${shown(thens[i] ?? last)})`).join(' ')} ${otherwise === undefined ? 'NULL' : shown(otherwise)}`;
+      return build(whens.map((w) => this.coerce(w, BOOL, e, (from) => `No matching signature for operator CASE; all WHEN argument types must be BOOL but found: ${from}; actual argument types (WHEN THEN) ELSE: ${actual()}`)));
     }
     const operand = this.bind(e.operand, scope);
     const all = [operand, ...e.branches.map((b) => this.bind(b.when, scope))];
@@ -411,7 +400,7 @@ export abstract class ExpressionBinder extends OperandBinder {
       const elements = operand.elements.map((x) => this.castTo(x, type.element, e.safe, e));
       return { kind: 'array', type, elements };
     }
-    return this.castTo(operand, type, e.safe, e);
+    return this.castTo(operand, type, e.safe, e.operand);
   }
 
   static partWord(part: DatePart): string {
@@ -419,6 +408,7 @@ export abstract class ExpressionBinder extends OperandBinder {
   }
 
   private bindExtract(e: ExtractExpression, scope: Scope | undefined): Expr {
+    if (!DATE_PARTS.has(e.part.name)) throw this.error(e.part, `A valid date part name is required but found ${e.part.name}`);
     const operand = this.bind(e.operand, scope);
     const zone = e.timeZone === undefined ? [] : [this.bind(e.timeZone, scope)];
     if (e.part.name === 'DATE') return this.callOf('$extract_date', [operand, ...zone], e);

@@ -2,6 +2,7 @@
  * FROM: tables, views, WITH names, UNNEST and array paths, subqueries, joins, samples.
  * The result is a relation and the names that it makes visible. Source: GoogleSQL "FROM clause", "Join operation".
  */
+import { invalidArgument } from '../../base/errors.ts';
 import type { Identifier, Path, SourceRange } from '../ast/node.ts';
 import type { Join, Query, TableExpression, TablePath, TableSample, TableSubquery, Unnest, WithOffset } from '../ast/query.ts';
 import { parseQuery } from '../parse/parse.ts';
@@ -76,7 +77,7 @@ export abstract class FromBinder extends CallBinder {
       return this.tableOf({ kind: 'withReference', columns, id: cte.id }, columns, alias, cte.query.isValue);
     }
     const table = this.catalog.findTable(names);
-    if (table !== undefined) return this.bindStoredTable(table, alias, hints, te.path);
+    if (table !== undefined) return this.bindStoredTable(table, alias, hints);
     const view = this.catalog.findView(names);
     if (view !== undefined) return this.bindView(view.sql, view.name, alias, te);
     const virtual = this.catalog.findVirtual(names);
@@ -87,10 +88,10 @@ export abstract class FromBinder extends CallBinder {
     throw this.error(te.path, `Table not found: ${names.join('.')}`);
   }
 
-  private bindStoredTable(table: CatalogTable, alias: string, hints: Hints, node: SourceRange): BoundTable {
+  private bindStoredTable(table: CatalogTable, alias: string, hints: Hints): BoundTable {
     const forced = hints.get('force_index');
     if (forced !== undefined && fold(forced) !== '_base_table' && !table.indexes.some((i) => fold(i.name) === fold(forced))) {
-      throw this.error(node, `The table ${table.name} does not have a secondary index called ${forced}`);
+      throw invalidArgument(`The table ${table.name} does not have a secondary index called ${forced}`);
     }
     const bound = this.tableRel(table, hints);
     return this.tableOf(bound.rel, bound.columns, alias, false, (i) => bound.hidden[i] === true);
@@ -227,11 +228,11 @@ export abstract class FromBinder extends CallBinder {
     const left = this.bindFrom(te.left, outer, lateral);
     const seen = te.type === 'right' || te.type === 'full' ? lateral : new Scope(left.names, lateral);
     const right = this.bindFrom(te.right, outer, seen);
-    return this.join(left, right, te, outer);
+    return this.join(left, right, te, outer, aliasNode(te.right));
   }
 
   /** Joins two bound tables as `te` says; also used by the pipe operator JOIN. */
-  protected join(left: BoundTable, right: BoundTable, te: Pick<Join, 'type' | 'method' | 'hint' | 'condition'> & SourceRange, outer: Scope | undefined): BoundTable {
+  protected join(left: BoundTable, right: BoundTable, te: Pick<Join, 'type' | 'method' | 'hint' | 'condition'> & SourceRange, outer: Scope | undefined, rightNode: SourceRange): BoundTable {
     const hints = new Map(bindHints(te.hint, 'join', (n, m) => this.error(n, m)));
     if (te.method !== undefined) hints.set('join_method', te.method === 'hash' ? 'hash_join' : 'apply_join');
     const produced = new Set(left.rel.columns.map((c) => c.id));
@@ -242,7 +243,7 @@ export abstract class FromBinder extends CallBinder {
     if (te.condition?.kind === 'using') condition = this.bindUsing(te.condition.columns, left.names, right.names, type, names);
     else {
       this.appendNames(names, left.names, te);
-      this.appendNames(names, right.names, te);
+      this.appendNames(names, right.names, rightNode);
       if (te.condition !== undefined) condition = this.bindCondition(te.condition.expression, new Scope(names, outer), 'JOIN ON clause', 'JOIN ON clause');
     }
     const rel: Rel = { kind: 'join', columns: [...left.rel.columns, ...right.rel.columns], type, left: left.rel, right: right.rel, condition, lateral, hints };
@@ -298,7 +299,7 @@ export abstract class FromBinder extends CallBinder {
     if (sample === undefined) return table;
     bindHints(sample.hint, 'table', (n, m) => this.error(n, m));
     const method = sample.method.toLowerCase();
-    if (method !== 'bernoulli' && method !== 'reservoir') throw this.error(sample, `Unsupported sampling method ${sample.method}. Spanner supports BERNOULLI and RESERVOIR`);
+    if (method !== 'bernoulli' && method !== 'reservoir') throw invalidArgument(`${sample.method} sampling is not supported`);
     if (method === 'bernoulli' && sample.unit !== 'percent') throw this.error(sample, 'BERNOULLI sampling method can only be used with PERCENT');
     if (method === 'reservoir' && sample.unit !== 'rows') throw this.error(sample, 'RESERVOIR sampling method can only be used with ROWS');
     if (sample.repeatable !== undefined) throw this.error(sample.repeatable, 'REPEATABLE is not supported');
@@ -319,5 +320,8 @@ export abstract class FromBinder extends CallBinder {
     }
   }
 }
+
+/** Where a table's alias is written, or the table. */
+export const aliasNode = (te: TableExpression): SourceRange => ('alias' in te && te.alias !== undefined ? te.alias : te);
 
 const pathText = (path: Path): string => path.parts.map((p) => p.name).join('.');

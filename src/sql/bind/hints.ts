@@ -4,7 +4,7 @@
  */
 import type { Expression } from '../ast/expressions.ts';
 import type { Hint } from '../ast/query.ts';
-import type { TrestleError } from '../../base/errors.ts';
+import { invalidArgument, type TrestleError } from '../../base/errors.ts';
 import type { Hints } from './tree.ts';
 
 export type HintPlace = 'statement' | 'table' | 'join' | 'groupBy' | 'subquery' | 'function' | 'other';
@@ -75,7 +75,7 @@ export function bindHints(hint: Hint | undefined, place: HintPlace, errorAt: Err
     if (parts.length > 1 && parts[0]?.name.toLowerCase() !== 'spanner') continue;
     const name = parts.at(-1)?.name.toLowerCase() ?? '';
     const rule = RULES[place][name];
-    if (rule === undefined) throw errorAt(entry, `Unsupported hint: ${name}`);
+    if (rule === undefined) throw invalidArgument(`Unsupported hint: ${entry.name.parts.at(-1)?.name ?? ''}.`);
     const value = valueText(entry.value);
     if (value === undefined || !fits(value, rule)) throw errorAt(entry.value, `Invalid value for hint: ${name}`);
     if (result.has(name)) throw errorAt(entry, `Duplicate hint: ${name}`);

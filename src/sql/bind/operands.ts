@@ -47,12 +47,12 @@ export abstract class OperandBinder extends BinderBase {
       if (e.type === 'JSON') return this.literal(parseJson(e.value, 'exact'), type);
       if (e.type === 'NUMERIC') {
         const value = parseNumeric(e.value);
-        if (value === undefined) throw this.error(e, `Invalid NUMERIC literal: "${e.value}"`);
+        if (value === undefined) throw this.error(e, 'Invalid NUMERIC literal');
         return this.literal(value, type);
       }
       return this.literal(castValue(e.value, STRING, type, constantContext(this.catalog.defaultTimeZone)), type);
     } catch (error) {
-      if (error instanceof TrestleError) throw error.message.includes('[at ') ? error : this.error(e, `Invalid ${e.type} literal: "${e.value}"`);
+      if (error instanceof TrestleError) throw error.message.includes('[at ') ? error : this.error(e, `Invalid ${e.type} literal`);
       throw this.error(e, `Invalid ${e.type} literal: ${error instanceof Error ? error.message : 'malformed'}`);
     }
   }

@@ -6,7 +6,7 @@ import type { Identifier } from '../ast/node.ts';
 import type { PipeAggregate, PipeDrop, PipeExtend, PipeJoin, PipeOperator, PipeRename, PipeSet, PipeSetOperation } from '../ast/pipe.ts';
 import type { PipeItemOrder, Query } from '../ast/query.ts';
 import { implicitName } from './expressions.ts';
-import type { BoundTable } from './from.ts';
+import { aliasNode, type BoundTable } from './from.ts';
 import { bindHints } from './hints.ts';
 import { QueryBinder } from './query.ts';
 import { fold, NameList, Scope, type NamedColumn, type Range } from './scope.ts';
@@ -55,7 +55,7 @@ export abstract class PipeBinder extends QueryBinder {
         const keys = this.inClause('ORDER BY clause', () => this.bindSortKeys(pipe.items, (e) => {
           if (e.kind !== 'intLiteral') return this.bind(e, scope);
           const column = table.names.columns[Number(e.value) - 1];
-          if (column === undefined) throw this.error(e, `ORDER BY column number item is out of range. Given ${e.value}, and there are ${table.names.columns.length} columns`);
+          if (column === undefined) throw this.error(e, `ORDER BY is out of SELECT column number range: ${e.value}`);
           return column.expr;
         })).result;
         return { rel: { kind: 'sort', columns: table.rel.columns, input: table.rel, keys }, names: table.names };
@@ -189,7 +189,7 @@ export abstract class PipeBinder extends QueryBinder {
     const names = new NameList();
     const orders: { readonly expr: Expr; readonly order: Partial<PipeItemOrder> }[] = [];
     for (const item of pipe.groupBy?.items ?? []) {
-      if (item.kind === 'groupingSet') throw this.error(item, `GROUP BY ${item.form.toUpperCase()} is not supported`);
+      if (item.kind === 'groupingSet') throw this.error(item, `GROUP BY ${item.form.toUpperCase()} is unsupported`);
       const source = item.expression.kind === 'intLiteral' ? table.names.columns[Number(item.expression.value) - 1] : undefined;
       const expr = source?.expr ?? this.settle(this.bindScalar(item.expression, scope, 'GROUP BY clause'));
       this.checkGroupable(expr, item, 'Grouping by expressions');
@@ -217,7 +217,7 @@ export abstract class PipeBinder extends QueryBinder {
   private pipeJoin(pipe: PipeJoin, table: BoundTable, outer: Scope | undefined, scope: Scope): BoundTable {
     const lateral = pipe.type === 'right' || pipe.type === 'full' ? outer : scope;
     const right = this.bindFrom(pipe.right, outer, lateral);
-    return this.join(table, right, pipe, outer);
+    return this.join(table, right, pipe, outer, aliasNode(pipe.right));
   }
 
   private setOperation(pipe: PipeSetOperation, table: BoundTable, outer: Scope | undefined): BoundTable {

@@ -106,7 +106,7 @@ export abstract class QueryBinder extends SelectBinder {
     const keys = this.inClause('ORDER BY clause', () => this.bindSortKeys(items, (e) => {
       if (e.kind !== 'intLiteral') return this.bind(e, scope);
       const column = bound.columns[Number(e.value) - 1];
-      if (column === undefined) throw this.error(e, `ORDER BY column number item is out of range. Given ${e.value}, and there are ${bound.columns.length} columns`);
+      if (column === undefined) throw this.error(e, `ORDER BY is out of SELECT column number range: ${e.value}`);
       return columnExpr(column);
     })).result;
     return { kind: 'sort', columns: bound.rel.columns, input: bound.rel, keys };
@@ -162,7 +162,8 @@ export abstract class QueryBinder extends SelectBinder {
 
   protected combine(e: Pick<SetOperation, 'operator' | 'quantifier' | 'matching'> & SourceRange, operands: readonly BoundQuery[], nodes: readonly SourceRange[]): BoundQuery {
     if (e.matching.by !== 'position' || e.matching.mode !== 'inner') {
-      throw this.error(e, `${e.matching.by === 'byName' ? 'BY NAME' : 'CORRESPONDING'} for set operations is not supported`);
+      const word = e.matching.by === 'byName' ? 'BY NAME' : 'CORRESPONDING';
+      throw this.error(this.keywordAt(word.replace(' ', '\\s+'), e.start), `${word} for set operations is not supported`);
     }
     const first = operands[0];
     if (first === undefined) throw this.error(e, 'A set operation needs operands');

@@ -135,7 +135,7 @@ export abstract class SelectBinder extends FromBinder {
   }
 
   private rejectUnsupported(select: Select): void {
-    if (select.qualify !== undefined) throw this.error(select.qualify, 'QUALIFY is not supported');
+    if (select.qualify !== undefined) throw this.error(this.text.slice(0, select.qualify.start).toUpperCase().lastIndexOf('QUALIFY'), 'QUALIFY is not supported');
     const window = select.windows[0];
     if (window !== undefined) throw this.error(window, 'WINDOW clause is not supported');
     if (select.as?.kind === 'type') throw this.error(select.as, `SELECT AS ${select.as.name.parts.map((p) => p.name).join('.')} is not supported`);
@@ -238,7 +238,7 @@ export abstract class SelectBinder extends FromBinder {
     if (groupBy.all) throw this.error(groupBy, 'GROUP BY ALL is not supported');
     if (groupBy.items.length > BIND_LIMITS.groupByColumns) throw this.error(groupBy, `GROUP BY has more than ${BIND_LIMITS.groupByColumns} columns`);
     for (const item of groupBy.items) {
-      if (item.kind === 'groupingSet') throw this.error(item, `GROUP BY ${item.form === 'groupingSets' ? 'GROUPING SETS' : item.form.toUpperCase()} is not supported`);
+      if (item.kind === 'groupingSet') throw this.error(item, `GROUP BY ${item.form === 'groupingSets' ? 'GROUPING SETS' : item.form.toUpperCase()} is unsupported`);
       const { expr, name } = this.groupExpression(item.expression, items, scope, outputs);
       this.checkGroupable(expr, item.expression, 'Grouping by expressions');
       grouping.addGroup(expr, name);
@@ -248,7 +248,7 @@ export abstract class SelectBinder extends FromBinder {
   private groupExpression(e: Expression, items: readonly OutputItem[], scope: Scope, outputs: ReadonlyMap<number, Expr>): { readonly expr: Expr; readonly name: string } {
     if (e.kind === 'intLiteral') {
       const item = items[Number(e.value) - 1];
-      if (item === undefined) throw this.error(e, `GROUP BY column number item is out of range. Given ${e.value}, and there are ${items.length} columns`);
+      if (item === undefined) throw this.error(e, `GROUP BY is out of SELECT column number range: ${e.value}`);
       this.rejectAggregate(item.expr, e);
       return { expr: item.expr, name: item.column.name };
     }
@@ -274,7 +274,7 @@ export abstract class SelectBinder extends FromBinder {
     return this.bindSortKeys(order.items, (e) => {
       if (e.kind !== 'intLiteral') return this.bind(e, scope);
       const item = items[Number(e.value) - 1];
-      if (item === undefined) throw this.error(e, `ORDER BY column number item is out of range. Given ${e.value}, and there are ${items.length} columns`);
+      if (item === undefined) throw this.error(e, `ORDER BY is out of SELECT column number range: ${e.value}`);
       return columnExpr(item.column);
     });
   }

@@ -89,7 +89,7 @@ async function run(s: CompiledSubquery, frame: Frame): Promise<Result> {
     try {
       const rows: Row[] = [];
       for (let batch = await operator.next(); batch !== undefined && rows.length <= 1; batch = await operator.next()) rows.push(...batch);
-      if (rows.length > 1) throw outOfRange('A scalar subquery returned more than one row: More than one element');
+      if (rows.length > 1) throw outOfRange('More than one element');
       return rows[0]?.[s.output] ?? null;
     } finally {
       await operator.close();
