@@ -45,6 +45,8 @@ export interface CoreOptions {
   readonly tuning?: PaxosTuning;
   /** True: an empty disk means that this node takes part in founding the cluster. */
   readonly founding: boolean;
+  /** Log entries kept for followers that are behind; see splits/host.ts. */
+  readonly logKeepSlots?: number;
   readonly onEvent?: (event: HostEvent) => void;
   /** Asked where a key's split lies when this node has no replica of it. */
   readonly lookUp?: (key: Key) => Promise<SplitDescriptor | undefined>;
@@ -76,6 +78,7 @@ export class NodeCore {
       transport: options.transport,
       tuning: options.tuning ?? DEFAULT_TUNING,
       application: (context) => new Participant(context, this.links()),
+      ...(options.logKeepSlots === undefined ? {} : { logKeepSlots: options.logKeepSlots }),
       prefers: (split) => options.nodes[split % options.nodes.length] === options.self,
       onEvent: (event) => this.onEvent(event),
     });

@@ -7,6 +7,8 @@ import { encodeSchema } from '../sql/schema/codec.ts';
 import { durationSeconds } from '../sql/schema/databases.ts';
 import { printDdl } from '../sql/schema/print.ts';
 import { Schema } from '../sql/schema/schema.ts';
+import { keyAfter } from '../splits/ranges.ts';
+import type { Row, RowCursor } from '../txn/types.ts';
 import type { Catalog, StoredDatabase, StoredSchema } from './catalog.ts';
 import { databaseNotFound, OpenDatabase } from './catalog.ts';
 import type { NodeCore } from './core.ts';
@@ -18,6 +20,8 @@ import { pageOf } from './paging.ts';
 import { planChange, type PlannedStatement, type SchemaChanges } from './schema-change.ts';
 
 const FIRST_DATABASE_NUMBER = 1;
+/** Rows of a dropped database deleted by one transaction. */
+const CLEAR_ROWS = 2_000;
 const DEFAULT_RETENTION = '1h';
 /** Between two looks at who changes a schema, microseconds. */
 const QUEUE_POLL_MICROS = 20_000;
@@ -86,9 +90,27 @@ export class Databases implements DatabaseStore {
       ]);
       return found;
     });
-    // The rows can no longer be reached; they go in one range delete.
-    const from = databasePrefix(stored.number);
-    await this.meta.transact((transaction) => transaction.write([{ kind: 'deleteRange', from, to: databaseEnd(from) }]));
+    // The rows can no longer be reached; nobody has to wait until they are gone.
+    this.clear(stored).catch((error: unknown) => {
+      this.env.log.warn('database.clearFailed', { database: name, error: String(error) });
+    });
+  }
+
+  /** Deletes the rows of a dropped database, some at a time. */
+  private async clear(stored: StoredDatabase): Promise<void> {
+    const prefix = databasePrefix(stored.number);
+    const to = databaseEnd(prefix);
+    for (let from: Key | undefined = prefix; from !== undefined; ) {
+      const start: Key = from;
+      const { result } = await this.meta.transact(async (transaction) => {
+        const rows = await readAll(transaction.scan({ from: start, to }, { limit: CLEAR_ROWS, lock: 'none' }));
+        const last = rows.at(-1);
+        if (last === undefined) return undefined;
+        await transaction.write([{ kind: 'deleteRange', from: start, to: keyAfter(last.key) }]);
+        return keyAfter(last.key);
+      });
+      from = result;
+    }
   }
 
   async update(name: string, change: { readonly dropProtection: boolean }): Promise<OperationRecord> {
@@ -214,6 +236,12 @@ export class Databases implements DatabaseStore {
   private now(): number {
     return this.env.clock.interval().latest;
   }
+}
+
+async function readAll(cursor: RowCursor): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) rows.push(...batch);
+  return rows;
 }
 
 export const store = (schema: Schema): StoredSchema => ({ encoded: Buffer.from(encodeSchema(schema)).toString('base64') });

@@ -4,7 +4,7 @@ import { STATUS_SPLITS_MAX } from '../cli/process-contract.ts';
 import type { HostedSplit } from '../splits/hosted.ts';
 import type { NodeBackend } from './backend.ts';
 import type { NodeCore } from './core.ts';
-import { databaseNumberOf, TAIL_SPLIT } from './keyspace.ts';
+import { databaseNumberOf } from './keyspace.ts';
 import { printKey } from './split-points.ts';
 
 /** A member that has not answered for this long counts as unreachable, microseconds. */
@@ -14,7 +14,8 @@ const SILENT_MICROS = 2_000_000;
 function learnNames(core: NodeCore, backend: NodeBackend): void {
   const unknown = [...core.host.all()].some((hosted) => {
     const number = databaseNumberOf(hosted.descriptor().from);
-    return number > 0 && hosted.split !== TAIL_SPLIT && backend.catalog.numbered(number) === undefined;
+    // The first database begins where the last split of a new cluster does, and lies in that one.
+    return number > 0 && backend.catalog.numbered(number) === undefined;
   });
   if (unknown) backend.catalog.learnAll().catch((error: unknown) => core.env.log.debug('status.learnFailed', { error: String(error) }));
 }
