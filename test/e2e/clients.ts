@@ -4,13 +4,14 @@
  * that one suite serves both.
  */
 import { Spanner as Spanner9, type Database, type Spanner } from '@google-cloud/spanner';
+import type { ReadRequest } from '@google-cloud/spanner/build/src/transaction.js';
 import { Spanner as Spanner7 } from 'google-cloud-spanner-7';
 
 export interface ClientVersion {
   readonly name: string;
   /** An id for the database of this client's tests. */
   readonly databaseId: string;
-  connect(grpcAddress: string): Spanner;
+  readonly connect: (grpcAddress: string) => Spanner;
 }
 
 /** The client reads the address from the environment while it is constructed. */
@@ -45,7 +46,7 @@ export async function createDatabase(spanner: Spanner, instanceId: string, datab
   const instance = spanner.instance(instanceId);
   const [exists] = await instance.exists();
   if (!exists) {
-    const [, operation] = await instance.create({ config: 'emulator-config', nodes: 1, displayName: 'End-to-end tests' });
+    const [, operation] = await spanner.createInstance(instanceId, { config: 'emulator-config', nodes: 1, displayName: 'End-to-end tests' });
     await operation.promise();
   }
   const [database, operation] = await instance.createDatabase(databaseId, { schema: [...schema], poolOptions: { max: 32 } });
@@ -54,7 +55,15 @@ export async function createDatabase(spanner: Spanner, instanceId: string, datab
 }
 
 /** Rows as plain objects, INT64 as numbers. */
-export const plain = (rows: readonly { toJSON(): unknown }[]): readonly unknown[] => rows.map((row) => row.toJSON());
+export async function readRows(database: Database, table: string, request: ReadRequest): Promise<unknown> {
+  // The client takes `json` here as it does for queries; its types do not say so.
+  const asPlain: ReadRequest & { readonly json: boolean } = { ...request, json: true };
+  const [rows] = await database.table(table).read(asPlain);
+  return rows;
+}
+
+/** The last part of a resource's name: what one version calls its id, and the other puts at the end of it. */
+export const idOf = (resource: unknown): string => (typeof resource === 'object' && resource !== null && 'id' in resource ? String(resource.id).split('/').at(-1) ?? '' : '');
 
 /** The gRPC code of a rejected call; undefined when it did not come from a server. */
 export function codeOf(error: unknown): number | undefined {

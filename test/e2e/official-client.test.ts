@@ -3,8 +3,9 @@
  * ways in which clients keep sessions.
  */
 import type { Database, Spanner, Transaction } from '@google-cloud/spanner';
+import type { ReadRequest } from '@google-cloud/spanner/build/src/transaction.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLIENTS, createDatabase, failure, plain } from './clients.ts';
+import { CLIENTS, createDatabase, failure, idOf, readRows } from './clients.ts';
 import { Cluster } from './support.ts';
 
 const INSTANCE = 'e2e';
@@ -47,13 +48,13 @@ afterAll(async () => {
 
 async function counter(database: Database, id: string): Promise<number> {
   const [rows] = await database.run({ sql: 'SELECT Value FROM Counters WHERE Id = @id', params: { id }, json: true });
-  return Number((rows[0] as { Value?: number } | undefined)?.Value ?? Number.NaN);
+  return (rows[0] as { Value?: number } | undefined)?.Value ?? Number.NaN;
 }
 
 /** Read, add one, write: lost updates show in the sum. */
 async function increment(transaction: Transaction, id: string): Promise<void> {
   const [rows] = await transaction.run({ sql: 'SELECT Value FROM Counters WHERE Id = @id', params: { id }, json: true });
-  const value = Number((rows[0] as { Value: number }).Value);
+  const { Value: value } = rows[0] as { Value: number };
   await transaction.runUpdate({ sql: 'UPDATE Counters SET Value = @value WHERE Id = @id', params: { id, value: value + 1 } });
   await transaction.commit();
 }
@@ -68,14 +69,14 @@ describe.each(CLIENTS)('$name', ({ databaseId, connect }) => {
   }, LONG_MILLIS);
   afterAll(async () => {
     await database.close();
-    spanner.close();
+    await spanner.close();
   });
 
   it('sees the instance, the database and its schema', async () => {
     const [instances] = await spanner.getInstances();
-    expect(instances.map((instance) => instance.id.split('/').at(-1))).toEqual([INSTANCE]);
+    expect(instances.map(idOf)).toEqual([INSTANCE]);
     const [databases] = await spanner.instance(INSTANCE).getDatabases();
-    expect(databases.map((each) => each.id?.split('/').at(-1))).toContain(databaseId);
+    expect(databases.map(idOf)).toContain(databaseId);
     const [statements] = await database.getSchema();
     expect(statements).toHaveLength(SCHEMA.length);
     expect(statements[0]).toMatch(/^CREATE TABLE Singers \(/);
@@ -106,15 +107,17 @@ describe.each(CLIENTS)('$name', ({ databaseId, connect }) => {
 
   it('reads by key, by range, and by index', async () => {
     const columns = ['SingerId', 'AlbumId', 'Title'];
-    const [byKey] = await database.table('Albums').read({ columns, keys: [[1, 2]] });
-    expect(plain(byKey)).toEqual([{ SingerId: 1, AlbumId: 2, Title: 'Go, Go, Go' }]);
+    expect(await readRows(database, 'Albums', { columns, keys: [['1', '2']] })).toEqual([{ SingerId: 1, AlbumId: 2, Title: 'Go, Go, Go' }]);
     // The second part of the key descends.
-    const [byRange] = await database.table('Albums').read({ columns, ranges: [{ startClosed: ['1'], endClosed: ['1'] }] } as never);
-    expect(plain(byRange)).toEqual([{ SingerId: 1, AlbumId: 2, Title: 'Go, Go, Go' }, { SingerId: 1, AlbumId: 1, Title: 'Total Junk' }]);
-    const [byIndex] = await database.table('Singers').read({ columns: ['LastName', 'FirstName', 'SingerId'], index: 'SingersByLastName', keys: ['Smith', 'Lomond'] });
-    expect(plain(byIndex)).toEqual([{ LastName: 'Lomond', FirstName: null, SingerId: 4 }, { LastName: 'Smith', FirstName: 'Catalina', SingerId: 2 }]);
-    const [limited] = await database.table('Singers').read({ columns: ['SingerId'], keySet: { all: true }, limit: 2 } as never);
-    expect(limited).toHaveLength(2);
+    expect(await readRows(database, 'Albums', { columns, ranges: [{ startClosed: ['1'], endClosed: ['1'] }] })).toEqual([
+      { SingerId: 1, AlbumId: 2, Title: 'Go, Go, Go' },
+      { SingerId: 1, AlbumId: 1, Title: 'Total Junk' },
+    ]);
+    expect(await readRows(database, 'Singers', { columns: ['LastName', 'FirstName', 'SingerId'], index: 'SingersByLastName', keys: ['Smith', 'Lomond'] })).toEqual([
+      { LastName: 'Lomond', FirstName: null, SingerId: 4 },
+      { LastName: 'Smith', FirstName: 'Catalina', SingerId: 2 },
+    ]);
+    expect(await readRows(database, 'Singers', { columns: ['SingerId'], keySet: { all: true }, limit: 2 })).toEqual([{ SingerId: 1 }, { SingerId: 2 }]);
   });
 
   it('reads by SQL: parameters of all kinds, joins, an index by hint, every type back', async () => {
@@ -178,8 +181,8 @@ describe.each(CLIENTS)('$name', ({ databaseId, connect }) => {
     const [after] = await database.run({ sql: 'SELECT FirstName FROM Singers WHERE SingerId = 1', json: true });
     expect(after).toEqual([{ FirstName: 'Marc' }]);
     await database.runTransactionAsync(async (transaction) => {
-      const [before] = await transaction.read('Singers', { keys: ['1'], columns: ['Rating'] });
-      expect(plain(before)).toEqual([{ Rating: 4.5 }]);
+      const [before] = await transaction.read('Singers', { keys: ['1'], columns: ['Rating'], json: true } as ReadRequest);
+      expect(before).toEqual([{ Rating: 4.5 }]);
       transaction.update('Singers', { SingerId: 1, Rating: 5.5 });
       await transaction.commit();
     });
@@ -200,9 +203,9 @@ describe.each(CLIENTS)('$name', ({ databaseId, connect }) => {
     expect(again).toEqual([{ Value: 1 }]);
     strong.end();
     expect(readTimestamp).toBeDefined();
-    const [old] = await database.run({ sql, json: true }, { readTimestamp: readTimestamp ?? null } as never);
+    const [old] = await database.run({ sql, json: true }, readTimestamp === undefined ? {} : { readTimestamp });
     expect(old).toEqual([{ Value: 1 }]);
-    const [stale] = await database.run({ sql, json: true }, { exactStaleness: 200 } as never);
+    const [stale] = await database.run({ sql, json: true }, { exactStaleness: 200 });
     expect([1, 2]).toContain((stale[0] as { Value: number }).Value);
     const [fresh] = await database.run({ sql, json: true });
     expect(fresh).toEqual([{ Value: 2 }]);
@@ -229,8 +232,8 @@ describe.each(CLIENTS)('$name', ({ databaseId, connect }) => {
   it('changes the schema while there are rows: a new index is filled, a new column is there', async () => {
     const [operation] = await database.updateSchema(['CREATE INDEX SingersByFirstName ON Singers (FirstName)', 'ALTER TABLE Singers ADD COLUMN Label STRING(50)']);
     await operation.promise();
-    const [rows] = await database.table('Singers').read({ columns: ['FirstName', 'SingerId'], index: 'SingersByFirstName', keys: ['Marc', 'Alice'] });
-    expect(plain(rows)).toEqual([{ FirstName: 'Alice', SingerId: 3 }, { FirstName: 'Marc', SingerId: 1 }]);
+    const rows = await readRows(database, 'Singers', { columns: ['FirstName', 'SingerId'], index: 'SingersByFirstName', keys: ['Marc', 'Alice'] });
+    expect(rows).toEqual([{ FirstName: 'Alice', SingerId: 3 }, { FirstName: 'Marc', SingerId: 1 }]);
     await database.table('Singers').update({ SingerId: 1, Label: 'Blue' });
     const [labelled] = await database.run({ sql: 'SELECT SingerId FROM Singers WHERE Label = @label', params: { label: 'Blue' }, json: true });
     expect(labelled).toEqual([{ SingerId: 1 }]);
