@@ -2,7 +2,7 @@
 import type { DatabaseRecord, DatabaseStore, Dialect, OperationKind, OperationRecord, Page, PageRequest } from '../api/backend.ts';
 import type { Environment } from '../base/env.ts';
 import { alreadyExists, codeName, failedPrecondition, invalidArgument, TrestleError, unimplemented } from '../base/errors.ts';
-import { splitId, timestamp, type Timestamp } from '../base/ids.ts';
+import { splitId, timestamp, type Key, type Timestamp } from '../base/ids.ts';
 import { encodeSchema } from '../sql/schema/codec.ts';
 import { durationSeconds } from '../sql/schema/databases.ts';
 import { printDdl } from '../sql/schema/print.ts';
