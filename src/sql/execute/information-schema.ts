@@ -24,7 +24,7 @@ const tableFields = (t: { readonly name: string }): Fields => ({ TABLE_SCHEMA: s
 const constraintFields = (table: { readonly name: string }, name: string): Fields => ({ CONSTRAINT_SCHEMA: schemaPart(table.name), CONSTRAINT_NAME: localPart(name) });
 
 function schemata(schema: Schema): Fields[] {
-  return ['', 'INFORMATION_SCHEMA', 'SPANNER_SYS', ...schema.data.namedSchemas.map((s) => s.name)].map((name) => ({ SCHEMA_NAME: name }));
+  return ['', 'INFORMATION_SCHEMA', 'SPANNER_SYS', ...schema.data.namedSchemas.map((s) => s.name)].map((name) => ({ SCHEMA_NAME: name, EFFECTIVE_TIMESTAMP: 0, SCHEMA_OWNER: '' }));
 }
 
 function tables(schema: Schema): Fields[] {
@@ -98,9 +98,20 @@ function columnColumnUsage(schema: Schema): Fields[] {
 
 // ---- Indexes
 
+const keyedSystemTables = (): readonly SystemTable[] => systemTables().filter((t) => t.key.length > 0);
+
+const systemKeyColumns = (t: SystemTable): Fields[] =>
+  t.key.map((name, i) => {
+    const c = t.columns.find((x) => x.name === name);
+    return {
+      ...tableFields(t), INDEX_NAME: 'PRIMARY_KEY', INDEX_TYPE: 'PRIMARY_KEY', COLUMN_NAME: name, ORDINAL_POSITION: i + 1, COLUMN_ORDERING: 'ASC',
+      IS_NULLABLE: yesNo(c?.nullable ?? true), SPANNER_TYPE: c?.spannerType ?? null,
+    };
+  });
+
 function indexes(schema: Schema): Fields[] {
-  const primary = schema.data.tables.map((t): Fields => ({
-    ...tableFields(t), INDEX_NAME: 'PRIMARY_KEY', INDEX_TYPE: 'PRIMARY_KEY', PARENT_TABLE_NAME: '', IS_UNIQUE: true, IS_NULL_FILTERED: false, INDEX_STATE: 'READ_WRITE', SPANNER_IS_MANAGED: false,
+  const primary = [...schema.data.tables, ...keyedSystemTables()].map((t): Fields => ({
+    ...tableFields(t), INDEX_NAME: 'PRIMARY_KEY', INDEX_TYPE: 'PRIMARY_KEY', PARENT_TABLE_NAME: '', IS_UNIQUE: true, IS_NULL_FILTERED: false, SPANNER_IS_MANAGED: false,
   }));
   const own = schema.data.indexes.map((i): Fields => ({
     ...tableFields(schema.tableById(i.table)),
@@ -128,6 +139,7 @@ function indexColumns(schema: Schema): Fields[] {
     return { ...tableFields(t), INDEX_NAME: localPart(index.name), INDEX_TYPE: 'INDEX', COLUMN_NAME: c.name, IS_NULLABLE: yesNo(!c.notNull), SPANNER_TYPE: columnTypeText(c) };
   });
   return [
+    ...keyedSystemTables().flatMap(systemKeyColumns),
     ...schema.data.tables.flatMap((t) => key(t, 'PRIMARY_KEY', 'PRIMARY_KEY', t.primaryKey, false)),
     ...schema.data.indexes.flatMap((i) => {
       const t = schema.tableById(i.table);
@@ -139,25 +151,38 @@ function indexColumns(schema: Schema): Fields[] {
 // ---- Constraints
 
 interface Constraint {
-  readonly table: Table;
+  readonly table: { readonly name: string };
   readonly name: string;
   readonly type: 'PRIMARY KEY' | 'CHECK' | 'FOREIGN KEY' | 'UNIQUE';
-  readonly columns: readonly number[];
+  /** By name. */
+  readonly columns: readonly string[];
   readonly clause?: string;
   readonly foreignKey?: ForeignKeyConstraint;
 }
 
-const primaryKeyName = (t: Table): string => (schemaPart(t.name) === '' ? `PK_${t.name}` : `${schemaPart(t.name)}.PK_${localPart(t.name)}`);
+const primaryKeyName = (t: { readonly name: string }): string => (schemaPart(t.name) === '' ? `PK_${t.name}` : `${schemaPart(t.name)}.PK_${localPart(t.name)}`);
+
+const notNull = (table: { readonly name: string }, column: string): Constraint => ({
+  table, name: `CK_IS_NOT_NULL_${localPart(table.name)}_${column}`, type: 'CHECK', columns: [column], clause: `${column} IS NOT NULL`,
+});
 
 function constraints(schema: Schema): Constraint[] {
   const referenced = new Set(schema.data.tables.flatMap((t) => t.foreignKeys.map((f) => f.referencedIndex)));
-  return schema.data.tables.flatMap((table): Constraint[] => [
-    { table, name: primaryKeyName(table), type: 'PRIMARY KEY', columns: table.primaryKey.map((k) => k.column) },
-    ...table.columns.filter((c) => c.notNull).map((c): Constraint => ({ table, name: `CK_IS_NOT_NULL_${localPart(table.name)}_${c.name}`, type: 'CHECK', columns: [c.id], clause: `${c.name} IS NOT NULL` })),
-    ...table.checks.map((c): Constraint => ({ table, name: c.name, type: 'CHECK', columns: c.dependsOn, clause: c.condition.text })),
-    ...table.foreignKeys.map((f): Constraint => ({ table, name: f.name, type: 'FOREIGN KEY', columns: f.columns, foreignKey: f })),
-    ...schema.indexesOf(table.id).filter((i) => referenced.has(i.id)).map((i): Constraint => ({ table, name: i.name, type: 'UNIQUE', columns: i.keys.map((k) => k.column) })),
+  const own = schema.data.tables.flatMap((table): Constraint[] => {
+    const names = (ids: readonly number[]): string[] => ids.map((id) => columnById(table, id).name);
+    return [
+      { table, name: primaryKeyName(table), type: 'PRIMARY KEY', columns: names(table.primaryKey.map((k) => k.column)) },
+      ...table.columns.filter((c) => c.notNull).map((c) => notNull(table, c.name)),
+      ...table.checks.map((c): Constraint => ({ table, name: c.name, type: 'CHECK', columns: names(c.dependsOn), clause: c.condition.text })),
+      ...table.foreignKeys.map((f): Constraint => ({ table, name: f.name, type: 'FOREIGN KEY', columns: names(f.columns), foreignKey: f })),
+      ...schema.indexesOf(table.id).filter((i) => referenced.has(i.id)).map((i): Constraint => ({ table, name: i.name, type: 'UNIQUE', columns: names(i.keys.map((k) => k.column)) })),
+    ];
+  });
+  const system = keyedSystemTables().flatMap((table): Constraint[] => [
+    { table, name: primaryKeyName({ name: localPart(table.name) }), type: 'PRIMARY KEY', columns: table.key },
+    ...table.columns.filter((c) => !c.nullable).map((c) => notNull(table, c.name)),
   ]);
+  return [...own, ...system];
 }
 
 function tableConstraints(schema: Schema): Fields[] {
@@ -171,21 +196,23 @@ const checkConstraints = (schema: Schema): Fields[] =>
   constraints(schema).flatMap((c) => (c.clause === undefined ? [] : [{ ...constraintFields(c.table, c.name), CHECK_CLAUSE: c.clause, SPANNER_STATE: 'COMMITTED' }]));
 
 /** The table and columns that a constraint is about; of a foreign key those it refers to. */
-function subject(schema: Schema, c: Constraint): { readonly table: Table; readonly columns: readonly number[] } {
-  return c.foreignKey === undefined ? c : { table: schema.tableById(c.foreignKey.referencedTable), columns: c.foreignKey.referencedColumns };
+function subject(schema: Schema, c: Constraint): { readonly table: { readonly name: string }; readonly columns: readonly string[] } {
+  if (c.foreignKey === undefined) return c;
+  const table = schema.tableById(c.foreignKey.referencedTable);
+  return { table, columns: c.foreignKey.referencedColumns.map((id) => columnById(table, id).name) };
 }
 
 const constraintTableUsage = (schema: Schema): Fields[] => constraints(schema).map((c) => ({ ...tableFields(subject(schema, c).table), ...constraintFields(c.table, c.name) }));
 
 const constraintColumnUsage = (schema: Schema): Fields[] =>
   constraints(schema).flatMap((c) => {
-    const { table, columns: ids } = subject(schema, c);
-    return ids.map((id): Fields => ({ ...tableFields(table), COLUMN_NAME: columnById(table, id).name, ...constraintFields(c.table, c.name) }));
+    const { table, columns: names } = subject(schema, c);
+    return names.map((name): Fields => ({ ...tableFields(table), COLUMN_NAME: name, ...constraintFields(c.table, c.name) }));
   });
 
 const keyColumnUsage = (schema: Schema): Fields[] =>
-  constraints(schema).filter((c) => c.type !== 'CHECK').flatMap((c) => c.columns.map((id, i): Fields => ({
-    ...constraintFields(c.table, c.name), ...tableFields(c.table), COLUMN_NAME: columnById(c.table, id).name, ORDINAL_POSITION: i + 1,
+  constraints(schema).filter((c) => c.type !== 'CHECK').flatMap((c) => c.columns.map((name, i): Fields => ({
+    ...constraintFields(c.table, c.name), ...tableFields(c.table), COLUMN_NAME: name, ORDINAL_POSITION: i + 1,
     POSITION_IN_UNIQUE_CONSTRAINT: c.foreignKey === undefined ? null : uniquePosition(schema, c.foreignKey, i),
   })));
 
