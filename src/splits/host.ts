@@ -28,8 +28,8 @@ import type { ProposalOutcome, SplitApplication, SplitContext, SplitDescriptor }
 
 /** Applied entries kept in the log for followers that are a little behind; a follower further behind gets a snapshot. */
 export const LOG_KEEP_SLOTS = 2_000;
-/** The log is truncated when it is this much longer than what is kept. */
-const LOG_SLACK_SLOTS = 500;
+/** The log is truncated when it is longer than what is kept by this share of it. */
+const LOG_SLACK_SHARE = 0.25;
 const HOUSEKEEPING_MICROS = 1_000_000;
 /** A node at rest looks at its replicas at least this often. */
 const MAX_TICK_MICROS = 1_000_000;
@@ -45,6 +45,8 @@ export interface HostOptions {
   readonly application: (context: SplitContext) => SplitApplication;
   /** Whether this node should lead the split, other things being equal. */
   readonly prefers: (split: SplitId) => boolean;
+  /** See LOG_KEEP_SLOTS. */
+  readonly logKeepSlots?: number;
   readonly onEvent?: (event: HostEvent) => void;
 }
 
@@ -228,7 +230,7 @@ export class SplitHost implements HostInternals {
   }
 
   /** The rows of a split are about to be replaced by a snapshot: until `installed`, and over a restart, it serves nothing. */
-  installing(descriptor: SplitDescriptor, ancestors: readonly SplitId[], membership: Membership): void {
+  installing(descriptor: SplitDescriptor, ancestors: readonly SplitId[], membership: Membership): HostedSplit {
     let hosted = this.splits.get(descriptor.id);
     const ops: WriteOp[] = [];
     if (hosted === undefined) hosted = this.create(descriptor, ancestors, membership, ops);
@@ -237,6 +239,7 @@ export class SplitHost implements HostInternals {
     const state = encodeState({ descriptor: hosted.descriptor(), ancestors: hosted.ancestors, installing: true });
     ops.push(...groups.appliedOps(hosted.split, hosted.replica.appliedSlot, membership, state));
     this.engine.write(ops);
+    return hosted;
   }
 
   /** The state of a split was replaced by a snapshot whose rows are in the engine already. */
@@ -391,8 +394,8 @@ export class SplitHost implements HostInternals {
     for (const entry of chosen) this.applyEntry(hosted, entry);
     const last = chosen[chosen.length - 1];
     assert(last !== undefined, 'there is a last entry');
-    const surplus = last.slot - LOG_KEEP_SLOTS - hosted.replica.firstSlot;
-    if (surplus > LOG_SLACK_SLOTS) this.truncate(hosted, (last.slot - LOG_KEEP_SLOTS) as Slot);
+    const keep = this.options.logKeepSlots ?? LOG_KEEP_SLOTS;
+    if (last.slot - keep - hosted.replica.firstSlot > keep * LOG_SLACK_SHARE) this.truncate(hosted, (last.slot - keep) as Slot);
   }
 
   private applyEntry(hosted: HostedSplit, { slot, payload }: ChosenEntry): void {

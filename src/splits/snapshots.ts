@@ -12,10 +12,10 @@ import type { Rpc } from '../net/rpc.ts';
 import { readMembership, writeMembership } from '../storage/groupstore.ts';
 import { clearRange, exportRange, importChunk } from '../storage/transfer.ts';
 import type { Membership } from '../paxos/types.ts';
-import type { WriteOp } from '../storage/types.ts';
+import type { Engine, WriteOp } from '../storage/types.ts';
 import { readDescriptor, writeDescriptor } from './answer.ts';
 import type { SplitHost } from './host.ts';
-import { rangeCovers } from './ranges.ts';
+import { intersect } from './ranges.ts';
 import type { SplitDescriptor } from './types.ts';
 
 const FETCH = 'splits.fetch';
@@ -98,14 +98,12 @@ export class Snapshots {
         header = readHeader(input);
         const { self } = this.host;
         if (!this.mayVote() && header.membership.members.some((member) => member.node === self && member.kind !== 'read-only')) return;
-        const known = this.host.get(split);
-        if (known !== undefined && !known.installing && known.replica.appliedSlot >= header.appliedSlot) return;
-        // A split that lies inside what a replica here still covers comes by its cut, not by a snapshot.
-        const around = this.host.descriptors().find((other) => other.id !== split && header !== undefined && rangeCovers(other, header.descriptor));
-        if (known === undefined && around !== undefined) return;
+        if (!this.isWanted(header)) return;
         this.host.env.log.info('splits.installing', { split, from, appliedSlot: header.appliedSlot });
-        this.host.installing(header.descriptor, header.ancestors, header.membership);
+        const hosted = this.host.installing(header.descriptor, header.ancestors, header.membership);
         await clearRange(this.host.engine, header.descriptor.from, header.descriptor.to);
+        // What was prepared here may have been decided since: nothing of it may stay.
+        for (const { from: low, to: high, shared } of hosted.application.stateRanges()) if (!shared) await clearState(this.host.engine, low, high);
         continue;
       }
       const { from: low, to: high } = header.descriptor;
@@ -119,6 +117,20 @@ export class Snapshots {
     await this.host.installed(header.descriptor, header.ancestors, slotOf(header.appliedSlot), header.membership);
     this.unknownSince.delete(split);
     this.host.env.log.info('splits.installed', { split, from, appliedSlot: header.appliedSlot });
+  }
+
+  private isWanted({ descriptor, appliedSlot }: Header): boolean {
+    const known = this.host.get(descriptor.id);
+    if (known !== undefined) {
+      const have = known.replica.appliedSlot;
+      if (known.installing ? have > appliedSlot : have >= appliedSlot) return false;
+    }
+    // Where another replica here still covers some of the range, that one must be cut first, by its log or by a snapshot
+    // of its own; and a peer that has not yet applied a cut must not bring back what it took away.
+    for (const other of this.host.all()) {
+      if (other.split !== descriptor.id && intersect(other.descriptor(), descriptor) !== undefined) return false;
+    }
+    return true;
   }
 
   private async *serve(split: SplitId): AsyncGenerator<Uint8Array> {
@@ -144,6 +156,18 @@ export class Snapshots {
       await rows.close();
       for (const cursor of states) await cursor.close();
     }
+  }
+}
+
+/** Removes what lies in a range of the engine. Nothing is synced. */
+async function clearState(engine: Engine, from: Key, to: Key): Promise<void> {
+  const cursor = engine.scan(from, to);
+  try {
+    for (let batch = await cursor.next(STATE_BATCH); batch.length > 0; batch = await cursor.next(STATE_BATCH)) {
+      engine.write(batch.map(({ key }) => ({ key, value: undefined })));
+    }
+  } finally {
+    await cursor.close();
   }
 }
 

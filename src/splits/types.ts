@@ -63,8 +63,8 @@ export interface SplitApplication {
   cut(right: SplitApplication): void;
   /** Derives the memory from the engine: at start, and when the state was replaced by a snapshot. */
   reload(): Promise<void>;
-  /** Engine keys that hold this split's own state beside the rows, for snapshots. */
-  stateRanges(): readonly { readonly from: Key; readonly to: Key }[];
+  /** Engine keys that hold this split's state beside the rows, for snapshots. `shared`: with a split that it was cut from. */
+  stateRanges(): readonly { readonly from: Key; readonly to: Key; readonly shared?: boolean }[];
   /** The node of a gateway went down. */
   peerDown(node: NodeId): void;
   /** Called about once a second while this node runs. */

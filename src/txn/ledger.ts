@@ -24,6 +24,8 @@ function statePrefix(kind: 'p' | 'o', split: SplitId): string {
 export interface StateRange {
   readonly from: Key;
   readonly to: Key;
+  /** Belongs to a split that this one was cut from, too. */
+  readonly shared: boolean;
 }
 
 export class Ledger {
@@ -45,7 +47,8 @@ export class Ledger {
   }
 
   ranges(): StateRange[] {
-    return [this.preparedPrefix, this.outcomePrefix, ...this.inherited].map((prefix) => ({ from: prefix as Key, to: `${prefix}g` as Key }));
+    const range = (prefix: string, shared: boolean): StateRange => ({ from: prefix as Key, to: `${prefix}g` as Key, shared });
+    return [range(this.preparedPrefix, false), range(this.outcomePrefix, false), ...this.inherited.map((prefix) => range(prefix, true))];
   }
 
   /** Undefined when this split does not know the transaction as decided. A function of the log: what `apply` may ask. */
@@ -76,11 +79,14 @@ export class Ledger {
         this.prepared.set(command.txn, command);
         ops.push({ key: (this.preparedPrefix + command.txn) as Key, value: encodeCommand(command) });
         return;
-      case 'decide':
-        if (this.ownOutcome(command.txn) !== undefined) return; // The first decision stands.
+      case 'decide': {
+        // The first decision stands. This one may be known ahead of the log, from a snapshot of a split cut off later.
+        const known = this.ownOutcome(command.txn);
+        if (known !== undefined && known !== command.timestamp) return;
         if (command.timestamp > 0) this.writeRows(command.writes, command.timestamp, ops, false);
         this.recordOutcome(command.txn, command.timestamp, ops);
         return;
+      }
       case 'outcome': {
         const prepare = this.prepared.get(command.txn);
         if (prepare === undefined) return; // Told twice.

@@ -53,6 +53,8 @@ export class TxnWorld {
     const shape = this.random.fork('shape');
     const disk = { syncMinMicros: [20, 200, 1000, 4000][shape.int(4)] ?? 200, syncSpreadMicros: [10, 500, 10_000][shape.int(3)] ?? 10 };
     const calm = options.calm === true;
+    // Short logs make followers that were away fetch whole splits.
+    const logKeepSlots = [2_000, 2_000, 30, 6][shape.int(4)] ?? 2_000;
     const cluster: SimCluster<TxnProgram, SimDisk> = new SimCluster<TxnProgram, SimDisk>(this.sim, this.random.fork('cluster'), {
       nodes: options.nodes ?? (shape.int(4) === 0 ? 5 : 3),
       network: calm ? CALM : this.plan.network,
@@ -63,7 +65,7 @@ export class TxnWorld {
       },
       boot: ({ process, transport, disk: own }) => {
         // A node that stopped before anything was durable has promised nothing either, and may found the cluster again.
-        const core = new NodeCore({ self: process.id, nodes: cluster.ids, env: process.env, disk: own.open(process), transport, founding: true });
+        const core = new NodeCore({ self: process.id, nodes: cluster.ids, env: process.env, disk: own.open(process), transport, founding: true, logKeepSlots });
         const program = new TxnProgram(process, core);
         core.start().then(
           () => (program.started = true),
