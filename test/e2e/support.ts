@@ -54,7 +54,14 @@ export class RunningCommand {
 
 export const trestle = (...args: readonly string[]): Promise<CommandResult> => new RunningCommand(args).ended;
 
-export const tempDir = (): string => mkdtempSync(join(tmpdir(), 'trestle-e2e-'));
+const folders: string[] = [];
+
+/** A folder that is removed when the tests of the file have ended. */
+export function tempDir(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'trestle-e2e-'));
+  folders.push(folder);
+  return folder;
+}
 
 export async function until<T>(what: string, millis: number, probe: () => Promise<T | undefined> | T | undefined): Promise<T> {
   for (const deadline = Date.now() + millis; ; await sleep(20)) {
@@ -76,6 +83,7 @@ function killQuietly(pid: number): void {
 const open = new Set<Cluster>();
 process.once('exit', () => {
   for (const cluster of open) cluster.killEverything();
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
 export interface ClusterOptions {
