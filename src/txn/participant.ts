@@ -81,6 +81,9 @@ export class Participant implements SplitApplication {
   }
 
   applied(): void {
+    // An outcome may carry a timestamp that another split's leader gave out, above all of this one's.
+    const { leadership } = this;
+    if (leadership !== undefined && this.ledger.highest > leadership.lastAssigned) leadership.lastAssigned = this.ledger.highest;
     this.safeTime.advance();
   }
 
