@@ -165,6 +165,18 @@ function tableWriter(schema: Schema, { rows, evaluator }: DmlWriter): TableWrite
       const table = schema.tableById(id);
       return evaluator.defaultValue(table, columnById(table, columnId));
     },
+    keyInputs: (id) => {
+      const table = schema.tableById(id);
+      return [...new Set(table.primaryKey.flatMap((k) => {
+        const { value } = columnById(table, k.column);
+        return value?.kind === 'generated' ? value.dependsOn : [k.column];
+      }))];
+    },
+    generatedValue: (id, columnId, columns, values) => {
+      const table = schema.tableById(id);
+      const row = table.columns.map((c) => values[columns.indexOf(c.id)] ?? null);
+      return evaluator.generatedValue(table, columnById(table, columnId), row);
+    },
   };
 }
 

@@ -25,6 +25,10 @@ export interface TableWriter {
   delete(tableId: number, keys: readonly KeyValues[]): Promise<void>;
   /** The DEFAULT of a key column, when a row does not say it; rows must be known before they are written. */
   defaultValue(tableId: number, columnId: number): Promise<WriteValue>;
+  /** Columns that say which row a key is: its parts, and what generated parts are computed of. */
+  keyInputs(tableId: number): readonly number[];
+  /** The value of a generated key column; `row` holds the values of `columns`. */
+  generatedValue(tableId: number, columnId: number, columns: readonly number[], row: readonly SqlValue[]): SqlValue;
 }
 
 export interface DmlOutcome {
@@ -98,14 +102,18 @@ export class CompiledDml {
     const values = rows.map((r) => [...r] as WriteValue[]);
     for (const [i, k] of bound.table.primaryKey.entries()) {
       const known = positions[i] ?? -1;
-      if (known < 0 && k.column.computed === undefined && k.column.writable) {
+      if (known < 0 && k.column.writable) {
         positions[i] = columns.push(k.column) - 1;
         for (const v of values) v.push(await writer.defaultValue(bound.table.id, k.column.id));
       } else if (known >= 0) {
         for (const v of values) if (v[known] === DEFAULT_VALUE) v[known] = await writer.defaultValue(bound.table.id, k.column.id);
       }
     }
-    const keys = values.map((v) => positions.map((p) => keyValue(v[p])));
+    const ids = columns.map((c) => c.id);
+    const keys = values.map((v) => bound.table.primaryKey.map((k, i) => {
+      const position = positions[i] ?? -1;
+      return position >= 0 ? keyValue(v[position]) : writer.generatedValue(bound.table.id, k.column.id, ids, v.map(keyValue));
+    }));
     return { columns, rows: values, keys };
   }
 
@@ -141,7 +149,8 @@ export class CompiledDml {
       if (touched.has(this.table.key(found.key, frame))) throw outOfRange('INSERT ON CONFLICT DO UPDATE cannot change the same row twice');
       const update = conflict.update(found.row, this.table.excluded(prepared.columns, row), frame);
       if (update === undefined) continue;
-      await writer.write('update', this.bound.table.id, [...this.table.keyIds, ...update.columns], [[...found.key, ...update.values]]);
+      const inputs = writer.keyInputs(this.bound.table.id).filter((id) => !update.columns.includes(id));
+      await writer.write('update', this.bound.table.id, [...inputs, ...update.columns], [[...this.table.valuesOf(inputs, found.row), ...update.values]]);
       touched.add(this.table.key(found.key, frame));
       changed.push(found.key);
       actions.push('UPDATE');
@@ -154,8 +163,11 @@ export class CompiledDml {
   private async update(bound: BoundUpdate, rows: readonly Row[], frame: Frame, transaction: ReadWriteTransaction, writer: TableWriter): Promise<DmlOutcome> {
     const width = bound.table.columns.length;
     const keys = rows.map((row) => this.table.keyOfRow(row));
-    const columns = [...this.table.keyIds, ...bound.assigned.map((c) => c.id)];
-    const values = rows.map((row, i): WriteValue[] => [...(keys[i] ?? []), ...row.slice(width)]);
+    const assigned = bound.assigned.map((c) => c.id);
+    const inputs = writer.keyInputs(bound.table.id).filter((id) => !assigned.includes(id));
+    const positions = inputs.map((id) => bound.table.columns.findIndex((c) => c.id === id));
+    const columns = [...inputs, ...assigned];
+    const values = rows.map((row): WriteValue[] => [...positions.map((p) => row[p] ?? null), ...row.slice(width)]);
     if (values.length > 0) await writer.write('update', bound.table.id, columns, values);
     return { rowCount: rows.length, rows: await this.readBack(keys, () => 'UPDATE', frame, transaction) };
   }
@@ -191,7 +203,6 @@ function keyValue(value: WriteValue | undefined): SqlValue {
 
 /** Reads rows of one table by key through a transaction. */
 class TableReader {
-  readonly keyIds: readonly number[];
   private readonly types: readonly SqlType[];
   private readonly layout: KeyLayout;
   private readonly decoder: RowDecoder;
@@ -203,7 +214,6 @@ class TableReader {
     this.stored = table.columns.filter((c) => c.computed === undefined);
     this.decoder = new RowDecoder(this.layout, table.primaryKey, this.stored);
     this.types = table.primaryKey.map((k) => k.column.type);
-    this.keyIds = table.primaryKey.map((k) => k.column.id);
     this.keyPositions = table.primaryKey.map((k) => table.columns.findIndex((c) => c.id === k.column.id));
   }
 
@@ -214,6 +224,11 @@ class TableReader {
 
   key(values: KeyValues, frame: Frame): string {
     return this.layout.prefixOf(frame.execution.keyPrefix, values.map((v, i) => this.layout.encodePart(i, v)));
+  }
+
+  /** Columns by id from a row of the stored columns. */
+  valuesOf(ids: readonly number[], row: Row): readonly SqlValue[] {
+    return ids.map((id) => row[this.stored.findIndex((c) => c.id === id)] ?? null);
   }
 
   /** A key as messages show it. */
