@@ -3,7 +3,8 @@
  * (router.ts) follows the directions and tries again; callers above it never see them.
  */
 import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
-import { nodeId, splitId, type Key, type NodeId } from '../base/ids.ts';
+import type { Key, NodeId } from '../base/ids.ts';
+import { readOptionalNodeId, readSplitId } from './read-ids.ts';
 import type { SplitDescriptor } from './types.ts';
 
 export type Directions =
@@ -31,7 +32,7 @@ export function writeDescriptor(out: ByteWriter, { id, from, to, generation }: S
   out.varint(id).varint(generation).binary(from).binary(to);
 }
 export function readDescriptor(input: ByteReader): SplitDescriptor {
-  const id = splitId(input.varint());
+  const id = readSplitId(input);
   const generation = input.varint();
   return { id, generation, from: input.binary() as Key, to: input.binary() as Key };
 }
@@ -42,10 +43,8 @@ export function readAnswer(bytes: Uint8Array): { readonly result: ByteReader } |
   switch (input.u8()) {
     case OK:
       return { result: input };
-    case NOT_LEADER: {
-      const hint = input.varint();
-      return { directions: { kind: 'notLeader', hint: hint === 0 ? undefined : nodeId(hint) } };
-    }
+    case NOT_LEADER:
+      return { directions: { kind: 'notLeader', hint: readOptionalNodeId(input) } };
     case WRONG_SPLIT: {
       const known: SplitDescriptor[] = [];
       for (let n = input.count(); n > 0; n--) known.push(readDescriptor(input));

@@ -3,8 +3,9 @@
  * application's, or a cut of the range.
  */
 import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
-import { splitId, type Key, type SplitId } from '../base/ids.ts';
+import type { Key, SplitId } from '../base/ids.ts';
 import { readDescriptor, writeDescriptor } from './answer.ts';
+import { readSplitId, readSplitIds } from './read-ids.ts';
 import type { SplitDescriptor } from './types.ts';
 
 const APPLICATION = 0;
@@ -25,8 +26,10 @@ export function decodeEntry(bytes: Uint8Array): SplitEntry {
   if (bytes[0] === APPLICATION) return { kind: 'application', data: bytes.subarray(1) };
   const input = new ByteReader(bytes);
   if (input.u8() !== CUT) throw new CorruptBytes('unknown split command');
-  const right = splitId(input.varint());
-  return { kind: 'cut', at: input.binary() as Key, right };
+  const right = readSplitId(input);
+  const at = input.binary() as Key;
+  input.end();
+  return { kind: 'cut', at, right };
 }
 
 /** What is stored beside a replica's applied slot. */
@@ -52,7 +55,7 @@ export function decodeState(bytes: Uint8Array): SplitState {
   const input = new ByteReader(bytes);
   const installing = input.bool();
   const descriptor = readDescriptor(input);
-  const ancestors: SplitId[] = [];
-  for (let n = input.count(); n > 0; n--) ancestors.push(splitId(input.varint()));
+  const ancestors = readSplitIds(input);
+  input.end();
   return { descriptor, ancestors, installing };
 }

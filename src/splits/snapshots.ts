@@ -7,7 +7,7 @@
  * a node that stops half-way fetches again.
  */
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
-import { slot as slotOf, splitId, type Key, type NodeId, type SplitId } from '../base/ids.ts';
+import { slot as slotOf, type Key, type NodeId, type SplitId } from '../base/ids.ts';
 import type { Rpc } from '../net/rpc.ts';
 import { readMembership, writeMembership } from '../storage/groupstore.ts';
 import { clearRange, exportRange, importChunk } from '../storage/transfer.ts';
@@ -16,6 +16,7 @@ import type { Engine, WriteOp } from '../storage/types.ts';
 import { readDescriptor, writeDescriptor } from './answer.ts';
 import type { SplitHost } from './host.ts';
 import { intersect } from './ranges.ts';
+import { readSplitId, readSplitIds } from './read-ids.ts';
 import type { SplitDescriptor } from './types.ts';
 
 const FETCH = 'splits.fetch';
@@ -44,10 +45,10 @@ export class Snapshots {
     this.rpc = rpc;
     this.mayVote = mayVote;
     rpc.handle(OFFER, (from, body) => {
-      this.fetch(splitId(new ByteReader(body).varint()), from);
+      this.fetch(readSplitId(new ByteReader(body)), from);
       return Buffer.alloc(0);
     });
-    rpc.handleStream(FETCH, (_, body) => this.serve(splitId(new ByteReader(body).varint())));
+    rpc.handleStream(FETCH, (_, body) => this.serve(readSplitId(new ByteReader(body))));
   }
 
   /** The leader's side: `to` has fallen behind the log. */
@@ -185,8 +186,7 @@ function writeHeader(out: ByteWriter, header: Header): void {
 
 function readHeader(input: ByteReader): Header {
   const descriptor = readDescriptor(input);
-  const ancestors: SplitId[] = [];
-  for (let n = input.count(); n > 0; n--) ancestors.push(splitId(input.varint()));
+  const ancestors = readSplitIds(input);
   return { descriptor, ancestors, appliedSlot: input.varint(), membership: readMembership(input) };
 }
 

@@ -11,7 +11,8 @@
  * timestamp; it is filled in where the timestamp becomes known (commit and decide: before proposing; outcome: on apply).
  */
 import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
-import { nodeId, splitId, timestamp, txnId, type Key, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
+import { timestamp, txnId, type Key, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
+import { readNodeId, readSplitId, readSplitIds } from '../splits/read-ids.ts';
 import type { Span } from './locks.ts';
 
 /** The row at `key` becomes `record`, or goes. */
@@ -125,9 +126,15 @@ export function encodeCommand(command: Command): Uint8Array {
   return out.finish();
 }
 
-/** Throws CorruptBytes for anything that `encodeCommand` did not make. */
+/** Throws CorruptBytes, and nothing else, for what is no command. */
 export function decodeCommand(bytes: Uint8Array): Command {
   const input = new ByteReader(bytes);
+  const command = readCommand(input);
+  input.end();
+  return command;
+}
+
+function readCommand(input: ByteReader): Command {
   const tag = input.u8();
   const txn = readTxnId(input);
   const at = timestamp(input.varint());
@@ -136,15 +143,12 @@ export function decodeCommand(bytes: Uint8Array): Command {
       return { kind: 'commit', txn, timestamp: at, writes: readPhysicalWrites(input) };
     case TAG.prepare: {
       const age = input.varint();
-      const gateway = nodeId(input.varint());
-      const coordinator = splitId(input.varint());
+      const gateway = readNodeId(input);
+      const coordinator = readSplitId(input);
       return { kind: 'prepare', txn, age, gateway, timestamp: at, coordinator, reads: readSpans(input), writes: readPhysicalWrites(input) };
     }
-    case TAG.decide: {
-      const participants: SplitId[] = [];
-      for (let n = input.count(); n > 0; n--) participants.push(splitId(input.varint()));
-      return { kind: 'decide', txn, timestamp: at, participants, writes: readPhysicalWrites(input) };
-    }
+    case TAG.decide:
+      return { kind: 'decide', txn, timestamp: at, participants: readSplitIds(input), writes: readPhysicalWrites(input) };
     case TAG.outcome:
       return { kind: 'outcome', txn, timestamp: at };
     default:

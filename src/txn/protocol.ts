@@ -3,7 +3,8 @@
  * Every answer begins with a status byte (splits/answer.ts), so that a call to the wrong node or split is re-routed.
  */
 import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
-import { nodeId, splitId, timestamp, type Key, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
+import { timestamp, type Key, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
+import { readNodeId, readSplitId, readSplitIds } from '../splits/read-ids.ts';
 import { readSpans, readTxnId, writeSpans, writeTxnId } from './commands.ts';
 import type { Span } from './locks.ts';
 import type { Cell, LockMode, Row, WriteOp } from './types.ts';
@@ -108,13 +109,21 @@ export type StatusAnswer = { readonly kind: 'pending' } | { readonly kind: 'abor
 const LOCK_MODES: readonly LockMode[] = ['none', 'shared', 'exclusive'];
 const OP_KINDS = ['insert', 'update', 'upsert', 'put', 'delete', 'deleteRange'] as const;
 
+/** Reads one whole message: what is left over is corrupt, too. */
+function whole<T>(bytes: Uint8Array, read: (input: ByteReader) => T): T {
+  const input = new ByteReader(bytes);
+  const message = read(input);
+  input.end();
+  return message;
+}
+
 function writeHeader(out: ByteWriter, header: TxnHeader): ByteWriter {
   out.varint(header.split);
   writeTxnId(out, header.txn);
   return out.varint(header.age).varint(header.gateway).string(header.token);
 }
 function readHeader(input: ByteReader): TxnHeader {
-  return { split: splitId(input.varint()), txn: readTxnId(input), age: input.varint(), gateway: nodeId(input.varint()), token: input.string() };
+  return { split: readSplitId(input), txn: readTxnId(input), age: input.varint(), gateway: readNodeId(input), token: input.string() };
 }
 
 function writeKeys(out: ByteWriter, keys: readonly Key[]): void {
@@ -139,8 +148,7 @@ export function encodeGet(request: GetRequest): Uint8Array {
   return out.finish();
 }
 export function decodeGet(bytes: Uint8Array): GetRequest {
-  const input = new ByteReader(bytes);
-  return { ...readHeader(input), lock: readLock(input), keys: readKeys(input) };
+  return whole(bytes, (input) => ({ ...readHeader(input), lock: readLock(input), keys: readKeys(input) }));
 }
 
 export function writeRecords(out: ByteWriter, records: readonly (Uint8Array | undefined)[]): void {
@@ -169,8 +177,7 @@ export function encodeScan(request: ScanRequest): Uint8Array {
   return out.finish();
 }
 export function decodeScan(bytes: Uint8Array): ScanRequest {
-  const input = new ByteReader(bytes);
-  return { ...readHeader(input), lock: readLock(input), ...readScanSpec(input) };
+  return whole(bytes, (input) => ({ ...readHeader(input), lock: readLock(input), ...readScanSpec(input) }));
 }
 export function writeScanAnswer(out: ByteWriter, answer: ScanAnswer): void {
   out.string(answer.token).bool(answer.done).varint(answer.rows.length);
@@ -190,8 +197,7 @@ export function encodeSnapshotGet(request: SnapshotGetRequest): Uint8Array {
   return out.finish();
 }
 export function decodeSnapshotGet(bytes: Uint8Array): SnapshotGetRequest {
-  const input = new ByteReader(bytes);
-  return { split: splitId(input.varint()), at: timestamp(input.varint()), keys: readKeys(input) };
+  return whole(bytes, (input) => ({ split: readSplitId(input), at: timestamp(input.varint()), keys: readKeys(input) }));
 }
 export function encodeSnapshotScan(request: SnapshotScanRequest): Uint8Array {
   const out = new ByteWriter().varint(request.split).varint(request.at);
@@ -199,8 +205,7 @@ export function encodeSnapshotScan(request: SnapshotScanRequest): Uint8Array {
   return out.finish();
 }
 export function decodeSnapshotScan(bytes: Uint8Array): SnapshotScanRequest {
-  const input = new ByteReader(bytes);
-  return { split: splitId(input.varint()), at: timestamp(input.varint()), ...readScanSpec(input) };
+  return whole(bytes, (input) => ({ split: readSplitId(input), at: timestamp(input.varint()), ...readScanSpec(input) }));
 }
 
 function writeOps(out: ByteWriter, ops: readonly WriteOp[]): void {
@@ -240,8 +245,7 @@ export function encodeCommit(request: CommitRequest): Uint8Array {
   return out.finish();
 }
 export function decodeCommit(bytes: Uint8Array): CommitRequest {
-  const input = new ByteReader(bytes);
-  return { ...readHeader(input), generation: input.varint(), maxDelayMicros: input.varint(), ops: readOps(input) };
+  return whole(bytes, (input) => ({ ...readHeader(input), generation: input.varint(), maxDelayMicros: input.varint(), ops: readOps(input) }));
 }
 
 export function encodePrepare(request: PrepareRequest): Uint8Array {
@@ -251,8 +255,7 @@ export function encodePrepare(request: PrepareRequest): Uint8Array {
   return out.finish();
 }
 export function decodePrepare(bytes: Uint8Array): PrepareRequest {
-  const input = new ByteReader(bytes);
-  return { ...readHeader(input), coordinator: splitId(input.varint()), reads: readSpans(input), ops: readOps(input) };
+  return whole(bytes, (input) => ({ ...readHeader(input), coordinator: readSplitId(input), reads: readSpans(input), ops: readOps(input) }));
 }
 
 export function encodeDecide(request: DecideRequest): Uint8Array {
@@ -261,13 +264,12 @@ export function encodeDecide(request: DecideRequest): Uint8Array {
   return out.finish();
 }
 export function decodeDecide(bytes: Uint8Array): DecideRequest {
-  const input = new ByteReader(bytes);
-  const header = readHeader(input);
-  const floor = timestamp(input.varint());
-  const ceiling = timestamp(input.varint());
-  const participants: SplitId[] = [];
-  for (let n = input.count(); n > 0; n--) participants.push(splitId(input.varint()));
-  return { ...header, floor, ceiling, participants };
+  return whole(bytes, (input) => {
+    const header = readHeader(input);
+    const floor = timestamp(input.varint());
+    const ceiling = timestamp(input.varint());
+    return { ...header, floor, ceiling, participants: readSplitIds(input) };
+  });
 }
 
 export function encodeOutcome(request: OutcomeRequest): Uint8Array {
@@ -276,8 +278,7 @@ export function encodeOutcome(request: OutcomeRequest): Uint8Array {
   return out.varint(request.timestamp).finish();
 }
 export function decodeOutcome(bytes: Uint8Array): OutcomeRequest {
-  const input = new ByteReader(bytes);
-  return { split: splitId(input.varint()), txn: readTxnId(input), timestamp: timestamp(input.varint()) };
+  return whole(bytes, (input) => ({ split: readSplitId(input), txn: readTxnId(input), timestamp: timestamp(input.varint()) }));
 }
 
 /** A bare reference to a transaction at a split: release and status. */
@@ -287,8 +288,7 @@ export function encodeReference(split: SplitId, txn: TxnId): Uint8Array {
   return out.finish();
 }
 export function decodeReference(bytes: Uint8Array): { readonly split: SplitId; readonly txn: TxnId } {
-  const input = new ByteReader(bytes);
-  return { split: splitId(input.varint()), txn: readTxnId(input) };
+  return whole(bytes, (input) => ({ split: readSplitId(input), txn: readTxnId(input) }));
 }
 
 export function encodeIds(ids: readonly TxnId[]): Uint8Array {
@@ -297,10 +297,11 @@ export function encodeIds(ids: readonly TxnId[]): Uint8Array {
   return out.finish();
 }
 export function decodeIds(bytes: Uint8Array): TxnId[] {
-  const input = new ByteReader(bytes);
-  const ids: TxnId[] = [];
-  for (let n = input.count(); n > 0; n--) ids.push(readTxnId(input));
-  return ids;
+  return whole(bytes, (input) => {
+    const ids: TxnId[] = [];
+    for (let n = input.count(); n > 0; n--) ids.push(readTxnId(input));
+    return ids;
+  });
 }
 
 const STATUS_KINDS = ['pending', 'aborted', 'committed'] as const;
