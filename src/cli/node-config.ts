@@ -12,8 +12,8 @@ export class ConfigError extends Error {
 }
 
 export const DEFAULT_LIMITS: NodeLimits = { cacheBytes: 16 * 1024 * 1024, connectionsMax: 2_000 };
-/** Loopback clusters share one clock: the bound covers scheduling, not drift. */
-export const DEFAULT_CLOCK_UNCERTAINTY_MICROS = 1_000;
+/** Nodes of one machine share its clock: the bound covers what reading it costs (node/clock.ts). */
+export const DEFAULT_CLOCK_UNCERTAINTY_MICROS = 250;
 
 const NODES_MAX = 64;
 const NODE_ID_MAX = 1023;

@@ -1,28 +1,34 @@
 /**
  * The node's clock: wall time with a declared uncertainty, from the machine's own clock.
  *
- * All nodes of a local cluster read the same hardware clock, so their disagreement is what reading it costs: wall time
- * is taken once, to the microsecond, when the process starts, and carried on with the monotonic clock. The machine's
- * clock may be slewed or set meanwhile (NTP); the reading is compared with `Date.now()`, which is cut to milliseconds,
- * and pulled back to it when the two disagree by more than that cut can explain.
+ * All nodes of a local cluster read the same hardware clock, so their disagreement is what reading it costs. Node tells
+ * wall time in milliseconds only; the instant at which it changes, seen between two close readings of the monotonic
+ * clock, gives it to some microseconds. From there the monotonic clock carries it on, at the same rate: the system slews
+ * both alike. When somebody sets the machine's clock the two disagree by more than a millisecond, which is noticed, and
+ * the instant is taken anew. The clock never goes back: after a step back it waits for the time to catch up.
+ *
+ * The default bound of 250 µs is a multiple of what readings were seen to differ by, and short beside a commit's sync.
  */
 import type { Clock, TimeInterval } from '../base/env.ts';
 import { timestamp, type Timestamp } from '../base/ids.ts';
 
-/** `Date.now()` is up to this much behind the time it was read at, in microseconds. */
-const DATE_CUT_MICROS = 1_000;
+const MILLI = 1_000;
 const COMPARE_EVERY_MICROS = 100_000;
+/** A change of the millisecond is placed to within this, or looked for again, at most so often. */
+const PRECISION_MICROS = 20;
+const MAX_TRIES = 25;
 
 export class SystemClock implements Clock {
   private readonly uncertaintyMicros: number;
   private readonly origin = process.hrtime.bigint();
-  private offsetMicros = performance.timeOrigin * 1_000 + performance.now() * 1_000;
+  private offsetMicros: number;
   private comparedAt = 0;
   private latest = 0;
   private earliest = 0;
 
   constructor(uncertaintyMicros: number) {
     this.uncertaintyMicros = uncertaintyMicros;
+    this.offsetMicros = this.findOffset();
   }
 
   monotonicMicros(): number {
@@ -38,13 +44,32 @@ export class SystemClock implements Clock {
     return new Interval(timestamp(this.earliest), timestamp(this.latest));
   }
 
+  /** `Date.now()` is cut to milliseconds: it may be up to one behind, and no more than the bound ahead. */
   private compare(monotonic: number): void {
     this.comparedAt = monotonic;
-    const date = Date.now() * 1_000;
-    const error = this.offsetMicros + monotonic - date;
-    // Within [0, cut) the two agree; beyond, move just as far as is certain.
-    if (error < 0) this.offsetMicros -= error;
-    else if (error > DATE_CUT_MICROS) this.offsetMicros -= error - DATE_CUT_MICROS;
+    const before = this.monotonicMicros();
+    const date = Date.now() * MILLI;
+    const after = this.monotonicMicros();
+    const tolerance = this.uncertaintyMicros / 2;
+    if (this.offsetMicros + after < date - tolerance || this.offsetMicros + before > date + MILLI + tolerance) this.offsetMicros = this.findOffset();
+  }
+
+  /** Waits for the millisecond to change, which takes one at most, and says when that was. */
+  private findOffset(): number {
+    let best = { offset: 0, width: Infinity };
+    for (let attempt = 0; attempt < MAX_TRIES && best.width > PRECISION_MICROS; attempt++) {
+      const first = Date.now();
+      let before = this.monotonicMicros();
+      let date = Date.now();
+      while (date === first) {
+        before = this.monotonicMicros();
+        date = Date.now();
+      }
+      const after = this.monotonicMicros();
+      // The change lies between the two readings, if this process was not interrupted for a millisecond meanwhile.
+      if (date === first + 1 && after - before < best.width) best = { offset: date * MILLI - (before + after) / 2, width: after - before };
+    }
+    return best.width === Infinity ? Date.now() * MILLI - this.monotonicMicros() : best.offset;
   }
 }
 
