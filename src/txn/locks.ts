@@ -117,21 +117,32 @@ export class LockTable {
    * is wounded or released is dropped without a call.
    */
   acquire(owner: LockOwner, span: Span, mode: HeldMode, granted: () => void): boolean {
-    if (this.tryAcquire(owner, span, mode)) return true;
-    const at = this.waiters.findIndex((waiter) => isOlder(owner, waiter.owner));
-    this.waiters.splice(at < 0 ? this.waiters.length : at, 0, { owner, span, mode, granted });
-    return false;
+    return this.request(owner, span, mode, granted);
   }
 
   /** Takes the lock now, if it takes no waiting (wounding younger holders if need be). */
   tryAcquire(owner: LockOwner, span: Span, mode: HeldMode): boolean {
+    return this.request(owner, span, mode, undefined);
+  }
+
+  /** Without `granted` it does not wait, and wounds nobody in vain. */
+  private request(owner: LockOwner, span: Span, mode: HeldMode, granted: (() => void) | undefined): boolean {
     if (this.holds(owner.id, span, mode)) return true;
-    const wounded = this.woundYounger(owner, span, mode);
-    const free = !this.blocked(owner, span, mode, this.waiters.length);
-    if (free) this.add(owner, span, mode);
-    // The wounded held other locks, too, which others may wait for.
+    const standing = this.conflicts(owner, span, mode);
+    const mustWait = standing.some((holder) => holder.pinned || !isOlder(owner, holder)) || this.isBehind(owner, span, mode, this.waiters.length);
+    if (mustWait && granted === undefined) return false;
+    const wounded = this.wound(owner, standing);
+    if (granted !== undefined && mustWait) this.enqueue({ owner, span, mode, granted });
+    else this.add(owner, span, mode);
+    // The wounded held other locks, too, which others may wait for. Only now, behind this request: a younger one that was
+    // served before it would be waited for, and nothing would wound it any more.
     if (wounded) this.grantWaiters();
-    return free;
+    return !mustWait;
+  }
+
+  private enqueue(waiter: Waiter): void {
+    const at = this.waiters.findIndex((other) => isOlder(waiter.owner, other.owner));
+    this.waiters.splice(at < 0 ? this.waiters.length : at, 0, waiter);
   }
 
   /** Drops every lock and waiting request of the transaction, and grants what that frees. */
@@ -190,9 +201,10 @@ export class LockTable {
     return [...points, ...owned.ranges];
   }
 
-  private woundYounger(owner: LockOwner, span: Span, mode: HeldMode): boolean {
+  /** Wounds those of the conflicting holders that are younger, and reports the pinned ones among them. */
+  private wound(owner: LockOwner, standing: readonly LockOwner[]): boolean {
     let any = false;
-    for (const holder of this.conflicts(owner, span, mode)) {
+    for (const holder of standing) {
       if (!isOlder(owner, holder)) continue;
       if (holder.pinned) {
         this.events.contested(holder);
@@ -220,9 +232,8 @@ export class LockTable {
     return [...found];
   }
 
-  /** Whether a holder, or one of the first `ahead` waiters that is older, stands in the way. */
-  private blocked(owner: LockOwner, span: Span, mode: HeldMode, ahead: number): boolean {
-    if (this.conflicts(owner, span, mode).length > 0) return true;
+  /** Whether one of the first `ahead` waiters, older and conflicting, is to be served first. */
+  private isBehind(owner: LockOwner, span: Span, mode: HeldMode, ahead: number): boolean {
     for (let i = 0; i < ahead; i++) {
       const waiter = this.waiters[i];
       if (waiter === undefined || !isOlder(waiter.owner, owner)) return false;
@@ -234,7 +245,7 @@ export class LockTable {
   private grantWaiters(): void {
     for (let i = 0; i < this.waiters.length; ) {
       const waiter = this.waiters[i] as Waiter;
-      if (this.blocked(waiter.owner, waiter.span, waiter.mode, i)) {
+      if (this.conflicts(waiter.owner, waiter.span, waiter.mode).length > 0 || this.isBehind(waiter.owner, waiter.span, waiter.mode, i)) {
         i++;
         continue;
       }
