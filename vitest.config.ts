@@ -1,12 +1,26 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests that start whole clusters of processes: each has the machine for itself, because some measure how long a failover takes. */
+const PROCESSES = ['test/e2e/**/*.test.ts', 'test/cli/e2e.test.ts', 'test/cli/supervisor.test.ts'];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     environment: 'node',
-    testTimeout: 30_000,
     pool: 'forks',
-    // Two cores is the smallest machine the suite is meant for.
-    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'rooms',
+          include: ['test/**/*.test.ts'],
+          exclude: PROCESSES,
+          testTimeout: 30_000,
+          // Two cores is the smallest machine the suite is meant for.
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      { extends: true, test: { name: 'processes', include: PROCESSES, testTimeout: 120_000, maxWorkers: 1, sequence: { groupOrder: 1 } } },
+    ],
   },
 });
