@@ -14,6 +14,7 @@ import type { SplitDescriptor } from '../splits/types.ts';
 import { Kind, MetaStore, putRecord } from './meta.ts';
 import { Operations } from './operations.ts';
 import { SchemaChanges } from './schema-change.ts';
+import { Retention } from './retention.ts';
 import { Sessions } from './sessions.ts';
 import { DDL_CONTEXT, evaluationContext, NodeSqlDatabase } from './sql-database.ts';
 import { SchemaEvaluator } from '../sql/execute/schema-expressions.ts';
@@ -41,6 +42,7 @@ export class NodeBackend implements Backend {
   readonly sessions: Sessions;
   readonly catalog: Catalog;
   readonly meta: MetaStore;
+  readonly retention: Retention;
   private readonly core: NodeCore;
   private readonly nodes: readonly NodeId[];
   private readonly isUp: (node: NodeId) => boolean;
@@ -52,6 +54,7 @@ export class NodeBackend implements Backend {
     this.nodes = placement.zones.map(({ node }) => node);
     this.isUp = isUp;
     this.meta = new MetaStore(core);
+    this.retention = new Retention(this.meta);
     this.catalog = new Catalog(this.meta, core.env);
     const now = (): number => core.env.clock.interval().latest;
     const [first] = placement.zones;

@@ -25,6 +25,7 @@ import { Gateway } from '../txn/gateway.ts';
 import { Participant, type ParticipantLinks } from '../txn/participant.ts';
 import { decodeIds, encodeIds, Method } from '../txn/protocol.ts';
 import { TxnService } from '../txn/service.ts';
+import { GarbageCollector } from './gc.ts';
 import { hasLostData, Rejoin } from './rejoin.ts';
 import { FIRST_DATABASE_PREFIX, KEYSPACE_END, META_SPLIT, TAIL_SPLIT } from './keyspace.ts';
 
@@ -50,6 +51,8 @@ export interface CoreOptions {
   readonly onEvent?: (event: HostEvent) => void;
   /** Asked where a key's split lies when this node has no replica of it. */
   readonly lookUp?: (key: Key) => Promise<SplitDescriptor | undefined>;
+  /** How long old versions of a split's rows are kept, microseconds. Without it, or while it answers undefined, all are kept. */
+  readonly retentionMicros?: (split: SplitDescriptor) => number | undefined | Promise<number | undefined>;
 }
 
 export class NodeCore {
@@ -60,6 +63,7 @@ export class NodeCore {
   readonly host: SplitHost;
   readonly router: Router;
   readonly gateway: Gateway;
+  readonly collector: GarbageCollector;
   private readonly options: CoreOptions;
   private readonly snapshots: Snapshots;
   private readonly rejoin: Rejoin;
@@ -93,6 +97,7 @@ export class NodeCore {
     this.gateway = new Gateway({ env: options.env, rpc: this.rpc, router: this.router, host: this.host });
     this.snapshots = new Snapshots(this.host, this.rpc, () => !hasLostData(this.engine));
     this.rejoin = new Rejoin(this.host, this.rpc, this.snapshots, options.nodes.filter((node) => node !== options.self));
+    this.collector = new GarbageCollector({ env: options.env, host: this.host, retentionMicros: (split) => options.retentionMicros?.(split) });
     new TxnService(this.host, this.rpc).register();
     this.rpc.handle(CUT, (_, body) => this.serveCut(body));
   }
@@ -118,6 +123,7 @@ export class NodeCore {
     this.stopped = true;
     this.host.stop();
     this.rpc.close();
+    await this.collector.stop();
     await this.engine.close();
   }
 
@@ -183,6 +189,7 @@ export class NodeCore {
     if (this.stopped) return;
     this.rejoin.promote();
     this.snapshots.resume(this.options.nodes.filter((node) => node !== this.self));
+    this.collector.wake();
     this.env.scheduler.after(HOUSEKEEPING_MICROS, () => {
       this.housekeep();
     });

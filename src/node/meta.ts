@@ -8,7 +8,7 @@ import type { Timestamp } from '../base/ids.ts';
 import { prefixEnd, type Key } from '../base/ids.ts';
 import { Code, TrestleError } from '../base/errors.ts';
 import { encodeCell, readRecord } from '../storage/record.ts';
-import { latestVersion, readAt } from '../storage/mvcc.ts';
+import { latestVersion, readAt, scanLatest } from '../storage/mvcc.ts';
 import type { ReadView, ReadWriteTransaction, WriteOp } from '../txn/types.ts';
 import type { NodeCore } from './core.ts';
 import { META_PREFIX } from './keyspace.ts';
@@ -64,6 +64,14 @@ export class MetaStore {
   async localAt<T>(kind: Kind, name: string, at: Timestamp): Promise<T | undefined> {
     const record = await readAt(this.core.engine, metaKey(kind, name), at);
     return record === undefined ? undefined : parse<T>(record);
+  }
+
+  /** The names of this node's records of a kind, in order. */
+  async localNames(kind: Kind): Promise<string[]> {
+    const from = metaKey(kind, '');
+    const names: string[] = [];
+    for await (const key of scanLatest(this.core.engine, from, prefixEnd(from) ?? from)) names.push(nameOf(key));
+    return names;
   }
 
   /** The current record, at the leader. */

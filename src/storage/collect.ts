@@ -19,6 +19,8 @@ export interface CollectionResult {
   readonly resumeKey: Key | undefined;
   readonly examined: number;
   readonly removed: number;
+  /** The least horizon at which anything that was examined and kept can go; undefined when nothing ever can. */
+  readonly nextDue: Timestamp | undefined;
 }
 
 const BATCH = 256;
@@ -48,14 +50,14 @@ export async function collectGarbage(engine: Engine, range: CollectionRange, hor
       if (entries.length === 0) break;
       for (const entry of entries) {
         const key = collector.visit(entry, examined >= budget);
-        if (key !== undefined) return { resumeKey: key, examined, removed: collector.finish() };
+        if (key !== undefined) return { resumeKey: key, examined, ...collector.finish() };
         examined++;
       }
     }
   } finally {
     await cursor.close();
   }
-  return { resumeKey: undefined, examined, removed: collector.finish() };
+  return { resumeKey: undefined, examined, ...collector.finish() };
 }
 
 class Collector {
@@ -64,6 +66,7 @@ class Collector {
   private group: Group | undefined;
   private ops: WriteOp[] = [];
   private removed = 0;
+  private nextDue: Timestamp | undefined;
 
   constructor(engine: Engine, horizon: Timestamp) {
     this.engine = engine;
@@ -85,7 +88,7 @@ class Collector {
       // One deletion stays behind until the row's end, to go together with the tombstone.
       if (this.ops.length >= WRITE_AT) this.write(this.ops.splice(0, this.ops.length - 1));
       this.ops.push({ key: entry.key, value: undefined });
-    }
+    } else if (this.nextDue === undefined || group.newer < this.nextDue) this.nextDue = group.newer as Timestamp;
     group.newer = timestamp;
     return undefined;
   }
@@ -99,7 +102,10 @@ class Collector {
     // The row may have been written again since the walk came to it.
     if (head === undefined) return;
     const version = decodeVersion(head);
-    if (version.record === undefined && version.timestamp <= this.horizon) this.ops.push({ key: at, value: undefined });
+    if (version.record !== undefined || version.timestamp > this.horizon) return;
+    // Written in this turn: in a later one the row may be there again, and its new head must not go.
+    this.ops.push({ key: at, value: undefined });
+    this.write(this.ops.splice(0));
   }
 
   private write(ops: readonly WriteOp[]): void {
@@ -107,10 +113,10 @@ class Collector {
     this.engine.write(ops);
   }
 
-  /** Writes what is left; the number of versions removed. */
-  finish(): number {
+  /** Writes what is left. */
+  finish(): Pick<CollectionResult, 'removed' | 'nextDue'> {
     this.endGroup();
     if (this.ops.length > 0) this.write(this.ops.splice(0));
-    return this.removed;
+    return { removed: this.removed, nextDue: this.nextDue };
   }
 }

@@ -16,6 +16,7 @@ import type { SplitApplication, SplitContext } from '../splits/types.ts';
 import { decodeCommand, encodeCommand, type Command, type PhysicalWrite } from './commands.ts';
 import { evaluate, spansOf } from './evaluate.ts';
 import { Ledger, OUTCOME_RETENTION_MICROS, type StateRange } from './ledger.ts';
+import { VersionHorizon } from './horizon.ts';
 import { Leadership, type LeaderTxn } from './leadership.ts';
 import { SafeTime } from './safetime.ts';
 import type { CommitRequest, DecideRequest, PrepareAnswer, PrepareRequest, StatusAnswer, TxnHeader } from './protocol.ts';
@@ -62,6 +63,8 @@ export class Participant implements SplitApplication {
   readonly context: SplitContext;
   readonly ledger: Ledger;
   readonly safeTime: SafeTime;
+  /** How far back this replica can be read. */
+  readonly horizon: VersionHorizon;
   private readonly links: ParticipantLinks;
   private leadership: Leadership | undefined;
   /** Locks handed over by a cut, until this node first leads the new split. */
@@ -72,6 +75,7 @@ export class Participant implements SplitApplication {
     this.links = links;
     this.ledger = new Ledger(context.engine, context.split, context.ancestors);
     this.safeTime = new SafeTime(context, this.ledger);
+    this.horizon = new VersionHorizon(context.engine, context.split, context.ancestors);
   }
 
   // ---- the log ----------------------------------------------------------------------------------------------------
@@ -151,16 +155,18 @@ export class Participant implements SplitApplication {
 
   cut(right: SplitApplication): void {
     assert(right instanceof Participant, 'both halves of a cut are participants');
+    this.horizon.handTo(right.horizon);
     if (this.leadership === undefined) return;
     right.handedOver = this.leadership.cut(right.context.descriptor().from, right.lockEvents());
   }
 
   async reload(): Promise<void> {
+    this.horizon.reload();
     await this.ledger.load();
   }
 
   stateRanges(): readonly StateRange[] {
-    return this.ledger.ranges();
+    return [...this.ledger.ranges(), ...this.horizon.ranges()];
   }
 
   peerDown(node: NodeId): void {
@@ -260,6 +266,13 @@ export class Participant implements SplitApplication {
     const { locks } = this.leading();
     for (const span of spans) if (!locks.tryAcquire(txn.owner, span, mode)) return undefined;
     return txn.token;
+  }
+
+  /** Old versions are to be collected up to `to`, or as far as this replica can tell that none will be read; answers how far. */
+  raiseHorizon(to: Timestamp): Timestamp {
+    let bound: number = this.leads() ? to : Math.min(to, this.safeTime.now());
+    for (const prepare of this.ledger.prepared.values()) bound = Math.min(bound, prepare.timestamp - 1);
+    return this.horizon.raise(timestamp(Math.max(0, bound)));
   }
 
   /** Nothing is read below this that could still change: the timestamp is closed for new commits of this leader. */

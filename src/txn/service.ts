@@ -4,6 +4,7 @@
  */
 
 import type { Environment } from '../base/env.ts';
+import { failedPrecondition } from '../base/errors.ts';
 import { type Key, type SplitId, type Timestamp } from '../base/ids.ts';
 import type { Rpc } from '../net/rpc.ts';
 import { notLeaderAnswer, okAnswer, wrongSplitAnswer } from '../splits/answer.ts';
@@ -130,9 +131,10 @@ export class TxnService {
     const served = this.find(split, spans);
     if (served instanceof Uint8Array) return served;
     const { participant } = served;
+    if (at < participant.horizon.now()) return this.tooOld(split, participant, at);
     if (!participant.leads()) {
-      if (participant.safeTime.now() >= at) return read();
-      return participant.safeTime.wait(at, SAFE_TIME_WAIT_MICROS).then((safe) => (safe ? this.recheckRange(split, spans, read) : this.notLeader(split)));
+      if (participant.safeTime.now() >= at) return this.reading(participant, at, read);
+      return participant.safeTime.wait(at, SAFE_TIME_WAIT_MICROS).then((safe) => (safe ? this.recheckSnapshot(split, at, spans, read) : this.notLeader(split)));
     }
     const ahead = at - this.env.clock.interval().latest;
     if (ahead > 0) {
@@ -145,7 +147,28 @@ export class TxnService {
       const busy = participant.writersBelow(span, at);
       if (busy !== undefined) return busy.then(() => this.serveSnapshot(split, at, spans, read));
     }
-    return read();
+    return this.reading(participant, at, read);
+  }
+
+  /** Versions that the read may need stay until it has ended. */
+  private reading(participant: Participant, at: Timestamp, read: () => MaybePromise<Uint8Array>): MaybePromise<Uint8Array> {
+    const leave = participant.horizon.enter(at);
+    let answer: MaybePromise<Uint8Array>;
+    try {
+      answer = read();
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    if (answer instanceof Promise) return answer.finally(leave);
+    leave();
+    return answer;
+  }
+
+  /** Versions as old as that are collected here; the leader may still have them, or says so itself. */
+  private tooOld(split: SplitId, participant: Participant, at: Timestamp): Uint8Array {
+    if (!participant.leads()) return this.notLeader(split);
+    throw failedPrecondition(`The read timestamp ${new Date(at / 1000).toISOString()} has passed the limit of version garbage collection.`);
   }
 
   private async collect(spec: protocol.ScanSpec, at: Timestamp): Promise<{ rows: Row[]; done: boolean }> {
@@ -244,9 +267,10 @@ export class TxnService {
   private recheck(split: SplitId, spans: Extent, answer: () => MaybePromise<Uint8Array>): MaybePromise<Uint8Array> {
     return this.serve(split, spans, answer);
   }
-  private recheckRange(split: SplitId, spans: Extent, answer: () => MaybePromise<Uint8Array>): MaybePromise<Uint8Array> {
+  private recheckSnapshot(split: SplitId, at: Timestamp, spans: Extent, read: () => MaybePromise<Uint8Array>): MaybePromise<Uint8Array> {
     const served = this.find(split, spans);
-    return served instanceof Uint8Array ? served : answer();
+    if (served instanceof Uint8Array) return served;
+    return at < served.participant.horizon.now() ? this.tooOld(split, served.participant, at) : this.reading(served.participant, at, read);
   }
 
   private find(split: SplitId, spans: Extent): Served | Uint8Array {

@@ -168,7 +168,7 @@ describe('garbage collection', () => {
     for (let at = 1; at <= 2000; at++) put(engine, 'live', `v${at}`, at);
     for (let at = 1; at <= 2000; at++) put(engine, 'dead', at === 2000 ? undefined : `v${at}`, at);
     const result = await collectGarbage(engine, { from: k(''), to: k('z') }, timestamp(2000), 10_000);
-    expect(result).toEqual({ resumeKey: undefined, examined: 3998, removed: 3999 });
+    expect(result).toEqual({ resumeKey: undefined, examined: 3998, removed: 3999, nextDue: undefined });
     const left = await drain(engine.scan(k(''), k('\xff')));
     expect(left.map(({ key }) => key)).toEqual(['dlive']);
     const again = await collectGarbage(engine, { from: k(''), to: k('z') }, timestamp(3000), 10_000);
@@ -187,6 +187,33 @@ describe('garbage collection and writers', () => {
       await collecting;
       expect(string(latestVersion(engine, k('row'))?.record)).toBe('back');
       expect(await readAt(engine, k('row'), timestamp(700))).toBeUndefined();
+    }
+  });
+});
+
+describe('what is collected later', () => {
+  it('says from which horizon on more can go', async () => {
+    const { engine } = newEngine();
+    for (const at of [10, 20, 30]) put(engine, 'row', `v${at}`, at);
+    put(engine, 'gone', 'x', 15);
+    put(engine, 'gone', undefined, 25);
+    const range = { from: k(''), to: k('z') };
+    expect(await collectGarbage(engine, range, timestamp(19), 100)).toMatchObject({ removed: 0, nextDue: 20 });
+    expect(await collectGarbage(engine, range, timestamp(20), 100)).toMatchObject({ removed: 1, nextDue: 25 });
+    expect(await collectGarbage(engine, range, timestamp(30), 100)).toMatchObject({ removed: 3, nextDue: undefined });
+  });
+
+  it('keeps a row that is written again while the rows after it are examined', async () => {
+    for (let delay = 0; delay < 12; delay++) {
+      const { engine } = newEngine();
+      put(engine, 'a', 'v', 1);
+      put(engine, 'a', undefined, 2);
+      for (let at = 1; at <= 700; at++) put(engine, 'b', `v${at}`, at);
+      const collecting = collectGarbage(engine, { from: k(''), to: k('z') }, timestamp(700), 10_000);
+      for (let i = 0; i < delay; i++) await Promise.resolve();
+      put(engine, 'a', 'back', 701);
+      await collecting;
+      expect(string(latestVersion(engine, k('a'))?.record)).toBe('back');
     }
   });
 });

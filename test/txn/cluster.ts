@@ -1,7 +1,7 @@
 /** Simulated clusters of whole cores (storage, logs, splits, transactions) for the tests of transactions. */
 import { splitId, type Key } from '../../src/base/ids.ts';
 import { SeededRandom } from '../../src/base/random.ts';
-import { NodeCore } from '../../src/node/core.ts';
+import { NodeCore, type CoreOptions } from '../../src/node/core.ts';
 import type { HostEvent } from '../../src/splits/host.ts';
 import { FIRST_FREE_SPLIT } from '../../src/node/keyspace.ts';
 import { SimCluster } from '../../src/sim/cluster.ts';
@@ -22,7 +22,7 @@ export interface TestCluster {
   nextSplit(): ReturnType<typeof splitId>;
 }
 
-export async function startCluster(options: { nodes?: number; seed?: number; log?: boolean; onEvent?: (event: HostEvent) => void } = {}): Promise<TestCluster> {
+export async function startCluster(options: { nodes?: number; seed?: number; log?: boolean; onEvent?: (event: HostEvent) => void; retentionMicros?: NonNullable<CoreOptions['retentionMicros']> } = {}): Promise<TestCluster> {
   const sim = new Simulation();
   const random = new SeededRandom(options.seed ?? 1);
   let split = FIRST_FREE_SPLIT;
@@ -33,7 +33,7 @@ export async function startCluster(options: { nodes?: number; seed?: number; log
     makeDisk: (_, own) => new SimDisk({ after: (delay, run) => sim.after(delay, undefined, EventKind.disk, run), endOfTurn: (run) => sim.endOfTurn(undefined, run) }, own),
     crashDisk: (disk) => disk.crash(),
     boot: ({ process, transport, disk, restarted }) => {
-      const core = new NodeCore({ self: process.id, nodes: cluster.ids, env: process.env, disk, transport, founding: !restarted, ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }) });
+      const core = new NodeCore({ self: process.id, nodes: cluster.ids, env: process.env, disk, transport, founding: !restarted, ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }), ...(options.retentionMicros === undefined ? {} : { retentionMicros: options.retentionMicros }) });
       core.start().catch((error: unknown) => sim.fail(error));
       return core;
     },
