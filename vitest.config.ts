@@ -14,13 +14,14 @@ export default defineConfig({
           name: 'rooms',
           include: ['test/**/*.test.ts'],
           exclude: PROCESSES,
-          testTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 30_000,
           // Two cores is the smallest machine the suite is meant for.
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },
-      { extends: true, test: { name: 'processes', include: PROCESSES, testTimeout: 120_000, maxWorkers: 1, sequence: { groupOrder: 1 } } },
+      { extends: true, test: { name: 'processes', include: PROCESSES, testTimeout: 120_000, hookTimeout: 60_000, maxWorkers: 1, sequence: { groupOrder: 1 } } },
     ],
   },
 });
