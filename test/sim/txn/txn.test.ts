@@ -14,7 +14,7 @@ test('serializable, externally consistent, and nothing left behind: a sample of 
   for (const fault of ['kill', 'powerLoss', 'killAll', 'killLeader', 'pause', 'split', 'isolateLeader', 'oneWay', 'slowDisk', 'splits']) expect([fault, (totals.get(fault) ?? 0) > 10]).toEqual([fault, true]);
   expect(totals.get('ok')).toBeGreaterThan(10_000);
   expect(totals.get('unknown')).toBeGreaterThan(20);
-}, 120_000);
+}, 300_000);
 
 test('without faults nearly everything succeeds', async () => {
   for (let seed = 1; seed <= 5; seed++) {
