@@ -1,7 +1,7 @@
 /** What the edge (src/api) needs of the cluster, made of this node's core and the cluster's metadata. */
 import { NodeUnreachable, type Backend, type CommitOutcome, type DatabaseHandle, type ForwardedCall, type SplitPoint } from '../api/backend.ts';
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
-import { unavailable } from '../base/errors.ts';
+import { failedPrecondition, unavailable } from '../base/errors.ts';
 import { keyFromBytes, keyToBytes, splitId, timestamp, type Key, type NodeId, type Timestamp, type TxnId } from '../base/ids.ts';
 import { RpcUnavailable } from '../net/rpc-error.ts';
 import type { ReadWriteOptions, ReadWriteTransaction, Snapshot, TimestampBound, TransactionSystem } from '../txn/types.ts';
@@ -14,7 +14,7 @@ import type { SplitDescriptor } from '../splits/types.ts';
 import { Kind, MetaStore, putRecord } from './meta.ts';
 import { Operations } from './operations.ts';
 import { SchemaChanges } from './schema-change.ts';
-import { Retention } from './retention.ts';
+import { Retention, retentionMicros } from './retention.ts';
 import { Sessions } from './sessions.ts';
 import { DDL_CONTEXT, evaluationContext, NodeSqlDatabase } from './sql-database.ts';
 import { SchemaEvaluator } from '../sql/execute/schema-expressions.ts';
@@ -188,6 +188,9 @@ const splitOf = ({ id, from, to, generation }: StoredSplit): SplitDescriptor => 
   id: splitId(id), generation, from: keyFromBytes(Buffer.from(from, 'hex')), to: keyFromBytes(Buffer.from(to, 'hex')),
 });
 
+const versionsCollected = (when: string): Error =>
+  failedPrecondition(`The read timestamp ${when} has passed the limit of version garbage collection: see the option version_retention_period of the database.`);
+
 /** The gateway's transactions, with the schema that each of them used checked when it commits. */
 export class DatabaseTransactions implements TransactionSystem {
   private readonly core: NodeCore;
@@ -205,7 +208,25 @@ export class DatabaseTransactions implements TransactionSystem {
     });
   }
 
+  /** FAILED_PRECONDITION when versions as old as the bound asks for are no longer kept. */
   snapshot(bound: TimestampBound): Promise<Snapshot> {
-    return this.core.gateway.snapshot(bound);
+    if (bound.kind === 'strong') return this.core.gateway.snapshot(bound);
+    const retention = retentionMicros(this.database.schema());
+    const earliest = timestamp(Math.max(1, this.core.env.clock.interval().earliest - retention));
+    switch (bound.kind) {
+      case 'readTimestamp':
+        if (bound.timestamp < earliest) throw versionsCollected(new Date(bound.timestamp / 1000).toISOString());
+        return this.core.gateway.snapshot(bound);
+      case 'exactStaleness':
+        if (bound.stalenessMicros > retention) throw versionsCollected(`of ${bound.stalenessMicros / 1_000_000} s ago`);
+        return this.core.gateway.snapshot(bound);
+      // The bounded ones may be read at any later timestamp.
+      case 'minReadTimestamp':
+        return this.core.gateway.snapshot(bound.timestamp < earliest ? { kind: 'minReadTimestamp', timestamp: earliest } : bound);
+      case 'maxStaleness':
+        return this.core.gateway.snapshot(bound.stalenessMicros > retention ? { kind: 'maxStaleness', stalenessMicros: retention } : bound);
+      default:
+        return bound satisfies never;
+    }
   }
 }

@@ -4,7 +4,6 @@ import type { Environment } from '../base/env.ts';
 import { alreadyExists, codeName, failedPrecondition, invalidArgument, TrestleError, unimplemented } from '../base/errors.ts';
 import { splitId, timestamp, type Key, type Timestamp } from '../base/ids.ts';
 import { encodeSchema } from '../sql/schema/codec.ts';
-import { durationSeconds } from '../sql/schema/databases.ts';
 import { printDdl } from '../sql/schema/print.ts';
 import { Schema } from '../sql/schema/schema.ts';
 import { keyAfter } from '../splits/ranges.ts';
@@ -17,12 +16,12 @@ import { databaseEnd, databasePrefix, FIRST_FREE_SPLIT } from './keyspace.ts';
 import { deleteRecord, Kind, metaKey, putRecord, type MetaStore } from './meta.ts';
 import type { Operations } from './operations.ts';
 import { pageOf } from './paging.ts';
+import { retentionMicros, retentionPeriod } from './retention.ts';
 import { planChange, type PlannedStatement, type SchemaChanges } from './schema-change.ts';
 
 const FIRST_DATABASE_NUMBER = 1;
 /** Rows of a dropped database deleted by one transaction. */
 const CLEAR_ROWS = 2_000;
-const DEFAULT_RETENTION = '1h';
 /** Between two looks at who changes a schema, microseconds. */
 const QUEUE_POLL_MICROS = 20_000;
 /** A change whose node has not been heard of for this long is taken over by the next one. */
@@ -214,11 +213,10 @@ export class Databases implements DatabaseStore {
       const value = database.schema().data.options.find((other) => other.name === key)?.value;
       return typeof value === 'string' ? value : '';
     };
-    const versionRetentionPeriod = option('version_retention_period') || DEFAULT_RETENTION;
-    const retained = (durationSeconds(versionRetentionPeriod) ?? 0) * 1_000_000;
     return {
-      name, state: 'ready', dialect, createMicros, versionRetentionPeriod, dropProtection,
-      earliestVersionMicros: Math.max(createMicros, this.now() - retained),
+      name, state: 'ready', dialect, createMicros, dropProtection,
+      versionRetentionPeriod: retentionPeriod(database.schema()),
+      earliestVersionMicros: Math.max(createMicros, this.now() - retentionMicros(database.schema())),
       defaultLeader: option('default_leader'),
     };
   }

@@ -3,7 +3,7 @@
  * wrote, and the commit, in one round trip when one split holds it all, and by two-phase commit otherwise.
  */
 import type { Environment } from '../base/env.ts';
-import { failedPrecondition, type TrestleError } from '../base/errors.ts';
+import type { TrestleError } from '../base/errors.ts';
 import { timestamp, txnId, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
 import type { Rpc } from '../net/rpc.ts';
 import type { SplitHost } from '../splits/host.ts';
@@ -18,8 +18,6 @@ import type { ReadWriteOptions, ReadWriteTransaction, Snapshot, TimestampBound, 
 
 /** How long messages that finish a transaction are tried; whoever misses them finds out by itself. */
 const FINISH_LIMIT_MICROS = 5_000_000;
-/** A snapshot may not be further ahead than this (as in Cloud Spanner), microseconds. */
-const MAX_FUTURE_MICROS = 3_600_000_000;
 
 /** What the layer above adds to a transaction. */
 export interface TransactionHooks {
@@ -82,7 +80,6 @@ export class Gateway implements TransactionSystem {
       case 'exactStaleness':
         return bound.stalenessMicros === 0 ? latest : since(bound.stalenessMicros);
       case 'readTimestamp':
-        if (bound.timestamp > latest + MAX_FUTURE_MICROS) throw failedPrecondition('The read timestamp is too far in the future.');
         return bound.timestamp;
       case 'minReadTimestamp':
         return timestamp(Math.max(bound.timestamp, this.localSafeTime(latest)));

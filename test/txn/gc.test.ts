@@ -60,7 +60,7 @@ describe('collection in the background', () => {
     await expect(readAt(test, test.core(2), old, 'a')).rejects.toMatchObject(refused);
     await test.run(test.core(1).cutAt(k('A'), test.nextSplit()));
     await expect(readAt(test, test.core(2), old, 'a')).rejects.toMatchObject(refused);
-    for (const id of test.cluster.ids) test.cluster.crash(id);
+    for (const id of test.cluster.ids) test.cluster.crash(id, false);
     for (const id of test.cluster.ids) test.cluster.start(id);
     await test.settle(5);
     await expect(readAt(test, test.core(3), old, 'a')).rejects.toMatchObject(refused);

@@ -9,7 +9,7 @@ import { answerAtOnce, answerInSets } from './answers.ts';
 import { openSession, type Edge, type OpenSession } from './edge.ts';
 import { checkReadPartition } from './partition-tokens.ts';
 import { forwardStream, forwardUnary, remoteGateway, resumedSelector } from './routing.ts';
-import { resolveTarget, type Target } from './selector.ts';
+import { resolveTarget, untilReadable, type Target } from './selector.ts';
 import { announcement, readRows, rowRun, type Run } from './statement-run.ts';
 
 function checkRequest(request: ReadRequest): void {
@@ -23,6 +23,7 @@ async function startRead(edge: Edge, open: OpenSession, request: ReadRequest, re
   const target = await resolveTarget(edge, open, request.transaction, request.transactionTag, resume);
   if (target.kind === 'partitionedDml') throw readInPartitionedDml();
   if (target.kind === 'singleUseReadWrite') throw invalidArgument('A single-use transaction of a read must be read-only.');
+  if (target.kind === 'snapshot') await untilReadable(edge, target.view.readTimestamp, signal);
   const entry = target.kind === 'readWrite' ? target.entry : undefined;
   if (entry !== undefined) edge.registry.enter(entry);
   try {

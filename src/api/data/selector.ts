@@ -2,7 +2,7 @@
  * What a call reads from: a TransactionSelector made into a snapshot, a read-write transaction of this node, or a
  * partitioned DML transaction. Source: transaction.proto, TransactionSelector and TransactionOptions.
  */
-import { aborted, Code, invalidArgument, TrestleError } from '../../base/errors.ts';
+import { aborted, cancelled, Code, invalidArgument, TrestleError } from '../../base/errors.ts';
 import type { Timestamp, TxnId } from '../../base/ids.ts';
 import type { ReadWriteOptions, Snapshot, TimestampBound } from '../../txn/types.ts';
 import { GatewayTransaction } from '../gateway-transaction.ts';
@@ -71,12 +71,29 @@ export function beginPartitionedDml(edge: Edge, open: OpenSession, mode: Extract
   return { txn, message: { id: encodeReadWriteId('partitionedDml', edge.backend.localNode, age, txn, open.session.name) } };
 }
 
-async function snapshotAt(edge: Edge, open: OpenSession, bound: TimestampBound): Promise<Snapshot> {
-  const micros = bound.kind === 'readTimestamp' || bound.kind === 'minReadTimestamp' ? bound.timestamp : 0;
-  if (micros > edge.nowMicros() + MAX_FUTURE_READ_MICROS) {
-    throw new TrestleError(Code.DEADLINE_EXCEEDED, 'The read timestamp is too far in the future.');
+/**
+ * Waits until the timestamp of a snapshot has come, which is when its schema and its rows are known. DEADLINE_EXCEEDED at
+ * once when it is too far ahead: a transaction may be begun there, but not read.
+ */
+export async function untilReadable(edge: Edge, at: Timestamp, signal: AbortSignal): Promise<void> {
+  if (at > edge.nowMicros() + MAX_FUTURE_READ_MICROS) throw new TrestleError(Code.DEADLINE_EXCEEDED, 'The read timestamp is too far in the future.');
+  for (let left = at - edge.nowMicros(); left > 0; left = at - edge.nowMicros()) {
+    if (signal.aborted) throw cancelled('The call was cancelled.');
+    await sleep(Math.ceil(left / 1000), signal);
   }
-  return open.database.transactions.snapshot(bound);
+}
+
+/** Ends early when the signal is aborted. */
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end);
+  });
 }
 
 /** Resolves the selector. `resume` fixes timestamp and transaction of a stream that goes on. */
@@ -88,18 +105,18 @@ export async function resolveTarget(edge: Edge, open: OpenSession, selector: Tra
       if (resume !== undefined && resume.transactionId.length > 0) return byId(edge, open, resume.transactionId);
       return begin(edge, open, selector.options, tag);
     case 'absent':
-      return single(edge, open, { kind: 'readOnly', bound: { kind: 'strong' }, returnReadTimestamp: false }, resume);
+      return single(open, { kind: 'readOnly', bound: { kind: 'strong' }, returnReadTimestamp: false }, resume);
     default:
-      return single(edge, open, selector.options, resume);
+      return single(open, selector.options, resume);
   }
 }
 
-async function single(edge: Edge, open: OpenSession, mode: TransactionMode, resume: ResumePoint | undefined): Promise<Target> {
+async function single(open: OpenSession, mode: TransactionMode, resume: ResumePoint | undefined): Promise<Target> {
   if (mode.kind === 'none') throw modeRequired();
   if (mode.kind === 'readWrite') return { kind: 'singleUseReadWrite' };
   if (mode.kind === 'partitionedDml') throw invalidArgument('Partitioned DML transactions cannot be single-use.');
   const bound: TimestampBound = resume?.readTimestamp === undefined ? mode.bound : { kind: 'readTimestamp', timestamp: resume.readTimestamp };
-  const view = await snapshotAt(edge, open, bound);
+  const view = await open.database.transactions.snapshot(bound);
   return { kind: 'snapshot', view, announce: mode.returnReadTimestamp ? { readMicros: view.readTimestamp } : undefined };
 }
 
@@ -124,7 +141,7 @@ async function byId(edge: Edge, open: OpenSession, bytes: Uint8Array): Promise<T
   const id = decodeTransactionId(bytes, open.session.name);
   if (id === undefined) throw transactionNotFound();
   if (id.kind === 'readOnly') {
-    return { kind: 'snapshot', view: await snapshotAt(edge, open, { kind: 'readTimestamp', timestamp: id.readTimestamp }), announce: undefined };
+    return { kind: 'snapshot', view: await open.database.transactions.snapshot({ kind: 'readTimestamp', timestamp: id.readTimestamp }), announce: undefined };
   }
   if (id.kind === 'partitionedDml') return { kind: 'partitionedDml', txn: id.txn, announce: undefined };
   const entry = edge.registry.find(bytes);

@@ -11,7 +11,7 @@ import type { PreparedStatement, RowStream, SqlRow } from '../sql.ts';
 import type { ExecuteSqlRequest, QueryMode, StatementRequest } from '../wire/requests.ts';
 import type { ResultMetadata, ResultStats, TransactionMessage } from '../wire/results.ts';
 import type { Edge, OpenSession } from './edge.ts';
-import { resolveTarget, type Target } from './selector.ts';
+import { resolveTarget, untilReadable, type Target } from './selector.ts';
 
 export interface Run {
   readonly metadata: ResultMetadata;
@@ -71,6 +71,7 @@ export async function startStatement(
 
 async function startIn(edge: Edge, open: OpenSession, request: ExecuteSqlRequest, mode: QueryMode, target: Target, signal: AbortSignal): Promise<Run> {
   const at = target.kind === 'snapshot' ? target.view.readTimestamp : undefined;
+  if (at !== undefined) await untilReadable(edge, at, signal);
   const statement = await open.database.sql.prepare(request.sql, request.paramTypes, at);
   const base = { transaction: announcement(target), undeclaredParameters: mode === 'plan' ? statement.undeclaredParameters : [] };
   if (statement.kind === 'query') return startQuery(edge, open, request, mode, target, statement, base, signal);

@@ -1,0 +1,72 @@
+/** Simulated clusters of whole nodes, up to what the edge sees of them: databases, SQL, transactions. */
+import type { DatabaseHandle } from '../../src/api/backend.ts';
+import type { ReadSpec, RowStream, SqlRow } from '../../src/api/sql.ts';
+import { nodeId, timestamp } from '../../src/base/ids.ts';
+import { NodeBackend } from '../../src/node/backend.ts';
+import type { ReadView } from '../../src/txn/types.ts';
+import { startCluster, type TestCluster } from '../txn/cluster.ts';
+
+const INSTANCE = 'projects/p/instances/i';
+export const DATABASE = `${INSTANCE}/databases/d`;
+
+export interface TestNodes {
+  readonly test: TestCluster;
+  databases(node: number): NodeBackend['databases'];
+  /** The database at a node, 1 to 3. */
+  database(node: number): DatabaseHandle;
+  query(node: number, sql: string, view?: ReadView): Promise<SqlRow[]>;
+  dml(node: number, sql: string): Promise<number>;
+  nowMicros(): number;
+}
+
+export const readAll: Omit<ReadSpec, 'table' | 'columns'> = { index: '', keySet: { all: true, keys: [], ranges: [] }, limit: 0, ordered: true, lock: 'default' };
+
+export async function drain(stream: RowStream): Promise<SqlRow[]> {
+  const rows: SqlRow[] = [];
+  for (let batch = await stream.next(); batch !== undefined; batch = await stream.next()) rows.push(...batch);
+  await stream.close();
+  return rows;
+}
+
+/** Three nodes with one database made by `statements`. */
+export async function startNodes(options: { seed: number; statements: readonly string[] }): Promise<TestNodes> {
+  const backends: NodeBackend[] = [];
+  const test = await startCluster({ seed: options.seed, retentionMicros: (split) => backends[0]?.retention.ofSplit(split) });
+  const zones = [1, 2, 3].map((id) => ({ node: nodeId(id), zone: `z${String(id)}`, region: 'r' }));
+  for (const id of [1, 2, 3]) backends.push(new NodeBackend(test.core(id), { zones }, () => true));
+  const [first] = backends;
+  if (first === undefined) throw new Error('there is a first node');
+  await test.run(first.instances.create({ name: INSTANCE, config: 'projects/p/instanceConfigs/trestle-local', displayName: 'i', nodeCount: 1, processingUnits: 1000, labels: {} }));
+  await test.run(first.databases.create(DATABASE, { statements: options.statements, dialect: 'googleSql' }));
+  const handles = await Promise.all(backends.map((backend) => test.run(backend.open(DATABASE))));
+  const database = (node: number): DatabaseHandle => {
+    const handle = handles[node - 1];
+    if (handle === undefined) throw new Error(`no node ${String(node)}`);
+    return handle;
+  };
+  return {
+    test,
+    databases: (node) => {
+      const backend = backends[node - 1];
+      if (backend === undefined) throw new Error(`no node ${String(node)}`);
+      return backend.databases;
+    },
+    database,
+    nowMicros: () => test.core(1).env.clock.interval().latest,
+    query: async (node, sql, view) => {
+      const { sql: engine, transactions } = database(node);
+      const at = view ?? (await test.run(transactions.snapshot({ kind: 'strong' })));
+      const statement = await test.run(engine.prepare(sql, new Map(), at.readTimestamp));
+      return await test.run(engine.query(at, statement, {}, {}).then(drain));
+    },
+    dml: async (node, sql) => {
+      const { sql: engine, transactions } = database(node);
+      const transaction = transactions.beginReadWrite();
+      const { rowCount } = await test.run(engine.dml(transaction, await test.run(engine.prepare(sql, new Map())), {}, {}));
+      await test.run(transaction.commit());
+      return rowCount;
+    },
+  };
+}
+
+export const at = (micros: number): { kind: 'readTimestamp'; timestamp: ReturnType<typeof timestamp> } => ({ kind: 'readTimestamp', timestamp: timestamp(micros) });
