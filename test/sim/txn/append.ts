@@ -11,6 +11,7 @@ import { k } from './world.ts';
 const LISTS = 6;
 const MAX_KEYS = 90;
 const MOVE_ON_AFTER = 12;
+const MAX_THINKING_MICROS = 5_000_000;
 const STALENESS_MICROS = 3_000_000;
 
 const keyOf = (list: number) => k(`a${two(list)}`);
@@ -56,13 +57,20 @@ export class AppendWorkload implements Workload {
     // Each step reads a list or appends to it, several at once now and then.
     const steps = Array.from({ length: 1 + random.int(4) }, () => ({ lists: Array.from({ length: random.int(3) === 0 ? 3 : 1 }, () => this.draw(random)), append: random.int(5) < 3 }));
     const byScan = random.int(8) === 0;
+    // Longer than leaders wait before they ask whether a transaction still lives.
+    let thinks = random.int(100) === 0 ? random.int(MAX_THINKING_MICROS) : 0;
     let ops: AppendOp[] = [];
     const body = (attempt: Attempt): UpdateBody => {
       ops = [];
       const mine = ops;
       void attempt;
-      return async (txn) => {
-        for (const { lists, append } of steps) {
+      return async (txn, sleep) => {
+        for (const [step, { lists, append }] of steps.entries()) {
+          if (step === 1 && thinks > 0) {
+            const micros = thinks;
+            thinks = 0; // Not again when it is repeated.
+            await sleep(micros);
+          }
           const distinct = [...new Set(lists)];
           const before = byScan ? await scanLists(txn, distinct) : await readConcurrently(txn, distinct);
           for (const [i, list] of distinct.entries()) mine.push({ kind: 'read', key: `a${two(list)}`, values: before[i] ?? [] });

@@ -7,7 +7,8 @@ import type { Random } from '../../../src/base/env.ts';
 import { Code, TrestleError } from '../../../src/base/errors.ts';
 import type { NodeId, Timestamp } from '../../../src/base/ids.ts';
 import { EventKind } from '../../../src/sim/simulation.ts';
-import type { ReadView, ReadWriteTransaction, Snapshot, TimestampBound } from '../../../src/txn/types.ts';
+import type { NodeCore } from '../../../src/node/core.ts';
+import type { ReadView, ReadWriteTransaction, TimestampBound } from '../../../src/txn/types.ts';
 import type { TxnWorld } from './world.ts';
 
 const LATENCY_MICROS = 1_000;
@@ -15,6 +16,10 @@ const LATENCY_MICROS = 1_000;
 const PATIENCE_MICROS = 24_000_000;
 const NOTICE_MICROS = 200_000;
 const MAX_ATTEMPTS = 30;
+/** One commit in so many is given up by its client after a short while, one transaction rolled back at its end. */
+const GIVE_UP_ONE_IN = 25;
+const GIVE_UP_MICROS = 60_000;
+const ROLL_BACK_ONE_IN = 40;
 
 export type Outcome = 'ok' | 'fail' | 'exists' | 'unknown';
 
@@ -27,7 +32,8 @@ export interface Attempt {
   timestamp: number | undefined;
 }
 
-export type UpdateBody = (txn: ReadWriteTransaction) => Promise<void>;
+/** `sleep` waits in the node's time, as a client does that thinks between two calls. */
+export type UpdateBody = (txn: ReadWriteTransaction, sleep: (micros: number) => Promise<void>) => Promise<void>;
 
 /** What a workload lets a client do next. */
 export type Action =
@@ -124,7 +130,7 @@ export class Clients {
       const node = at ?? ids[random.int(ids.length)] ?? (1 as NodeId);
       const attempt: Attempt = { id: this.nextId++, start: this.world.sim.now, end: Infinity, outcome: 'unknown', timestamp: undefined };
       const shared: Shared = { committing: false, abandoned: false };
-      const run = action.kind === 'update' ? this.update(action.body(attempt), shared, age, (given) => (age = given)) : snapshot(action);
+      const run = action.kind === 'update' ? this.update(action.body(attempt), random, shared, age, (given) => (age = given)) : snapshot(action);
       this.send(node, random, shared, run, ({ outcome, timestamp, code }) => {
         attempt.outcome = outcome;
         attempt.timestamp = timestamp;
@@ -140,23 +146,28 @@ export class Clients {
     once(1);
   }
 
-  private update(body: UpdateBody, shared: Shared, age: Timestamp | undefined, keepAge: (age: Timestamp) => void) {
-    return async (core: { readonly gateway: { beginReadWrite(options?: { age?: Timestamp }): ReadWriteTransaction } }): Promise<Ended> => {
+  private update(body: UpdateBody, random: Random, shared: Shared, age: Timestamp | undefined, keepAge: (age: Timestamp) => void) {
+    const givesUpAfter = random.int(GIVE_UP_ONE_IN) === 0 ? random.int(GIVE_UP_MICROS) : undefined;
+    const rollsBack = random.int(ROLL_BACK_ONE_IN) === 0;
+    return async (core: NodeCore): Promise<Ended> => {
+      const sleep = (micros: number): Promise<void> => new Promise((resolve) => void core.env.scheduler.after(micros, resolve));
       const txn = core.gateway.beginReadWrite(age === undefined ? {} : { age });
       keepAge(txn.age);
       try {
-        await body(txn);
+        await body(txn, sleep);
       } catch (error) {
         await txn.rollback();
         return { outcome: 'fail', timestamp: undefined, code: codeOf(error) };
       }
-      if (shared.abandoned) {
+      if (shared.abandoned || rollsBack) {
         await txn.rollback();
         return { outcome: 'fail', timestamp: undefined, code: undefined };
       }
       shared.committing = true;
       try {
-        const { commitTimestamp } = await txn.commit();
+        const controller = new AbortController();
+        if (givesUpAfter !== undefined) core.env.scheduler.after(givesUpAfter, () => { controller.abort(); });
+        const { commitTimestamp } = await txn.commit(givesUpAfter === undefined ? {} : { signal: controller.signal });
         return { outcome: 'ok', timestamp: commitTimestamp, code: undefined };
       } catch (error) {
         const code = codeOf(error);
@@ -167,7 +178,7 @@ export class Clients {
   }
 
   /** To the node, and the answer back, each with a delay. When the process dies the client notices that soon. */
-  private send(node: NodeId, random: Random, shared: Shared, run: (core: NonNullable<ReturnType<TxnWorld['cluster']['program']>>['core']) => Promise<Ended>, answer: (ended: Ended) => void): void {
+  private send(node: NodeId, random: Random, shared: Shared, run: (core: NodeCore) => Promise<Ended>, answer: (ended: Ended) => void): void {
     const { sim, cluster } = this.world;
     const { process, program } = cluster.node(node);
     let answered = false;
@@ -207,7 +218,7 @@ export class Clients {
 }
 
 function snapshot(action: Action & { kind: 'snapshot' }) {
-  return async (core: { readonly gateway: { snapshot(bound: TimestampBound): Promise<Snapshot> } }): Promise<Ended> => {
+  return async (core: NodeCore): Promise<Ended> => {
     try {
       const view = await core.gateway.snapshot(action.bound);
       await action.body(view);

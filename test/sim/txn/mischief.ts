@@ -7,6 +7,7 @@ import { LeaderTxn, Leadership } from '../../../src/txn/leadership.ts';
 import type { Ledger } from '../../../src/txn/ledger.ts';
 import { LockTable } from '../../../src/txn/locks.ts';
 import { Participant } from '../../../src/txn/participant.ts';
+import { GatewayTransaction } from '../../../src/txn/readwrite.ts';
 import { SafeTime } from '../../../src/txn/safetime.ts';
 
 /** Installs the bug; what it answers takes it out again. */
@@ -117,6 +118,15 @@ export const TXN_MISCHIEFS: Readonly<Record<string, TxnMischief>> = {
       function (this: object, ...[at, right, ownerOf]: unknown[]) {
         original.apply(this, [at, right, ownerOf]);
         for (const { owner } of (Reflect.get(right as object, 'byOwner') as Map<TxnId, { owner: { id: TxnId } }>).values()) (right as LockTable).release(owner.id);
+      }),
+
+  /** Of two reads at once, the second under another leader, only the second's locks are checked. */
+  'token-overwritten': () =>
+    replace(GatewayTransaction.prototype, 'touch', (original) =>
+      function (this: object, ...[split, token, lock, spans]: unknown[]) {
+        const known = (Reflect.get(this, 'touched') as Map<unknown, { token: unknown }>).get(split);
+        if (known !== undefined) known.token = token;
+        return original.apply(this, [split, token, lock, spans]);
       }),
 
   /** What an aborted transaction had locked stays locked. */

@@ -34,4 +34,4 @@ test.each(Object.entries(TXN_MISCHIEFS))('%s is found', async (_, mischief) => {
     }
   }
   expect.fail(`not found in ${MAX_SEEDS} seeds`);
-}, 120_000);
+}, 240_000);

@@ -114,9 +114,9 @@ function disturb(world: TxnWorld, workloads: readonly Workload[]): void {
   const { sim, cluster } = world;
   const random = world.random.fork('placement');
   const anyNode = (): NodeId => cluster.ids[random.int(cluster.ids.length)] ?? (1 as NodeId);
-  const cutEvery = [300_000, 1_000_000, 4_000_000][random.int(3)] ?? 1_000_000;
+  const cutEvery = [60_000, 300_000, 1_000_000, 4_000_000][random.int(4)] ?? 1_000_000;
   const moveEvery = [500_000, 2_000_000, 20_000_000][random.int(3)] ?? 2_000_000;
-  const most = [2, 8, 20][random.int(3)] ?? 8;
+  const most = [2, 8, 20, 60][random.int(4)] ?? 8;
   const cut = (): void => {
     if (world.splitCount < most) {
       const workload = workloads[random.int(workloads.length)];
