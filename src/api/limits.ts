@@ -20,6 +20,8 @@ export const MAX_PARAMETERS = 950;
 export const MAX_MUTATIONS_PER_COMMIT = 80_000;
 export const MAX_COMMIT_DELAY_MICROS = 500_000;
 export const MAX_LABELS = 64;
+/** A role's name. It is stored with every session that has it. */
+export const MAX_ROLE_CHARS = 128;
 export const MAX_SESSIONS_PER_BATCH = 100;
 export const MAX_PAGE_SIZE = 1000;
 export const MAX_BATCH_STATEMENTS = 10_000;

@@ -58,6 +58,7 @@ describe('sessions', () => {
     ['BatchCreateSessions', { database: DATABASE, sessionCount: 0 }],
     ['BatchCreateSessions', { database: DATABASE, sessionCount: 1, sessionTemplate: { multiplexed: true } }],
     ['CreateSession', { database: DATABASE, session: { labels: { Bad: 'x' } } }],
+    ['BatchCreateSessions', { database: DATABASE, sessionCount: 100, sessionTemplate: { creatorRole: 'a'.repeat(129) } }],
     ['ExecuteSql', { session: 'nonsense', sql: 'SELECT 1' }],
   ])('refuses %s %j', async (method, request) => {
     expect((await failure(client.call(method, request))).code).toBe(Code.INVALID_ARGUMENT);

@@ -1,7 +1,7 @@
 /** CreateSession, BatchCreateSessions, GetSession, ListSessions, DeleteSession. Source: spanner.proto. */
 import { invalidArgument } from '../../base/errors.ts';
 import { EMPTY_MESSAGE } from '../call.ts';
-import { MAX_LABELS, MAX_PAGE_SIZE, MAX_SESSIONS_PER_BATCH } from '../limits.ts';
+import { MAX_LABELS, MAX_PAGE_SIZE, MAX_ROLE_CHARS, MAX_SESSIONS_PER_BATCH } from '../limits.ts';
 import { sessionNotFound } from '../messages.ts';
 import { checkDatabase, checkLabels, databaseOfSession } from '../names.ts';
 import { ProtoReader } from '../wire/reader.ts';
@@ -47,6 +47,7 @@ function decodeCreate(bytes: Buffer): CreateRequest {
   }
   checkDatabase(database);
   checkLabels(template.labels, MAX_LABELS);
+  if (template.creatorRole.length > MAX_ROLE_CHARS) throw invalidArgument(`The name of the creator role has ${String(template.creatorRole.length)} characters; at most ${String(MAX_ROLE_CHARS)} are allowed.`);
   return { database, template, count };
 }
 
