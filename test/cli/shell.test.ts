@@ -154,7 +154,7 @@ describe('the configuration of a node', () => {
   const config = { clusterId: '0'.repeat(32), nodeId: 1, nodes: [{ id: 1, zone: 'a', region: 'r', host: '127.0.0.1', peerPort: 4_000 }], founding: true, grpcAddress: 'a', httpAddress: 'b' };
 
   it('has defaults', () => {
-    expect(parseNodeConfig(JSON.stringify(config))).toMatchObject({ nodeId: 1, clockUncertaintyMicros: 1_000, logLevel: 'info' });
+    expect(parseNodeConfig(JSON.stringify(config))).toMatchObject({ nodeId: 1, clockUncertaintyMicros: 250, logLevel: 'info' });
   });
   it.each([
     [{ clusterId: 'x' }, '"clusterId" must be 32 hexadecimal digits; it is "x".'],
