@@ -16,12 +16,16 @@ test('serializable, externally consistent, and nothing left behind: a sample of 
   expect(totals.get('unknown')).toBeGreaterThan(20);
 }, 300_000);
 
-test('without faults nearly everything succeeds', async () => {
+test('without faults every client is answered, except those that give up', async () => {
+  const totals = { ok: 0, unknown: 0 };
   for (let seed = 1; seed <= 5; seed++) {
     const { counters } = await runTxn({ seed, seconds: 10, calm: true });
-    expect(counters['unknown']).toBe(0);
-    expect(counters['ok']).toBeGreaterThan(100);
+    totals.ok += counters['ok'] ?? 0;
+    totals.unknown += counters['unknown'] ?? 0;
   }
+  expect(totals.ok).toBeGreaterThan(1_000);
+  // Clients give up one commit in 25.
+  expect(totals.unknown).toBeLessThan(totals.ok / 20);
 });
 
 test('the same seed gives the same run, another seed another', async () => {
