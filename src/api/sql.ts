@@ -6,7 +6,7 @@
 import type { Timestamp } from '../base/ids.ts';
 import type { SqlType, StructField } from '../sql/types/types.ts';
 import type { SqlValue } from '../sql/values/value.ts';
-import type { ReadView, ReadWriteTransaction } from '../txn/types.ts';
+import type { KeyRange, ReadView, ReadWriteTransaction } from '../txn/types.ts';
 
 export type SqlRow = readonly SqlValue[];
 
@@ -19,6 +19,8 @@ export interface RowStream {
 
 export interface StatementOptions {
   readonly signal?: AbortSignal;
+  /** One of the ranges that `partitionQuery` or `partitionRead` answered: only its part of the rows is wanted. */
+  readonly partition?: KeyRange;
 }
 
 /** A statement analysed against the schema. Cached by the SQL layer: (text, parameter types, schema version). */
@@ -106,6 +108,13 @@ export interface SqlDatabase {
   /** Runs UPDATE or DELETE in as many transactions as it takes; answers a lower bound of the rows changed. */
   partitionedDml(statement: PreparedStatement, parameters: StatementParameters, options: StatementOptions): Promise<number>;
   read(view: ReadView, spec: ReadSpec, options: StatementOptions): Promise<RowStream>;
+  /**
+   * Ranges of keys, at least one, such that every row of the query is in exactly one of them. `wanted` is the number
+   * that is wished for at most, 0 for no wish.
+   */
+  partitionQuery(view: ReadView, statement: PreparedStatement, parameters: StatementParameters, wanted: number, options: StatementOptions): Promise<readonly KeyRange[]>;
+  /** The same of a read. */
+  partitionRead(view: ReadView, spec: ReadSpec, wanted: number, options: StatementOptions): Promise<readonly KeyRange[]>;
   /** Turns the mutations into writes of the transaction, in order; answers their count as Spanner counts against its limit. */
   write(transaction: ReadWriteTransaction, mutations: readonly Mutation[], options: StatementOptions): Promise<number>;
 }

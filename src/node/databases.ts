@@ -17,7 +17,7 @@ import { deleteRecord, Kind, metaKey, putRecord, type MetaStore } from './meta.t
 import type { Operations } from './operations.ts';
 import { pageOf } from './paging.ts';
 import { retentionMicros, retentionPeriod } from './retention.ts';
-import { planChange, type PlannedStatement, type SchemaChanges } from './schema-change.ts';
+import { planChange, schemaOf, type PlannedStatement, type SchemaChanges } from './schema-change.ts';
 
 const FIRST_DATABASE_NUMBER = 1;
 /** Rows of a dropped database deleted by one transaction. */
@@ -48,7 +48,7 @@ export class Databases implements DatabaseStore {
     if (options.dialect === 'postgreSql') throw unimplemented('The PostgreSQL dialect is not supported.');
     const start = this.now();
     const planned = planChange(Schema.EMPTY, options.statements, this.changes.ddlContext);
-    const schema = planned.at(-1)?.schema ?? Schema.EMPTY;
+    const schema = schemaOf(planned);
     const number = await this.meta.draw('database', FIRST_DATABASE_NUMBER);
     const stored: StoredDatabase = { name, number, dialect: options.dialect, createMicros: start, dropProtection: false };
     // Its own split, from the first day on: it can move and grow without its neighbours.

@@ -10,7 +10,7 @@ import { parseDdl } from '../sql/parse/parse.ts';
 import type { SchemaAction } from '../sql/schema/actions.ts';
 import { applyDdl, markIndexReady, markStoredColumnsReady, type DdlContext } from '../sql/schema/apply.ts';
 import { encodeSchema } from '../sql/schema/codec.ts';
-import type { Schema } from '../sql/schema/schema.ts';
+import { Schema } from '../sql/schema/schema.ts';
 import type { Environment } from '../base/env.ts';
 import { TrestleError, Code } from '../base/errors.ts';
 import type { Timestamp } from '../base/ids.ts';
@@ -34,6 +34,12 @@ export function planChange(schema: Schema, statements: readonly string[], contex
     planned.push({ text, schema: result.schema, actions: result.actions });
   }
   return planned;
+}
+
+/** The schema after all of them where there are no rows to work on: a database that is being made. */
+export function schemaOf(planned: readonly PlannedStatement[]): Schema {
+  const last = planned.at(-1);
+  return last === undefined ? Schema.EMPTY : last.actions.reduce(ready, last.schema);
 }
 
 function ready(schema: Schema, action: SchemaAction): Schema {

@@ -2,7 +2,7 @@
 import type {
   DmlResult, Mutation, PlanNode, PreparedStatement, ReadSpec, RowStream, SqlDatabase, SqlRow, StatementOptions, StatementParameters,
 } from '../api/sql.ts';
-import { Code, invalidArgument, notFound, TrestleError, unimplemented } from '../base/errors.ts';
+import { invalidArgument, notFound, unimplemented } from '../base/errors.ts';
 import type { Timestamp } from '../base/ids.ts';
 import { parameterValues, SqlEngine, type PreparedStatement as EngineStatement, type StatementContext } from '../sql/engine.ts';
 import { expressionChecker } from '../sql/bind/checker.ts';
@@ -26,15 +26,16 @@ import type { DatabaseTransactions } from './backend.ts';
 import type { OpenDatabase } from './catalog.ts';
 import type { NodeCore } from './core.ts';
 import type { MetaStore } from './meta.ts';
+import { runPartitioned, type PartitionedWork } from './partitioned-dml.ts';
+import { partitionsOf } from './partitions.ts';
 import { SequenceCounters } from './sequences.ts';
+import { intersect, isWithin, keyAfter } from '../splits/ranges.ts';
 
 export const DDL_CONTEXT: DdlContext = { checker: expressionChecker, isBuiltInFunction: (name) => findFunction(name) !== undefined };
 
 const DEFAULT_TIME_ZONE = 'America/Los_Angeles';
 /** Rows fetched by key in one round. */
 const POINT_BATCH = 500;
-/** How often a partitioned statement is tried when it is aborted. */
-const MAX_ATTEMPTS = 100;
 
 /** A statement of the engine in the shape of the edge. */
 class NodeStatement implements PreparedStatement {
@@ -43,7 +44,7 @@ class NodeStatement implements PreparedStatement {
 
   constructor(engine: EngineStatement) {
     this.engine = engine;
-    this.partitionable = engine.kind === 'query';
+    this.partitionable = engine.partitionable;
   }
 
   get kind(): PreparedStatement['kind'] {
@@ -109,18 +110,29 @@ export class NodeSqlDatabase implements SqlDatabase {
   }
 
   async partitionedDml(statement: PreparedStatement, parameters: StatementParameters, options: StatementOptions): Promise<number> {
-    for (let age: Timestamp | undefined, attempt = 1; ; attempt++) {
-      const transaction = this.transactions.beginReadWrite(age === undefined ? {} : { age });
-      ({ age } = transaction);
-      try {
-        const { rowCount } = await this.dml(transaction, statement, parameters, options);
-        await transaction.commit();
-        return rowCount;
-      } catch (error) {
-        await transaction.rollback();
-        if (!(error instanceof TrestleError) || error.code !== Code.ABORTED || attempt >= MAX_ATTEMPTS) throw error;
-      }
-    }
+    const prepared = engineStatement(statement);
+    if (!prepared.partitionable) throw invalidArgument('A partitioned DML statement must be fully partitionable: every row is to be found and changed on its own.');
+    const view = await this.transactions.snapshot({ kind: 'strong' });
+    const ranges = this.engine.partitionRanges(prepared, new Map(Object.entries(parameters)), view, await this.context(prepared.schema, options));
+    const work: PartitionedWork = {
+      router: this.core.router,
+      view,
+      begin: (age) => this.transactions.beginReadWrite(age === undefined ? {} : { age }),
+      run: async (transaction, partition) => (await this.dml(transaction, statement, parameters, { ...options, partition })).rowCount,
+      signal: options.signal,
+    };
+    return await runPartitioned(work, ranges);
+  }
+
+  async partitionQuery(view: ReadView, statement: PreparedStatement, parameters: StatementParameters, wanted: number, options: StatementOptions): Promise<readonly KeyRange[]> {
+    const prepared = engineStatement(statement);
+    const ranges = this.engine.partitionRanges(prepared, new Map(Object.entries(parameters)), view, await this.context(prepared.schema, options));
+    return await partitionsOf(this.core.router, ranges, wanted);
+  }
+
+  async partitionRead(view: ReadView, spec: ReadSpec, wanted: number): Promise<readonly KeyRange[]> {
+    const { keySet } = await this.readPlan(view, spec);
+    return await partitionsOf(this.core.router, [...keySet.ranges, ...keySet.keys.map((key) => ({ from: key, to: keyAfter(key) }))], wanted);
   }
 
   async write(transaction: ReadWriteTransaction, mutations: readonly Mutation[], _options: StatementOptions): Promise<number> {
@@ -148,7 +160,8 @@ export class NodeSqlDatabase implements SqlDatabase {
 
   // ---- reads by key -------------------------------------------------------------------------------------------------
 
-  async read(view: ReadView, spec: ReadSpec, options: StatementOptions): Promise<RowStream> {
+  /** What is to be read, and how; NOT_FOUND for names that there are not. */
+  private async readPlan(view: ReadView, spec: ReadSpec): Promise<ReadPlan> {
     const schema = this.use(view) ?? (view.readTimestamp === undefined ? this.database.schema() : await this.database.schemaAt(view.readTimestamp));
     const space = this.space(schema);
     const table = schema.table(spec.table);
@@ -158,10 +171,15 @@ export class NodeSqlDatabase implements SqlDatabase {
       if (column === undefined) throw notFound(`Column not found in table ${table.name}: ${name}`);
       return column;
     });
-    const lock: { lock?: LockMode } = spec.lock === 'default' ? {} : { lock: spec.lock };
     const layout = spec.index === '' ? space.table(table) : this.indexLayout(schema, space, spec, columns);
+    return { layout, columns, keySet: layout.keySet(typedKeySet(spec, layout)) };
+  }
+
+  async read(view: ReadView, spec: ReadSpec, options: StatementOptions): Promise<RowStream> {
+    const { layout, columns, keySet: whole } = await this.readPlan(view, spec);
+    const lock: { lock?: LockMode } = spec.lock === 'default' ? {} : { lock: spec.lock };
     const decode = decoderOf(layout, columns);
-    const keySet = layout.keySet(typedKeySet(spec, layout));
+    const keySet = options.partition === undefined ? whole : within(whole, options.partition);
     const readOptions = options.signal === undefined ? lock : { ...lock, signal: options.signal };
     const rows = new KeySetRows(view, layout, keySet, spec.limit, readOptions);
     return {
@@ -202,6 +220,7 @@ export class NodeSqlDatabase implements SqlDatabase {
       keyPrefix: this.database.prefix,
       context: evaluationContext(this.core, schema, this.sequences),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...(options.partition === undefined ? {} : { partition: options.partition }),
     };
   }
 }
@@ -247,6 +266,23 @@ function rowMutation(mutation: Mutation): RowMutation {
     },
   };
 }
+
+interface KeysAndRanges {
+  readonly keys: readonly KeyRange['from'][];
+  readonly ranges: readonly KeyRange[];
+}
+
+interface ReadPlan {
+  readonly layout: TableLayout | IndexLayout;
+  readonly columns: readonly Column[];
+  readonly keySet: KeysAndRanges;
+}
+
+/** The part of a key set that lies in a partition. */
+const within = ({ keys, ranges }: KeysAndRanges, partition: KeyRange): KeysAndRanges => ({
+  keys: keys.filter((key) => isWithin(key, partition)),
+  ranges: ranges.flatMap((range) => intersect(range, partition) ?? []),
+});
 
 type Decode = (key: string, record: Uint8Array) => SqlValue[];
 

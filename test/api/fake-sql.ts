@@ -15,7 +15,7 @@ import type { DmlResult, KeySetSpec, Mutation, PreparedStatement, ReadSpec, RowS
 import { arrayOf, field, INT64, STRING, type SqlType, type StructField } from '../../src/sql/types/types.ts';
 import { fromWire } from '../../src/sql/values/wire.ts';
 import type { SqlValue } from '../../src/sql/values/value.ts';
-import type { ReadView, ReadWriteTransaction } from '../../src/txn/types.ts';
+import type { KeyRange, ReadView, ReadWriteTransaction } from '../../src/txn/types.ts';
 
 const PREFIX = 'T/';
 const TABLE_COLUMNS = [field('k', STRING), field('v', STRING)];
@@ -39,6 +39,9 @@ function stream(columns: readonly StructField[], batches: readonly (readonly Sql
     close: () => Promise.resolve(),
   };
 }
+
+/** One, with everything. */
+const PARTITIONS: readonly KeyRange[] = [{ from: '' as Key, to: '\xff' as Key }];
 
 export class FakeSql implements SqlDatabase {
   /** Statements run, for tests that count them. */
@@ -111,6 +114,15 @@ export class FakeSql implements SqlDatabase {
   partitionedDml(statement: PreparedStatement): Promise<number> {
     this.executed.push((statement as FakeStatement).sql);
     return Promise.resolve(7);
+  }
+
+  partitionQuery(): Promise<readonly KeyRange[]> {
+    return Promise.resolve(PARTITIONS);
+  }
+
+  partitionRead(_: ReadView, spec: ReadSpec): Promise<readonly KeyRange[]> {
+    if (spec.table !== 'T') throw notFound(`Table not found: ${spec.table}`);
+    return Promise.resolve(PARTITIONS);
   }
 
   async read(view: ReadView, spec: ReadSpec): Promise<RowStream> {

@@ -29,11 +29,13 @@ function checkOptions(options: PartitionOptions): void {
   if (options.sizeBytes < 0) throw invalidArgument('partition_size_bytes must not be negative.');
 }
 
-function encode(token: Buffer, announce: TransactionMessage | undefined): Buffer {
+function encode(tokens: readonly Buffer[], announce: TransactionMessage | undefined): Buffer {
   const writer = new ProtoWriter();
-  const partition = writer.begin(1);
-  writer.bytes(1, token);
-  writer.end(partition);
+  for (const token of tokens) {
+    const partition = writer.begin(1);
+    writer.bytes(1, token);
+    writer.end(partition);
+  }
   if (announce !== undefined) writer.bytes(2, encodeTransaction(announce));
   return writer.finish();
 }
@@ -47,7 +49,8 @@ export async function partitionQuery(edge: Edge, bytes: Buffer): Promise<Buffer>
   const statement = await open.database.sql.prepare(request.sql, request.paramTypes, target.view.readTimestamp);
   if (statement.kind !== 'query') throw invalidArgument('Only queries can be partitioned.');
   if (!statement.partitionable) throw invalidArgument('The query cannot be partitioned: it is not root-partitionable.');
-  return encode(queryToken(request, id), announce);
+  const ranges = await open.database.sql.partitionQuery(target.view, statement, request.params, request.options.maxPartitions, {});
+  return encode(ranges.map((range) => queryToken(request, id, range)), announce);
 }
 
 export async function partitionRead(edge: Edge, bytes: Buffer): Promise<Buffer> {
@@ -56,8 +59,6 @@ export async function partitionRead(edge: Edge, bytes: Buffer): Promise<Buffer> 
   if (request.table === '') throw invalidArgument('A read must name its table.');
   checkOptions(request.options);
   const { target, id, announce } = await readOnlyTarget(edge, open, request.transaction);
-  // Opened and closed, so that a read of what does not exist fails here and not in every partition.
-  const rows = await open.database.sql.read(target.view, { ...request, limit: 1, ordered: true, lock: 'default' }, {});
-  await rows.close();
-  return encode(readToken(request, id), announce);
+  const ranges = await open.database.sql.partitionRead(target.view, { ...request, limit: 0, ordered: true, lock: 'default' }, request.options.maxPartitions, {});
+  return encode(ranges.map((range) => readToken(request, id, range)), announce);
 }

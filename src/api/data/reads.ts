@@ -7,7 +7,7 @@ import { decodeResumeToken, type ResumePoint } from '../resume.ts';
 import { decodeRead, type ReadRequest } from '../wire/requests.ts';
 import { answerAtOnce, answerInSets } from './answers.ts';
 import { openSession, type Edge, type OpenSession } from './edge.ts';
-import { checkReadPartition } from './partition-tokens.ts';
+import { readPartition } from './partition-tokens.ts';
 import { forwardStream, forwardUnary, remoteGateway, resumedSelector } from './routing.ts';
 import { resolveTarget, untilReadable, type Target } from './selector.ts';
 import { announcement, readRows, rowRun, type Run } from './statement-run.ts';
@@ -16,7 +16,7 @@ function checkRequest(request: ReadRequest): void {
   if (request.table === '') throw invalidArgument('A read must name its table.');
   if (request.limit < 0) throw invalidArgument('The limit of a read must not be negative.');
   if (request.partitionToken.length > 0 && request.limit > 0) throw invalidArgument('A read of a partition cannot have a limit.');
-  checkReadPartition(request);
+  readPartition(request);
 }
 
 async function startRead(edge: Edge, open: OpenSession, request: ReadRequest, resume: ResumePoint | undefined, signal: AbortSignal): Promise<Run> {
@@ -28,7 +28,9 @@ async function startRead(edge: Edge, open: OpenSession, request: ReadRequest, re
   if (entry !== undefined) edge.registry.enter(entry);
   try {
     if (entry !== undefined && request.directedRead) throw invalidArgument('Directed reads need a read-only transaction.');
-    const rows = await readRows(entry, () => open.database.sql.read(viewOf(target), request, { signal }));
+    const partition = readPartition(request);
+    const options = partition === undefined ? { signal } : { signal, partition };
+    const rows = await readRows(entry, () => open.database.sql.read(viewOf(target), request, options));
     return rowRun(edge, rows, { transaction: announcement(target), undeclaredParameters: [] }, target);
   } catch (error) {
     if (entry !== undefined) {

@@ -11,6 +11,7 @@ import type { PreparedStatement, RowStream, SqlRow } from '../sql.ts';
 import type { ExecuteSqlRequest, QueryMode, StatementRequest } from '../wire/requests.ts';
 import type { ResultMetadata, ResultStats, TransactionMessage } from '../wire/results.ts';
 import type { Edge, OpenSession } from './edge.ts';
+import { queryPartition } from './partition-tokens.ts';
 import { resolveTarget, untilReadable, type Target } from './selector.ts';
 
 export interface Run {
@@ -121,9 +122,9 @@ async function startQuery(
   if (mode === 'plan') return planOnly(edge, target, statement, base);
   const entry = target.kind === 'readWrite' ? target.entry : undefined;
   const startMicros = edge.nowMicros();
-  const rows = await readRows(entry, () =>
-    open.database.sql.query(target.kind === 'readWrite' ? target.entry.transaction : target.view, statement, request.params, { signal }),
-  );
+  const partition = queryPartition(request);
+  const options = partition === undefined ? { signal } : { signal, partition };
+  const rows = await readRows(entry, () => open.database.sql.query(target.kind === 'readWrite' ? target.entry.transaction : target.view, statement, request.params, options));
   if (entry !== undefined && request.lastStatement) entry.closeForStatements();
   return {
     ...rowRun(edge, rows, base, target),

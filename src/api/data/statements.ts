@@ -6,7 +6,7 @@ import { decodeResumeToken } from '../resume.ts';
 import { decodeExecuteSql, type ExecuteSqlRequest, type QueryMode, type StatementRequest } from '../wire/requests.ts';
 import { answerAtOnce, answerInSets } from './answers.ts';
 import { openSession, type Edge } from './edge.ts';
-import { checkQueryPartition } from './partition-tokens.ts';
+import { queryPartition } from './partition-tokens.ts';
 import { forwardStream, forwardUnary, remoteGateway, resumedSelector } from './routing.ts';
 import { fingerprintOf, startStatement } from './statement-run.ts';
 
@@ -31,7 +31,7 @@ export async function executeSql(edge: Edge, bytes: Buffer, call: Call): Promise
   if (node !== undefined) return forwardUnary(edge, node, bytes, call);
   const mode = checkRequest(request);
   const open = await openSession(edge, request.session);
-  checkQueryPartition(request);
+  queryPartition(request);
   if (request.resumeToken.length > 0) throw invalidArgument('Only streaming methods can be resumed.');
   return answerAtOnce(await startStatement(edge, open, request, mode, undefined, call.signal));
 }
@@ -47,6 +47,6 @@ export async function* executeStreamingSql(edge: Edge, bytes: Buffer, call: Call
   }
   const mode = checkRequest(request);
   const open = await openSession(edge, request.session);
-  checkQueryPartition(request);
+  queryPartition(request);
   yield* answerInSets(await startStatement(edge, open, request, mode, resume, call.signal), fingerprint, resume);
 }
