@@ -26,6 +26,7 @@ type ReadWriteMode = Extract<TransactionMode, { kind: 'readWrite' }>;
 export function beginReadWrite(edge: Edge, open: OpenSession, mode: ReadWriteMode, tag: string): GatewayTransaction {
   edge.registry.checkRoom();
   const { session, database } = open;
+  if (tag !== '') edge.log.debug('api.tagged', { session: session.name, transactionTag: tag });
   const age = retryAge(edge, open, mode);
   const options: ReadWriteOptions = {
     ...(mode.isolation === undefined ? {} : { isolation: mode.isolation }),

@@ -55,6 +55,7 @@ export async function startStatement(
   resume: ResumePoint | undefined,
   signal: AbortSignal,
 ): Promise<Run> {
+  if (request.requestTag !== '') edge.log.debug('api.tagged', { session: open.session.name, requestTag: request.requestTag });
   const target = await resolveTarget(edge, open, request.transaction, request.transactionTag, resume);
   const entry = target.kind === 'readWrite' ? target.entry : undefined;
   if (entry !== undefined) edge.registry.enter(entry);
