@@ -35,6 +35,8 @@ const HOUSEKEEPING_MICROS = 1_000_000;
 const MAX_TICK_MICROS = 1_000_000;
 /** A turn whose effects cause more effects goes on, but not for ever: the rest waits for the next turn. */
 const MAX_ROUNDS_PER_TURN = 16;
+/** What several messages of one turn to one peer are bundled up to; a larger one goes alone. */
+const MAX_BUNDLE_BYTES = 4 * 1024 * 1024;
 
 export interface HostOptions {
   readonly self: NodeId;
@@ -376,15 +378,20 @@ export class SplitHost implements HostInternals {
     let out = this.outgoing.get(to);
     if (out === undefined) this.outgoing.set(to, (out = new ByteWriter()));
     encodeMessage(this.scratch.reset(), message);
+    // Several large ones would make a message that the transport refuses, again and again.
+    if (out.size > 0 && out.size + this.scratch.size > MAX_BUNDLE_BYTES) this.send(to, out);
     out.varint(split).bytes(this.scratch.view());
   }
 
   private sendQueued(): void {
     for (const [to, out] of this.outgoing) {
-      if (out.size === 0) continue;
-      this.transport.send(to, Channel.paxos, out.finish());
-      out.reset();
+      if (out.size > 0) this.send(to, out);
     }
+  }
+
+  private send(to: NodeId, out: ByteWriter): void {
+    this.transport.send(to, Channel.paxos, out.finish());
+    out.reset();
   }
 
   // ---- applying -------------------------------------------------------------------------------------------------------------

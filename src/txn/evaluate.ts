@@ -7,7 +7,9 @@ import { latestVersion, scanLatest } from '../storage/mvcc.ts';
 import { encodeRecord, mergeRecord } from '../storage/record.ts';
 import type { Engine } from '../storage/types.ts';
 import type { Key } from '../base/ids.ts';
+import { invalidArgument } from '../base/errors.ts';
 import type { PhysicalWrite } from './commands.ts';
+import { MAX_COMMAND_BYTES } from './limits.ts';
 import type { Span } from './locks.ts';
 import type { WriteConflict, WriteOp } from './types.ts';
 
@@ -25,22 +27,44 @@ export function spansOf(ops: readonly WriteOp[]): Span[] {
   return spans.sort((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : 0));
 }
 
-/** Synchronous unless a range is deleted. */
-export function evaluate(engine: Engine, ops: readonly WriteOp[]): Evaluated | Promise<Evaluated> {
-  return ops.some((op) => op.kind === 'deleteRange') ? evaluateWithRanges(engine, ops) : evaluatePoints(engine, ops);
+/** Bytes that a write takes in a command beside its key and record, at most. */
+const WRITE_OVERHEAD_BYTES = 16;
+
+export const tooLarge = (): Error =>
+  invalidArgument(`The transaction writes too much at once: at most ${MAX_COMMAND_BYTES / 1024 / 1024} MiB in one split. Write less in one transaction.`);
+
+/** Synchronous unless a range is deleted. Throws INVALID_ARGUMENT when the writes are more than a log entry holds with `reads`. */
+export function evaluate(engine: Engine, ops: readonly WriteOp[], reads: readonly Span[] = []): Evaluated | Promise<Evaluated> {
+  const pending = new Pending(engine, spanBytes(reads));
+  return ops.some((op) => op.kind === 'deleteRange') ? evaluateWithRanges(engine, ops, pending) : evaluatePoints(ops, pending);
+}
+
+/** What reads take in the same log entry. */
+function spanBytes(spans: readonly Span[]): number {
+  let bytes = 0;
+  for (const { from, to } of spans) bytes += from.length + (to?.length ?? 0) + WRITE_OVERHEAD_BYTES;
+  return bytes;
 }
 
 /** The rows as the writes so far leave them. */
 class Pending {
   private readonly engine: Engine;
   readonly rows = new Map<Key, Uint8Array | undefined>();
+  private bytes: number;
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, bytes: number) {
     this.engine = engine;
+    this.bytes = bytes;
   }
 
   read(key: Key): Uint8Array | undefined {
     return this.rows.has(key) ? this.rows.get(key) : latestVersion(this.engine, key)?.record;
+  }
+
+  set(key: Key, record: Uint8Array | undefined): void {
+    this.bytes += (record?.length ?? 0) + (this.rows.has(key) ? -(this.rows.get(key)?.length ?? 0) : key.length + WRITE_OVERHEAD_BYTES);
+    if (this.bytes > MAX_COMMAND_BYTES) throw tooLarge();
+    this.rows.set(key, record);
   }
 
   /** Applies one write to one key; the conflict if its precondition does not hold. */
@@ -48,24 +72,24 @@ class Pending {
     switch (op.kind) {
       case 'insert':
         if (this.read(op.key) !== undefined) return { kind: 'exists', key: op.key };
-        this.rows.set(op.key, encodeRecord(op.cells));
+        this.set(op.key, encodeRecord(op.cells));
         return undefined;
       case 'update': {
         const existing = this.read(op.key);
         if (existing === undefined) return { kind: 'missing', key: op.key };
-        this.rows.set(op.key, mergeRecord(existing, op.cells));
+        this.set(op.key, mergeRecord(existing, op.cells));
         return undefined;
       }
       case 'upsert': {
         const existing = this.read(op.key);
-        this.rows.set(op.key, existing === undefined ? encodeRecord(op.cells) : mergeRecord(existing, op.cells));
+        this.set(op.key, existing === undefined ? encodeRecord(op.cells) : mergeRecord(existing, op.cells));
         return undefined;
       }
       case 'put':
-        this.rows.set(op.key, encodeRecord(op.cells));
+        this.set(op.key, encodeRecord(op.cells));
         return undefined;
       case 'delete':
-        this.rows.set(op.key, undefined);
+        this.set(op.key, undefined);
         return undefined;
       default:
         return op satisfies never;
@@ -83,8 +107,7 @@ class Pending {
   }
 }
 
-function evaluatePoints(engine: Engine, ops: readonly WriteOp[]): Evaluated {
-  const pending = new Pending(engine);
+function evaluatePoints(ops: readonly WriteOp[], pending: Pending): Evaluated {
   for (const op of ops) {
     if (op.kind === 'deleteRange') continue;
     const conflict = pending.apply(op);
@@ -93,12 +116,11 @@ function evaluatePoints(engine: Engine, ops: readonly WriteOp[]): Evaluated {
   return { writes: pending.writes() };
 }
 
-async function evaluateWithRanges(engine: Engine, ops: readonly WriteOp[]): Promise<Evaluated> {
-  const pending = new Pending(engine);
+async function evaluateWithRanges(engine: Engine, ops: readonly WriteOp[], pending: Pending): Promise<Evaluated> {
   for (const op of ops) {
     if (op.kind === 'deleteRange') {
-      for (const [key, record] of pending.rows) if (record !== undefined && isWithin(key, op)) pending.rows.set(key, undefined);
-      for await (const key of scanLatest(engine, op.from, op.to)) if (!pending.rows.has(key)) pending.rows.set(key, undefined);
+      for (const [key, record] of pending.rows) if (record !== undefined && isWithin(key, op)) pending.set(key, undefined);
+      for await (const key of scanLatest(engine, op.from, op.to)) if (!pending.rows.has(key)) pending.set(key, undefined);
       continue;
     }
     const conflict = pending.apply(op);

@@ -14,7 +14,7 @@ import type { WriteOp as EngineOp } from '../storage/types.ts';
 import { isWithin, rangeCovers } from '../splits/ranges.ts';
 import type { SplitApplication, SplitContext } from '../splits/types.ts';
 import { decodeCommand, encodeCommand, type Command, type PhysicalWrite } from './commands.ts';
-import { evaluate, spansOf } from './evaluate.ts';
+import { evaluate, spansOf, type Evaluated } from './evaluate.ts';
 import { Ledger, OUTCOME_RETENTION_MICROS, type StateRange } from './ledger.ts';
 import { VersionHorizon } from './horizon.ts';
 import { Leadership, type LeaderTxn } from './leadership.ts';
@@ -314,7 +314,7 @@ export class Participant implements SplitApplication {
   }
 
   private async commitLocked(leadership: Leadership, txn: LeaderTxn, ops: readonly WriteOp[]): Promise<Timestamp> {
-    const writes = await this.evaluateLocked(leadership, txn, ops);
+    const writes = await this.evaluateLocked(leadership, txn, ops, []);
     const at = this.assign(leadership, timestamp(0));
     txn.assigned = at;
     await this.log(leadership, txn, { kind: 'commit', txn: txn.owner.id, timestamp: at, writes: resolved(writes, at) });
@@ -344,7 +344,7 @@ export class Participant implements SplitApplication {
   }
 
   private async prepareLocked(leadership: Leadership, txn: LeaderTxn, request: PrepareRequest): Promise<PrepareAnswer> {
-    const writes = await this.evaluateLocked(leadership, txn, request.ops);
+    const writes = await this.evaluateLocked(leadership, txn, request.ops, request.reads);
     const ceiling = this.context.leaseEnd();
     txn.writes = writes;
     txn.promisedUntil = ceiling;
@@ -477,9 +477,15 @@ export class Participant implements SplitApplication {
     return spans.every(({ from, to }) => (to === undefined ? isWithin(from, descriptor) : rangeCovers(descriptor, { from, to })));
   }
 
-  private async evaluateLocked(leadership: Leadership, txn: LeaderTxn, ops: readonly WriteOp[]): Promise<readonly PhysicalWrite[]> {
-    const result = evaluate(this.context.engine, ops);
-    const evaluated = result instanceof Promise ? await result : result;
+  private async evaluateLocked(leadership: Leadership, txn: LeaderTxn, ops: readonly WriteOp[], reads: readonly Span[]): Promise<readonly PhysicalWrite[]> {
+    let evaluated: Evaluated;
+    try {
+      const result = evaluate(this.context.engine, ops, reads);
+      evaluated = result instanceof Promise ? await result : result;
+    } catch (error) {
+      leadership.release(txn.owner.id, 'aborted');
+      throw error;
+    }
     this.checkStill(leadership, txn);
     if ('writes' in evaluated) return evaluated.writes;
     leadership.release(txn.owner.id, 'aborted');

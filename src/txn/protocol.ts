@@ -38,10 +38,6 @@ export interface GetRequest extends TxnHeader {
   readonly lock: LockMode;
   readonly keys: readonly Key[];
 }
-export interface GetAnswer {
-  readonly token: string;
-  readonly records: readonly (Uint8Array | undefined)[];
-}
 
 export interface ScanSpec {
   readonly from: Key;

@@ -7,11 +7,13 @@
  *  2. After an operation failed with ABORTED nothing of it remains anywhere: locks are released, nothing was written.
  *  3. Every split that prepared learns the outcome: from the coordinator, from here, or by asking.
  */
-import { aborted, failedPrecondition, Code, TrestleError } from '../base/errors.ts';
+import { aborted, failedPrecondition, invalidArgument, resourceExhausted, Code, TrestleError } from '../base/errors.ts';
 import type { ByteReader } from '../base/bytes.ts';
 import { timestamp, type Key, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
 import { SplitCursor, OverlayCursor } from './cursor.ts';
+import { tooLarge } from './evaluate.ts';
 import type { Gateway, TransactionHooks } from './gateway.ts';
+import { MAX_COMMAND_BYTES, MAX_READ_SPANS, MAX_TRANSACTION_BYTES, MAX_WRITES } from './limits.ts';
 import type { Span } from './locks.ts';
 import { Overlay } from './overlay.ts';
 import { WriteConflictError } from './participant.ts';
@@ -19,7 +21,8 @@ import * as protocol from './protocol.ts';
 import { Method } from './protocol.ts';
 import { groupOps, Groups, groupSpans } from './routing.ts';
 import { readResultOrConflict } from './service.ts';
-import { intersect, keyAfter } from '../splits/ranges.ts';
+import { Touched } from './touched.ts';
+import { keyAfter } from '../splits/ranges.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
 import type { CommitOptions, CommitResult, KeyRange, LockMode, RangeReadOptions, ReadOptions, ReadWriteTransaction, RowCursor, WriteOp } from './types.ts';
 
@@ -28,11 +31,6 @@ const WOUNDED = 'Transaction was aborted: an older transaction needed its locks.
 /** A transaction that touches more than this many splits more than once is cut into rounds; a bound, never reached in practice. */
 const MAX_ROUNDS = 100;
 
-/** What was read, and locked, at one split. */
-interface Touched {
-  token: string;
-  readonly spans: Span[];
-}
 
 interface Part {
   readonly split: SplitDescriptor;
@@ -64,7 +62,10 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private readonly hooks: TransactionHooks | undefined;
   private readonly overlay = new Overlay();
   private readonly ops: WriteOp[] = [];
+  private bytes = 0;
+  /** What was read, and locked, at each split. */
   private readonly touched = new Map<SplitId, Touched>();
+  private commitAsked = false;
   /** Splits that a prepare was sent to. */
   private readonly preparing = new Set<SplitId>();
   private isWounded = false;
@@ -96,8 +97,8 @@ export class GatewayTransaction implements ReadWriteTransaction {
       if (own === undefined) missing.push(index);
       else out[index] = own.record;
     });
-    for (let round = 0; missing.length > 0; round++) {
-      if (round > MAX_ROUNDS) throw aborted('Transaction was aborted: its splits moved too often.');
+    for (let moves = 0; missing.length > 0; ) {
+      if (moves > MAX_ROUNDS) throw aborted('Transaction was aborted: its splits moved too often.');
       const groups = new Groups<number>(this.gateway.router);
       for (const index of missing) await groups.addAt(keys[index] as Key, index);
       const left: number[] = [];
@@ -107,14 +108,19 @@ export class GatewayTransaction implements ReadWriteTransaction {
             const asked = items.map((index) => keys[index] as Key);
             const body = protocol.encodeGet({ ...this.header(split), lock, keys: asked });
             const answer = await this.gateway.router.call(split.id, Method.get, body, { signal: options.signal });
-            if (answer === 'rerouted') left.push(...items);
-            else {
-              this.touch(split.id, answer.string(), lock, asked.map((key) => ({ from: key, to: undefined })));
-              protocol.readRecords(answer).forEach((record, i) => {
-                const index = items[i] as number;
-                out[index] = this.overlay.over(keys[index] as Key, record);
-              });
+            if (answer === 'rerouted') {
+              moves++;
+              left.push(...items);
+              return;
             }
+            this.touch(split.id, answer.string(), lock, asked.map((key) => ({ from: key, to: undefined })));
+            const records = protocol.readRecords(answer);
+            records.forEach((record, i) => {
+              const index = items[i] as number;
+              out[index] = this.overlay.over(keys[index] as Key, record);
+            });
+            // Large rows come in several answers, at least one in each.
+            left.push(...items.slice(Math.max(records.length, 1)));
           }),
         ),
       );
@@ -152,6 +158,9 @@ export class GatewayTransaction implements ReadWriteTransaction {
   async write(ops: readonly WriteOp[]): Promise<void> {
     this.checkActive();
     for (const op of ops) {
+      this.bytes += sizeOf(op);
+      if (this.ops.length >= MAX_WRITES) throw invalidArgument(`The transaction writes too many rows and index entries: at most ${MAX_WRITES}.`);
+      if (this.bytes > MAX_TRANSACTION_BYTES) throw invalidArgument(`The transaction writes too many bytes: at most ${MAX_TRANSACTION_BYTES}.`);
       const conflict = this.overlay.add(op);
       if (conflict !== undefined) throw this.described(new WriteConflictError(conflict));
       this.ops.push(op);
@@ -164,6 +173,8 @@ export class GatewayTransaction implements ReadWriteTransaction {
 
   async commit(options: CommitOptions = {}): Promise<CommitResult> {
     this.checkActive();
+    if (this.commitAsked) throw failedPrecondition('Transaction is being committed.');
+    this.commitAsked = true;
     let endCommit: (() => void) | undefined;
     try {
       endCommit = await this.hooks?.beginCommit(this);
@@ -204,6 +215,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
   /** Everything in one split: one call, one Paxos round. Undefined when the split was cut meanwhile. */
   private async onePhase(part: Part, options: CommitOptions): Promise<Timestamp | undefined> {
     const body = protocol.encodeCommit({ ...this.header(part.split), generation: part.split.generation, maxDelayMicros: options.maxCommitDelayMicros ?? 0, ops: part.ops });
+    if (body.length > MAX_COMMAND_BYTES) throw tooLarge();
     this.preparing.add(part.split.id);
     this.deciding = true;
     this.mayHaveCommitted = true;
@@ -281,8 +293,9 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private async preparePart(part: Part, coordinator: SplitId, options: CommitOptions, round: number): Promise<Prepared[]> {
     if (round > MAX_ROUNDS) throw aborted('Transaction was aborted: its splits moved too often.');
     const { split, ops, reads } = part;
-    this.preparing.add(split.id);
     const body = protocol.encodePrepare({ ...this.header(split), coordinator, reads, ops });
+    if (body.length > MAX_COMMAND_BYTES) throw tooLarge();
+    this.preparing.add(split.id);
     const answer = await this.gateway.router.call(split.id, Method.prepare, body, { signal: options.signal });
     if (answer === 'rerouted') {
       const pieces = await this.partsOf(ops, reads);
@@ -302,7 +315,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
   }
 
   private parts(): Promise<Part[]> {
-    return this.partsOf(this.ops, [...this.touched.values()].flatMap((touched) => touched.spans));
+    return this.partsOf(this.ops, [...this.touched.values()].flatMap((touched) => touched.spans()));
   }
 
   private async partsOf(ops: readonly WriteOp[], spans: readonly Span[]): Promise<Part[]> {
@@ -371,10 +384,15 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private tokenFor(split: SplitDescriptor): string {
     const own = this.touched.get(split.id);
     if (own !== undefined) return own.token;
-    for (const { token, spans } of this.touched.values()) {
-      if (spans.some(({ from, to }) => intersect(split, { from, to: to ?? keyAfter(from) }) !== undefined)) return token;
-    }
+    for (const touched of this.touched.values()) if (touched.isIn(split)) return touched.token;
     return '';
+  }
+
+  /** How much it remembers of what it read. */
+  get readSpanCount(): number {
+    let count = 0;
+    for (const touched of this.touched.values()) count += touched.size;
+    return count;
   }
 
   private touch(split: SplitId, token: string, lock: LockMode, spans: readonly Span[]): void {
@@ -384,11 +402,22 @@ export class GatewayTransaction implements ReadWriteTransaction {
       this.gateway.release(split, this.id); // The answer came after the end.
       throw aborted(this.isWounded ? WOUNDED : 'Transaction was aborted.');
     }
-    if (known === undefined) this.touched.set(split, { token, spans: [...spans] });
     // Two reads at once, and the leader changed between them: what the first locked is gone.
-    else if (known.token !== token) throw aborted(LOST_LOCKS);
-    else known.spans.push(...spans);
+    if (known !== undefined && known.token !== token) throw aborted(LOST_LOCKS);
+    const touched = known ?? new Touched(token);
+    this.touched.set(split, touched);
+    touched.add(spans);
+    if (touched.size > MAX_READ_SPANS) throw resourceExhausted(`The transaction reads more than ${MAX_READ_SPANS} rows by key under locks; read ranges, or in a read-only transaction.`);
   }
+}
+
+/** What a buffered write counts for, in bytes. */
+function sizeOf(op: WriteOp): number {
+  if (op.kind === 'deleteRange') return op.from.length + op.to.length;
+  if (op.kind === 'delete') return op.key.length;
+  let bytes = op.key.length;
+  for (const { value } of op.cells) bytes += value.length;
+  return bytes;
 }
 
 function throwConflict(answer: ByteReader): void {

@@ -13,6 +13,7 @@ import { isWithin, keyAfter, rangeCovers } from '../splits/ranges.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
 import { latestVersion, readAt, scanAt } from '../storage/mvcc.ts';
 import { spansOf } from './evaluate.ts';
+import { MAX_ANSWER_BYTES, MAX_ANSWER_ROWS, MAX_GET_BYTES } from './limits.ts';
 import type { Span } from './locks.ts';
 import { NotLeading, RangeMoved, WriteConflictError, type Participant } from './participant.ts';
 import * as protocol from './protocol.ts';
@@ -21,9 +22,8 @@ import type { Row, WriteConflict } from './types.ts';
 
 type MaybePromise<T> = T | Promise<T>;
 
-/** Rows and bytes in one answer to a scan, at most (one row may exceed the bytes). */
-const MAX_SCAN_ROWS = 2_000;
-const MAX_SCAN_BYTES = 1024 * 1024;
+/** Rows that a scan reads at first, not knowing how large they are. */
+const FIRST_SCAN_ROWS = 128;
 /** How long a follower lets a snapshot read wait for safe time before it sends the reader to the leader. */
 const SAFE_TIME_WAIT_MICROS = 60_000;
 /** A reader's clock may be this far ahead of the leader's: within it the leader waits. */
@@ -71,7 +71,13 @@ export class TxnService {
     return this.serve(request.split, spans, ({ participant }) => {
       const read = (token: string): Uint8Array => {
         const out = okAnswer().string(token);
-        protocol.writeRecords(out, request.keys.map((key) => latestVersion(this.host.engine, key)?.record));
+        const records: (Uint8Array | undefined)[] = [];
+        for (let i = 0, bytes = 0; i < request.keys.length && bytes < MAX_GET_BYTES; i++) {
+          const record = latestVersion(this.host.engine, request.keys[i] as Key)?.record;
+          records.push(record);
+          bytes += record?.length ?? 0;
+        }
+        protocol.writeRecords(out, records);
         return out.finish();
       };
       if (request.lock === 'none') return read(request.token);
@@ -95,11 +101,14 @@ export class TxnService {
         const span: Span =
           preview.done || last === undefined ? whole : request.reverse ? { from: last.key, to: request.to } : { from: request.from, to: keyAfter(last.key) };
         token = await participant.lock({ ...request, token }, [span], request.lock);
-        seen = await this.collect({ ...request, from: span.from, to: span.to ?? request.to, limit: MAX_SCAN_ROWS }, END_OF_TIME);
+        seen = await this.collect({ ...request, from: span.from, to: span.to ?? request.to, limit: MAX_ANSWER_ROWS }, END_OF_TIME);
         if (seen.rows.length > 0 || preview.done) break;
         preview = await this.collect(request, END_OF_TIME);
       }
-      return this.recheck(request.split, [whole], () => this.scanAnswer({ rows: seen.rows, done: preview.done && seen.done }, token));
+      // Rows may have come while the lock was waited for.
+      const more = seen.rows.length > request.limit;
+      const rows = more ? seen.rows.slice(0, request.limit) : seen.rows;
+      return this.recheck(request.split, [whole], () => this.scanAnswer({ rows, done: preview.done && seen.done && !more }, token));
     });
   }
 
@@ -109,15 +118,27 @@ export class TxnService {
     const spans = request.keys.map((key): Span => ({ from: key, to: undefined }));
     return this.serveSnapshot(request.split, request.at, spans, () => {
       const out = okAnswer();
-      const found = request.keys.map((key) => readAt(this.host.engine, key, request.at));
-      if (!found.some((record) => record instanceof Promise)) {
-        protocol.writeRecords(out, found as (Uint8Array | undefined)[]);
-        return out.finish();
-      }
-      return Promise.all(found.map(async (record) => record)).then((records) => {
+      const records: (Uint8Array | undefined)[] = [];
+      let bytes = 0;
+      const take = (record: Uint8Array | undefined): void => {
+        records.push(record);
+        bytes += record?.length ?? 0;
+      };
+      const answer = (): Uint8Array => {
         protocol.writeRecords(out, records);
         return out.finish();
-      });
+      };
+      const older = async (first: Promise<Uint8Array | undefined>): Promise<Uint8Array> => {
+        take(await first);
+        while (records.length < request.keys.length && bytes < MAX_GET_BYTES) take(await readAt(this.host.engine, request.keys[records.length] as Key, request.at));
+        return answer();
+      };
+      while (records.length < request.keys.length && bytes < MAX_GET_BYTES) {
+        const record = readAt(this.host.engine, request.keys[records.length] as Key, request.at);
+        if (record instanceof Promise) return older(record);
+        take(record);
+      }
+      return answer();
     });
   }
 
@@ -172,18 +193,19 @@ export class TxnService {
   }
 
   private async collect(spec: protocol.ScanSpec, at: Timestamp): Promise<{ rows: Row[]; done: boolean }> {
-    const limit = Math.min(spec.limit, MAX_SCAN_ROWS);
+    const limit = Math.min(spec.limit, MAX_ANSWER_ROWS);
     const cursor = scanAt(this.host.engine, spec.from, spec.to, at, { reverse: spec.reverse });
     const rows: Row[] = [];
     let bytes = 0;
     try {
       for (;;) {
-        const batch = await cursor.next(limit - rows.length);
+        const fitting = bytes === 0 ? FIRST_SCAN_ROWS : Math.ceil(((MAX_ANSWER_BYTES - bytes) * rows.length) / bytes);
+        const batch = await cursor.next(Math.min(limit - rows.length, fitting));
         if (batch.length === 0) return { rows, done: true };
         for (const { key, record } of batch) {
           rows.push({ key, record });
           bytes += key.length + record.length;
-          if (bytes >= MAX_SCAN_BYTES) return { rows, done: false };
+          if (bytes >= MAX_ANSWER_BYTES) return { rows, done: false };
         }
         if (rows.length >= limit) return { rows, done: false };
       }

@@ -34,7 +34,12 @@ export class GatewaySnapshot implements Snapshot {
           const body = encodeSnapshotGet({ split: split.id, at: this.readTimestamp, keys: items.map((index) => keys[index] as Key) });
           const answer = await this.gateway.router.call(split.id, Method.snapshotGet, body, { signal: options.signal, first: this.near(split.id) });
           if (answer === 'rerouted') left.push(...items);
-          else readRecords(answer).forEach((record, i) => (out[items[i] as number] = record));
+          else {
+            const records = readRecords(answer);
+            records.forEach((record, i) => (out[items[i] as number] = record));
+            // Large rows come in several answers, at least one in each.
+            left.push(...items.slice(Math.max(records.length, 1)));
+          }
         }),
       );
       missing = left;
