@@ -59,7 +59,7 @@ async function increment(transaction: Transaction, id: string): Promise<void> {
   await transaction.commit();
 }
 
-describe.each(CLIENTS)('$name', ({ databaseId, connect }) => {
+describe.each(CLIENTS)('$name', ({ databaseId, connect, disconnect }) => {
   let spanner: Spanner;
   let database: Database;
 
@@ -69,7 +69,7 @@ describe.each(CLIENTS)('$name', ({ databaseId, connect }) => {
   }, LONG_MILLIS);
   afterAll(async () => {
     await database.close();
-    await spanner.close();
+    await disconnect(spanner);
   });
 
   it('sees the instance, the database and its schema', async () => {
