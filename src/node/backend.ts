@@ -8,6 +8,7 @@ import type { ReadWriteOptions, ReadWriteTransaction, Snapshot, TimestampBound, 
 import { Catalog, type OpenDatabase } from './catalog.ts';
 import type { NodeCore } from './core.ts';
 import { Databases } from './databases.ts';
+import { Housekeeping } from './housekeeping.ts';
 import { Instances } from './instances.ts';
 import { databaseEnd, FIRST_FREE_SPLIT } from './keyspace.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
@@ -43,6 +44,7 @@ export class NodeBackend implements Backend {
   readonly catalog: Catalog;
   readonly meta: MetaStore;
   readonly retention: Retention;
+  readonly housekeeping: Housekeeping;
   private readonly core: NodeCore;
   private readonly nodes: readonly NodeId[];
   private readonly isUp: (node: NodeId) => boolean;
@@ -71,6 +73,7 @@ export class NodeBackend implements Backend {
     });
     this.databases = new Databases(core, this.meta, this.catalog, this.operations, changes);
     this.sessions = new Sessions(this.meta, core.env, (name) => Promise.resolve(this.catalog.database(name)));
+    this.housekeeping = new Housekeeping(core, this.databases, this.sessions, this.operations);
     core.rpc.handle(SETTLE, async (_, body) => {
       const input = new ByteReader(body);
       const at = timestamp(input.varint());

@@ -1,15 +1,15 @@
 /** Databases: made, listed, dropped, and their schemas changed by long-running operations. */
 import type { DatabaseRecord, DatabaseStore, Dialect, OperationKind, OperationRecord, Page, PageRequest } from '../api/backend.ts';
 import type { Environment } from '../base/env.ts';
-import { alreadyExists, codeName, failedPrecondition, invalidArgument, TrestleError, unimplemented } from '../base/errors.ts';
-import { splitId, timestamp, type Key, type Timestamp } from '../base/ids.ts';
-import { encodeSchema } from '../sql/schema/codec.ts';
+import { alreadyExists, Code, codeName, failedPrecondition, invalidArgument, TrestleError, unimplemented } from '../base/errors.ts';
+import { splitId, timestamp, type Timestamp } from '../base/ids.ts';
+import { decodeSchema, encodeSchema } from '../sql/schema/codec.ts';
 import { printDdl } from '../sql/schema/print.ts';
 import { Schema } from '../sql/schema/schema.ts';
-import { keyAfter } from '../splits/ranges.ts';
-import type { Row, RowCursor } from '../txn/types.ts';
 import type { Catalog, StoredDatabase, StoredSchema } from './catalog.ts';
 import { databaseNotFound, OpenDatabase } from './catalog.ts';
+import { ChangeLock } from './change-lock.ts';
+import { clearRows } from './clear-rows.ts';
 import type { NodeCore } from './core.ts';
 import { instanceNotFound } from './instances.ts';
 import { databaseEnd, databasePrefix, FIRST_FREE_SPLIT } from './keyspace.ts';
@@ -17,15 +17,11 @@ import { deleteRecord, Kind, metaKey, putRecord, type MetaStore } from './meta.t
 import type { Operations } from './operations.ts';
 import { pageOf } from './paging.ts';
 import { retentionMicros, retentionPeriod } from './retention.ts';
-import { planChange, schemaOf, type PlannedStatement, type SchemaChanges } from './schema-change.ts';
+import { planChange, type ChangeHooks, schemaOf, type PlannedStatement, type SchemaChanges } from './schema-change.ts';
 
 const FIRST_DATABASE_NUMBER = 1;
-/** Rows of a dropped database deleted by one transaction. */
-const CLEAR_ROWS = 2_000;
 /** Between two looks at who changes a schema, microseconds. */
 const QUEUE_POLL_MICROS = 20_000;
-/** A change whose node has not been heard of for this long is taken over by the next one. */
-const CHANGE_LEASE_MICROS = 15_000_000;
 
 export class Databases implements DatabaseStore {
   private readonly core: NodeCore;
@@ -95,21 +91,10 @@ export class Databases implements DatabaseStore {
     });
   }
 
-  /** Deletes the rows of a dropped database, some at a time. */
+  /** Deletes the rows of a dropped database. */
   private async clear(stored: StoredDatabase): Promise<void> {
-    const prefix = databasePrefix(stored.number);
-    const to = databaseEnd(prefix);
-    for (let from: Key | undefined = prefix; from !== undefined; ) {
-      const start: Key = from;
-      const { result } = await this.meta.transact(async (transaction) => {
-        const rows = await readAll(transaction.scan({ from: start, to }, { limit: CLEAR_ROWS, lock: 'none' }));
-        const last = rows.at(-1);
-        if (last === undefined) return undefined;
-        await transaction.write([{ kind: 'deleteRange', from: start, to: keyAfter(last.key) }]);
-        return keyAfter(last.key);
-      });
-      from = result;
-    }
+    const from = databasePrefix(stored.number);
+    await clearRows(this.meta, { from, to: databaseEnd(from) }, async () => undefined);
   }
 
   async update(name: string, change: { readonly dropProtection: boolean }): Promise<OperationRecord> {
@@ -132,35 +117,58 @@ export class Databases implements DatabaseStore {
   async updateDdl(name: string, change: { readonly statements: readonly string[]; readonly operationId: string | undefined }): Promise<OperationRecord> {
     if (change.statements.length === 0) throw invalidArgument('No schema statements were given.');
     const database = await this.catalog.database(name);
-    await this.lockChanges(database.stored.number);
-    const start = this.now();
-    const progress = change.statements.map(() => ({ percent: 0, startMicros: start, endMicros: undefined }));
-    let operation: OperationRecord;
+    const lock = await this.lockChanges(database.stored.number);
     try {
-      // With the lock held nobody else changes the schema, and this node has the last change.
-      await this.catchUp(database);
-      const planned = planChange(database.schema(), change.statements, this.changes.ddlContext);
-      operation = await this.operations.record({
-        operationId: change.operationId, kind: 'updateDatabaseDdl', target: name, statements: change.statements, progress,
-        commitTimestamps: [], startMicros: start, endMicros: undefined, cancelMicros: undefined, done: false, error: undefined,
-      });
-      operation = await this.runChange(database, planned, operation);
+      return await this.updateLocked(database, change, lock);
     } finally {
-      await this.unlockChanges(database.stored.number);
+      await lock.release().catch((error: unknown) => {
+        this.env.log.warn('ddl.releaseFailed', { database: name, error: String(error) });
+      });
     }
-    return operation;
   }
 
-  private async runChange(database: OpenDatabase, planned: readonly PlannedStatement[], first: OperationRecord): Promise<OperationRecord> {
+  private async updateLocked(
+    database: OpenDatabase,
+    { statements, operationId }: { readonly statements: readonly string[]; readonly operationId: string | undefined },
+    lock: ChangeLock,
+  ): Promise<OperationRecord> {
+    // With the lock held nobody else changes the schema, and this node has the last change.
+    await this.catchUp(database);
+    await this.takeOver(database, lock);
+    const start = this.now();
+    const progress = statements.map(() => ({ percent: 0, startMicros: start, endMicros: undefined }));
+    const planned = planChange(database.schema(), statements, this.changes.ddlContext);
+    const operation = await this.operations.record({
+      operationId, kind: 'updateDatabaseDdl', target: database.stored.name, statements, progress,
+      commitTimestamps: [], startMicros: start, endMicros: undefined, cancelMicros: undefined, done: false, error: undefined,
+    });
+    return await this.runChange(database, planned, operation, lock);
+  }
+
+  private async runChange(database: OpenDatabase, planned: readonly PlannedStatement[], first: OperationRecord, lock: ChangeLock): Promise<OperationRecord> {
     let operation = first;
+    const hooks: ChangeHooks = {
+      progress: async () => {
+        lock.check();
+      },
+      standing: () => lock.note({ operation: first.name, before: undefined }),
+      guard: (transaction) => lock.guard(transaction),
+    };
     for (const [index, statement] of planned.entries()) {
       try {
-        const at = await this.changes.run(database, statement, () => this.extendLock(database.stored.number));
+        // Without work on rows there is nothing half done to go back from.
+        await lock.note({ operation: first.name, before: statement.actions.length === 0 ? undefined : store(database.schema()).encoded });
+        const at = await this.changes.run(database, statement, hooks);
         const progress = operation.progress.map((step, i) => (i === index ? { percent: 100, startMicros: step.startMicros, endMicros: this.now() } : step));
         operation = { ...operation, progress, commitTimestamps: [...operation.commitTimestamps, at] };
         if (index < planned.length - 1 && statement.actions.length > 0) await this.operations.update(operation);
       } catch (error) {
         if (!(error instanceof TrestleError)) throw error;
+        if (error.code === Code.UNAVAILABLE) {
+          // Neither done nor taken back: that is left to whoever reaches the metadata.
+          lock.abandon();
+          throw error;
+        }
         this.env.log.info('ddl.failed', { database: database.stored.name, code: codeName(error.code), message: error.message });
         return await this.operations.update({ ...operation, done: true, endMicros: this.now(), error: { code: error.code, message: error.message } });
       }
@@ -170,27 +178,45 @@ export class Databases implements DatabaseStore {
 
   // ---- one change at a time -----------------------------------------------------------------------------------------
 
-  private async lockChanges(number: number): Promise<void> {
+  private async lockChanges(number: number): Promise<ChangeLock> {
     for (;;) {
-      const { result } = await this.meta.transact(async (transaction) => {
-        const holder = await this.meta.read<{ until: number }>(transaction, Kind.counter, `ddl/${number}`, true);
-        if (holder !== undefined && holder.until > this.now()) return false;
-        await transaction.write([putRecord(Kind.counter, `ddl/${number}`, { until: this.now() + CHANGE_LEASE_MICROS })]);
-        return true;
-      });
-      if (result) return;
+      const lock = await ChangeLock.tryAcquire(this.meta, this.env, number);
+      if (lock !== undefined) return lock;
       await new Promise<void>((resolve) => {
         this.env.scheduler.after(QUEUE_POLL_MICROS, resolve);
       });
     }
   }
 
-  private async extendLock(number: number): Promise<void> {
-    await this.meta.transact((transaction) => transaction.write([putRecord(Kind.counter, `ddl/${number}`, { until: this.now() + CHANGE_LEASE_MICROS })]));
+  /** Ends what a node that died left half done: an operation that nobody runs, and an index that nobody fills. */
+  private async takeOver(database: OpenDatabase, lock: ChangeLock): Promise<void> {
+    const { abandoned } = lock;
+    if (abandoned === undefined) return;
+    const operation = await this.operations.find(abandoned.operation);
+    if (operation !== undefined && !operation.done) {
+      if (abandoned.before !== undefined) await this.changes.restore(database, decodeSchema(Buffer.from(abandoned.before, 'base64')), (transaction) => lock.guard(transaction));
+      const error = { code: Code.ABORTED, message: 'The node that ran the operation stopped. A statement with work on rows was taken back; the statements before it stand.' };
+      await this.operations.update({ ...operation, done: true, endMicros: this.now(), error });
+      this.env.log.info('ddl.takenOver', { database: database.stored.name, operation: operation.name });
+    }
+    await lock.note(undefined);
   }
 
-  private async unlockChanges(number: number): Promise<void> {
-    await this.meta.transact((transaction) => transaction.write([deleteRecord(Kind.counter, `ddl/${number}`)]));
+  /** Takes over every change whose node died; called now and then at one node. */
+  async endAbandoned(): Promise<void> {
+    for (const number of await ChangeLock.listAbandoned(this.meta, this.env)) {
+      const stored = (await this.meta.list<StoredDatabase>(Kind.database, '')).find(({ value }) => value.number === number)?.value;
+      const lock = await ChangeLock.tryAcquire(this.meta, this.env, number);
+      if (lock === undefined) continue;
+      try {
+        if (stored === undefined) continue;
+        const database = await this.catalog.database(stored.name);
+        await this.catchUp(database);
+        await this.takeOver(database, lock);
+      } finally {
+        await lock.release();
+      }
+    }
   }
 
   private async catchUp(database: OpenDatabase): Promise<void> {
@@ -234,12 +260,6 @@ export class Databases implements DatabaseStore {
   private now(): number {
     return this.env.clock.interval().latest;
   }
-}
-
-async function readAll(cursor: RowCursor): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) rows.push(...batch);
-  return rows;
 }
 
 export const store = (schema: Schema): StoredSchema => ({ encoded: Buffer.from(encodeSchema(schema)).toString('base64') });

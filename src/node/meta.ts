@@ -18,6 +18,7 @@ export type Kind = (typeof Kind)[keyof typeof Kind];
 
 const VALUE_COLUMN = 1;
 const MAX_ATTEMPTS = 200;
+const SWEEP_BATCH = 500;
 
 export interface Stored<T> {
   readonly name: string;
@@ -99,6 +100,24 @@ export class MetaStore {
       return found;
     } finally {
       await cursor.close();
+    }
+  }
+
+  /** Deletes the records of a kind that `isOver` holds for, some at a time. */
+  async sweep<T>(kind: Kind, isOver: (value: T) => boolean): Promise<void> {
+    for (let after = ''; ; ) {
+      const found = await this.list<T>(kind, '', after, SWEEP_BATCH);
+      const over = found.filter(({ value }) => isOver(value));
+      // Read again under lock: one may have been used meanwhile.
+      await this.transact(async (transaction) => {
+        for (const { name } of over) {
+          const value = await this.read<T>(transaction, kind, name, true);
+          if (value !== undefined && isOver(value)) await transaction.write([deleteRecord(kind, name)]);
+        }
+      });
+      const last = found.at(-1);
+      if (last === undefined || found.length < SWEEP_BATCH) return;
+      after = last.name;
     }
   }
 

@@ -5,6 +5,8 @@ import { alreadyExists, failedPrecondition, notFound } from '../base/errors.ts';
 import { deleteRecord, Kind, putRecord, type MetaStore } from './meta.ts';
 import { pageOf } from './paging.ts';
 
+/** How long an operation can be asked for after its end. */
+const KEPT_MICROS = 7 * 24 * 3_600_000_000;
 const WAIT_POLL_MICROS = 50_000;
 const OPERATION_TYPE = 'type.googleapis.com/google.longrunning.Operation';
 
@@ -35,8 +37,12 @@ export class Operations implements OperationStore {
     return record;
   }
 
+  async find(name: string): Promise<OperationRecord | undefined> {
+    return await this.meta.get<OperationRecord>(Kind.operation, name);
+  }
+
   async get(name: string): Promise<OperationRecord> {
-    const record = await this.meta.get<OperationRecord>(Kind.operation, name);
+    const record = await this.find(name);
     if (record === undefined) {
       throw notFound(`Operation not found: ${name}`, [
         { kind: 'resourceInfo', resourceType: OPERATION_TYPE, resourceName: name, description: 'Operation does not exist.' },
@@ -60,6 +66,12 @@ export class Operations implements OperationStore {
     const record = await this.get(name);
     if (!record.done) throw failedPrecondition(`Operation ${name} is still running.`);
     await this.meta.transact((transaction) => transaction.write([deleteRecord(Kind.operation, name)]));
+  }
+
+  /** Forgets operations that ended long ago. */
+  async sweep(): Promise<void> {
+    const horizon = this.env.clock.interval().latest - KEPT_MICROS;
+    await this.meta.sweep<OperationRecord>(Kind.operation, ({ done, endMicros }) => done && (endMicros ?? horizon) < horizon);
   }
 
   async wait(name: string, timeoutMicros: number, signal: AbortSignal): Promise<OperationRecord> {

@@ -163,6 +163,7 @@ class ServerProcess {
     backend.serveForwarded((call) => api.handleForwarded(call));
     for (const { id, host, peerPort } of config.nodes) if (id !== config.nodeId) transport.setPeer(nodeId(id), { host, port: peerPort });
     await core.start();
+    backend.housekeeping.start();
     this.http = await startHttp(api, () => this.status(), this.log);
     tell({ kind: 'progress', doing: 'waiting for leaders' });
     await this.untilLed(env.scheduler);
@@ -253,6 +254,7 @@ class ServerProcess {
       for (const server of this.listeners) server.close();
       await this.http?.close();
       await this.api?.close(STOP_GRACE_MS);
+      this.backend?.housekeeping.stop();
       await this.core?.stop();
       await this.transport?.close();
     } catch (error) {

@@ -2,13 +2,16 @@
  * The work of schema changes on rows that exist already: each action batch by batch (sql/rows/schema-data.ts), each
  * batch in a transaction of its own, so that others go on.
  */
-import type { Key } from '../base/ids.ts';
+import { prefixEnd, type Key } from '../base/ids.ts';
+import { tableTag } from '../storage/keycodec.ts';
+import type { KeyRange } from '../txn/types.ts';
 import { KeySpace } from '../sql/rows/keyspace.ts';
 import { runAction, type ActionContext } from '../sql/rows/schema-data.ts';
 import type { ColumnEvaluator } from '../sql/rows/values.ts';
 import type { SchemaAction } from '../sql/schema/actions.ts';
 import type { Schema } from '../sql/schema/schema.ts';
 import type { OpenDatabase } from './catalog.ts';
+import { clearRows } from './clear-rows.ts';
 import type { NodeCore } from './core.ts';
 import type { MetaStore } from './meta.ts';
 
@@ -33,6 +36,8 @@ export async function workOnRows(request: RowWorkRequest): Promise<void> {
     before: new KeySpace(request.before, database.prefix),
     after: new KeySpace(request.schema, database.prefix),
   };
+  const emptied = emptiedRange(request, context.before);
+  if (emptied !== undefined) await clearRows(request.meta, emptied, request.progress);
   let done = 0;
   for (let from: Key | undefined; ; ) {
     const start = from;
@@ -42,4 +47,18 @@ export async function workOnRows(request: RowWorkRequest): Promise<void> {
     from = result.next;
     await request.progress(done);
   }
+}
+
+/** The range that the action leaves empty, if it is one: it may hold more than one transaction can delete. */
+function emptiedRange({ action, database }: RowWorkRequest, before: KeySpace): KeyRange | undefined {
+  if (action.kind === 'dropIndexData') {
+    const from = (database.prefix + tableTag(action.index)) as Key;
+    const to = prefixEnd(from);
+    return to === undefined ? undefined : { from, to };
+  }
+  if (action.kind !== 'dropTableData') return undefined;
+  const table = before.schema.findTableById(action.table);
+  if (table === undefined) return undefined;
+  const layout = before.table(table);
+  return layout.isInterleaved ? undefined : layout.prefixRange([]);
 }

@@ -4,7 +4,8 @@
  *
  * A statement without work on rows is one new version. An index is created in two: first writers maintain it while its
  * entries are filled in, then readers may use it. A constraint is enforced for new writes first, then the rows that
- * exist are checked; if they break it the version before comes back, and the statement fails.
+ * exist are checked; if they break it the version before comes back, and the statement fails. Data of what was dropped
+ * is deleted last: from then on there is no way back, and nothing that could fail the statement.
  */
 import { parseDdl } from '../sql/parse/parse.ts';
 import type { SchemaAction } from '../sql/schema/actions.ts';
@@ -14,6 +15,7 @@ import { Schema } from '../sql/schema/schema.ts';
 import type { Environment } from '../base/env.ts';
 import { TrestleError, Code } from '../base/errors.ts';
 import type { Timestamp } from '../base/ids.ts';
+import type { ReadWriteTransaction } from '../txn/types.ts';
 import type { OpenDatabase, StoredSchema } from './catalog.ts';
 import { Kind, putRecord, type MetaStore } from './meta.ts';
 
@@ -46,6 +48,18 @@ function ready(schema: Schema, action: SchemaAction): Schema {
   if (action.kind === 'backfillIndex') return markIndexReady(schema, action.index);
   if (action.kind === 'backfillStoredColumns') return markStoredColumnsReady(schema, action.index, action.columns);
   return schema;
+}
+
+const DELETIONS: ReadonlySet<SchemaAction['kind']> = new Set(['dropTableData', 'dropIndexData', 'dropColumnData', 'dropSequence']);
+const deletes = (action: SchemaAction): boolean => DELETIONS.has(action.kind);
+
+export interface ChangeHooks {
+  /** Called after every batch of rows with the rows done so far. May throw, which ends the statement. */
+  readonly progress: (rows: number) => Promise<void>;
+  /** Called once the statement stands, if data of what it dropped is to be deleted. */
+  readonly standing: () => Promise<void>;
+  /** Called in every transaction that changes the schema. UNAVAILABLE when it may no longer. */
+  readonly guard: (transaction: ReadWriteTransaction) => Promise<void>;
 }
 
 /** Work on the rows of a database. Throws what the statement is to fail with. */
@@ -81,35 +95,62 @@ export class SchemaChanges {
     this.settleEverywhere = options.settleEverywhere;
   }
 
-  /** Runs one statement; answers the commit timestamp of its last version. */
-  async run(database: OpenDatabase, statement: PlannedStatement, progress: (rows: number) => Promise<void>): Promise<Timestamp> {
+  /**
+   * Runs one statement; answers the commit timestamp of its last version. `standing` is called when it can no longer be
+   * taken back, before any data is deleted.
+   */
+  async run(database: OpenDatabase, statement: PlannedStatement, hooks: ChangeHooks): Promise<Timestamp> {
     const before = database.schema();
-    let at = await this.install(database, statement.schema);
-    let schema = statement.schema;
+    let { schema } = statement;
+    let at: Timestamp;
     try {
+      at = await this.install(database, schema, hooks.guard);
       for (const action of statement.actions) {
-        await this.work({ database, schema, before, action, progress });
+        if (deletes(action)) continue;
+        await this.work({ database, schema, before, action, progress: hooks.progress });
         const next = ready(schema, action);
         if (next === schema) continue;
         schema = next;
-        at = await this.install(database, schema);
+        at = await this.install(database, schema, hooks.guard);
       }
     } catch (error) {
-      if (error instanceof TrestleError && error.code !== Code.UNAVAILABLE) await this.install(database, before);
+      if (error instanceof TrestleError && error.code !== Code.UNAVAILABLE) await this.install(database, before, hooks.guard);
       throw error;
     }
+    const deletions = statement.actions.filter(deletes);
+    if (deletions.length > 0) await this.delete(database, { schema, before, deletions, hooks });
     return at;
+  }
+
+  /** Nobody sees the data any more, so that a failure here is no failure of the statement. */
+  private async delete(
+    database: OpenDatabase,
+    { schema, before, deletions, hooks }: { schema: Schema; before: Schema; deletions: readonly SchemaAction[]; hooks: ChangeHooks },
+  ): Promise<void> {
+    try {
+      await hooks.standing();
+      for (const action of deletions) await this.work({ database, schema, before, action, progress: hooks.progress });
+    } catch (error) {
+      if (!(error instanceof TrestleError)) throw error;
+      this.env.log.warn('schema.deleteFailed', { database: database.stored.name, error: String(error) });
+    }
+  }
+
+  /** Goes back to a schema, when the node that had begun to change it died. */
+  async restore(database: OpenDatabase, schema: Schema, guard: ChangeHooks['guard']): Promise<void> {
+    await this.install(database, schema, guard);
   }
 
   settle(database: string, at: Timestamp): Promise<void> {
     return this.settleEverywhere(database, at);
   }
 
-  private async install(database: OpenDatabase, schema: Schema): Promise<Timestamp> {
+  private async install(database: OpenDatabase, schema: Schema, guard: ChangeHooks['guard']): Promise<Timestamp> {
     const record: StoredSchema = { encoded: Buffer.from(encodeSchema(schema)).toString('base64') };
-    const { commitTimestamp } = await this.meta.transact((transaction) =>
-      transaction.write([putRecord(Kind.schema, String(database.stored.number), record)]),
-    );
+    const { commitTimestamp } = await this.meta.transact(async (transaction) => {
+      await guard(transaction);
+      await transaction.write([putRecord(Kind.schema, String(database.stored.number), record)]);
+    });
     await this.settleEverywhere(database.stored.name, commitTimestamp);
     this.env.log.info('schema.installed', { database: database.stored.name, version: schema.version, at: commitTimestamp });
     return commitTimestamp;

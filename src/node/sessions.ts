@@ -71,9 +71,15 @@ export class Sessions implements SessionStore {
     await this.meta.transact((transaction) => transaction.write([deleteRecord(Kind.session, name)]));
   }
 
+  /** Forgets sessions that expired without anybody asking for them again. */
+  async sweep(): Promise<void> {
+    const now = this.env.clock.interval().latest;
+    await this.meta.sweep<SessionRecord>(Kind.session, (record) => isExpired(record, now));
+  }
+
   private used(record: SessionRecord): SessionRecord | undefined {
     const now = this.env.clock.interval().latest;
-    const expired = record.multiplexed ? now - record.createMicros > MULTIPLEXED_LIMIT_MICROS : now - record.lastUseMicros > IDLE_LIMIT_MICROS;
+    const expired = isExpired(record, now);
     if (!expired && now - record.lastUseMicros < USE_GRAIN_MICROS) return record;
     const work = expired ? this.delete(record.name) : this.touch(record, now);
     work.catch((error: unknown) => {
@@ -96,3 +102,6 @@ export class Sessions implements SessionStore {
 }
 
 const MAX_CACHED = 10_000;
+
+const isExpired = (record: SessionRecord, now: number): boolean =>
+  record.multiplexed ? now - record.createMicros > MULTIPLEXED_LIMIT_MICROS : now - record.lastUseMicros > IDLE_LIMIT_MICROS;

@@ -11,6 +11,7 @@ export const DATABASE = `${INSTANCE}/databases/d`;
 
 export interface TestNodes {
   readonly test: TestCluster;
+  backend(node: number): NodeBackend;
   databases(node: number): NodeBackend['databases'];
   /** The database at a node, 1 to 3. */
   database(node: number): DatabaseHandle;
@@ -44,13 +45,15 @@ export async function startNodes(options: { seed: number; statements: readonly s
     if (handle === undefined) throw new Error(`no node ${String(node)}`);
     return handle;
   };
+  const backendOf = (node: number): NodeBackend => {
+    const backend = backends[node - 1];
+    if (backend === undefined) throw new Error(`no node ${String(node)}`);
+    return backend;
+  };
   return {
     test,
-    databases: (node) => {
-      const backend = backends[node - 1];
-      if (backend === undefined) throw new Error(`no node ${String(node)}`);
-      return backend.databases;
-    },
+    backend: backendOf,
+    databases: (node) => backendOf(node).databases,
     database,
     nowMicros: () => test.core(1).env.clock.interval().latest,
     query: async (node, sql, view) => {

@@ -1,0 +1,55 @@
+/**
+ * What the cluster's metadata needs now and then, done at the node that leads it: schema changes whose node died are
+ * ended, sessions that nobody used and operations that ended long ago are forgotten.
+ */
+import { META_SPLIT } from './keyspace.ts';
+import type { NodeCore } from './core.ts';
+import type { Databases } from './databases.ts';
+import type { Operations } from './operations.ts';
+import type { Sessions } from './sessions.ts';
+
+const ROUND_MICROS = 10_000_000;
+/** Sessions and operations are looked through in every so many rounds. */
+const SWEEP_ROUNDS = 30;
+
+export class Housekeeping {
+  private readonly core: NodeCore;
+  private readonly databases: Databases;
+  private readonly sessions: Sessions;
+  private readonly operations: Operations;
+  private round = 0;
+  private stopped = false;
+
+  constructor(core: NodeCore, databases: Databases, sessions: Sessions, operations: Operations) {
+    this.core = core;
+    this.databases = databases;
+    this.sessions = sessions;
+    this.operations = operations;
+  }
+
+  start(): void {
+    this.core.env.scheduler.after(ROUND_MICROS, () => {
+      if (this.stopped) return;
+      this.work()
+        .catch((error: unknown) => {
+          this.core.env.log.warn('housekeeping.failed', { error: String(error) });
+        })
+        .finally(() => {
+          this.start();
+        });
+    });
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  private async work(): Promise<void> {
+    this.round++;
+    if (this.core.host.get(META_SPLIT)?.isLeading() !== true) return;
+    await this.databases.endAbandoned();
+    if (this.round % SWEEP_ROUNDS !== 0) return;
+    await this.sessions.sweep();
+    await this.operations.sweep();
+  }
+}

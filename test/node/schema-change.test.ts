@@ -1,0 +1,148 @@
+/** Schema changes while others write, while nodes die, and when they fail. */
+import { describe, expect, it } from 'vitest';
+import { Code } from '../../src/base/errors.ts';
+import { nodeId } from '../../src/base/ids.ts';
+import { putRecord, Kind } from '../../src/node/meta.ts';
+import { DATABASE, startNodes, type TestNodes } from './nodes.ts';
+
+const TABLE = ['CREATE TABLE T (K INT64, V INT64) PRIMARY KEY (K)'];
+
+const insert = (nodes: TestNodes, node: number, from: number, count: number): Promise<number> =>
+  nodes.dml(node, `INSERT INTO T (K, V) VALUES ${Array.from({ length: count }, (_, i) => `(${String(from + i)}, ${String((from + i) % 7)})`).join(', ')}`);
+const change = (nodes: TestNodes, node: number, ...statements: string[]) => nodes.databases(node).updateDdl(DATABASE, { statements, operationId: undefined });
+const names = async (nodes: TestNodes, node: number): Promise<string[]> => (await nodes.test.run(nodes.databases(node).ddl(DATABASE))).map((text) => text.split(/[\s(]+/, 3).slice(1).join(' '));
+
+/** One row more or less at each turn, retried when the schema changed under it. */
+async function writeOn(nodes: TestNodes, node: number, until: () => boolean): Promise<number> {
+  const { sql, transactions } = nodes.database(node);
+  let commits = 0;
+  for (let i = 0; !until(); i++) {
+    const key = node * 10_000 + (i % 40);
+    const transaction = transactions.beginReadWrite();
+    try {
+      const text = i % 3 === 2 ? `DELETE FROM T WHERE K = ${String(key - 1)}` : `INSERT OR UPDATE INTO T (K, V) VALUES (${String(key)}, ${String(i)})`;
+      await sql.dml(transaction, await sql.prepare(text, new Map()), {}, {});
+      await transaction.commit();
+      commits++;
+    } catch (error) {
+      await transaction.rollback();
+      if (!(error instanceof Error) || !('code' in error) || error.code !== Code.ABORTED) throw error;
+    }
+  }
+  return commits;
+}
+
+describe('schema changes', () => {
+  it('abort transactions that used the schema before', async () => {
+    const nodes = await startNodes({ seed: 1, statements: TABLE });
+    const { sql, transactions } = nodes.database(2);
+    const transaction = transactions.beginReadWrite();
+    await nodes.test.run(sql.dml(transaction, await nodes.test.run(sql.prepare('INSERT INTO T (K, V) VALUES (1, 1)', new Map())), {}, {}));
+    expect((await nodes.test.run(change(nodes, 1, 'ALTER TABLE T ADD COLUMN W INT64'))).error).toBeUndefined();
+    await expect(nodes.test.run(transaction.commit())).rejects.toMatchObject({ code: Code.ABORTED });
+    await nodes.dml(3, 'INSERT INTO T (K, V, W) VALUES (1, 1, 1)');
+    expect(await nodes.query(2, 'SELECT K, V, W FROM T')).toEqual([[1, 1, 1]]);
+  });
+
+  it('fill an index while rows are written at every node', async () => {
+    const nodes = await startNodes({ seed: 2, statements: TABLE });
+    for (let from = 0; from < 1_200; from += 400) await insert(nodes, 1, from, 400);
+    let done = false;
+    const writers = [1, 2, 3].map((node) => writeOn(nodes, node, () => done));
+    const ddl = change(nodes, 2, 'CREATE INDEX ByV ON T (V)').finally(() => (done = true));
+    const operation = await nodes.test.run(ddl, 60);
+    expect(operation.error).toBeUndefined();
+    const commits = await nodes.test.run(Promise.all(writers));
+    expect(Math.min(...commits)).toBeGreaterThan(2);
+    for (const node of [1, 2, 3]) {
+      const byIndex = await nodes.query(node, 'SELECT V, K FROM T@{FORCE_INDEX=ByV} ORDER BY V, K');
+      const byRow = await nodes.query(node, 'SELECT V, K FROM T@{FORCE_INDEX=_BASE_TABLE} ORDER BY V, K');
+      expect(byIndex).toEqual(byRow);
+      expect(byRow.length).toBeGreaterThan(1_200);
+    }
+  });
+
+  it('leave the schema as it was when rows forbid them, and the statements before stand', async () => {
+    const nodes = await startNodes({ seed: 3, statements: TABLE });
+    await insert(nodes, 1, 0, 20);
+    const operation = await nodes.test.run(change(nodes, 3, 'CREATE INDEX Fine ON T (V)', 'CREATE UNIQUE INDEX Broken ON T (V)', 'CREATE INDEX Never ON T (K, V)'));
+    expect(operation).toMatchObject({ done: true, error: { code: Code.FAILED_PRECONDITION } });
+    expect(operation.commitTimestamps).toHaveLength(1);
+    for (const node of [1, 2, 3]) {
+      await nodes.test.settle(0.1);
+      expect(await names(nodes, node)).toEqual(['TABLE T', 'INDEX Fine']);
+    }
+    await insert(nodes, 2, 100, 20);
+    expect(await nodes.query(1, 'SELECT COUNT(*) FROM T@{FORCE_INDEX=Fine}')).toEqual([[40]]);
+  });
+
+  it('go on when a node dies that does not run them', async () => {
+    const nodes = await startNodes({ seed: 4, statements: TABLE });
+    for (let from = 0; from < 2_000; from += 500) await insert(nodes, 1, from, 500);
+    const ddl = change(nodes, 1, 'CREATE INDEX ByV ON T (V)');
+    await nodes.test.settle(0.05);
+    nodes.test.cluster.crash(nodeId(3), false);
+    const operation = await nodes.test.run(ddl, 60);
+    expect(operation.error).toBeUndefined();
+    expect(await nodes.query(2, 'SELECT COUNT(*) FROM T@{FORCE_INDEX=ByV}')).toEqual([[2_000]]);
+  });
+
+  it('of a node that dies are ended by another, which goes back to the schema before', async () => {
+    const nodes = await startNodes({ seed: 5, statements: TABLE });
+    for (let from = 0; from < 2_000; from += 500) await insert(nodes, 1, from, 500);
+    void change(nodes, 3, 'CREATE INDEX ByV ON T (V)').catch(() => undefined);
+    const database = await nodes.test.run(nodes.backend(1).open(DATABASE).then(() => nodes.backend(1).catalog.database(DATABASE)));
+    for (let i = 0; i < 1_000 && database.schema().index('ByV') === undefined; i++) await nodes.test.settle(0.001);
+    expect(database.schema().index('ByV')).toBeDefined();
+    nodes.test.cluster.crash(nodeId(3), false);
+    await nodes.test.settle(20);
+    await nodes.test.run(nodes.databases(2).endAbandoned(), 60);
+    expect(await names(nodes, 1)).toEqual(['TABLE T']);
+    const [operation] = (await nodes.test.run(nodes.backend(1).operations.list(DATABASE, { pageSize: 10, pageToken: '', deep: false }))).items.filter(({ kind }) => kind === 'updateDatabaseDdl');
+    expect(operation).toMatchObject({ done: true, error: { code: Code.ABORTED } });
+    const again = await nodes.test.run(change(nodes, 1, 'CREATE INDEX ByV ON T (V)'), 60);
+    expect(again.error).toBeUndefined();
+    expect(await nodes.query(2, 'SELECT COUNT(*) FROM T@{FORCE_INDEX=ByV}')).toEqual([[2_000]]);
+  });
+
+  it('run one at a time', async () => {
+    const nodes = await startNodes({ seed: 6, statements: TABLE });
+    await insert(nodes, 1, 0, 300);
+    const all = await nodes.test.run(Promise.all([1, 2, 3, 1, 2].map((node, i) => change(nodes, node, `CREATE INDEX I${String(i)} ON T (V, K)`))), 120);
+    expect(all.map(({ error }) => error)).toEqual(all.map(() => undefined));
+    expect((await names(nodes, 2)).sort()).toEqual(['INDEX I0', 'INDEX I1', 'INDEX I2', 'INDEX I3', 'INDEX I4', 'TABLE T']);
+  });
+
+  it('empty what they drop, more than one transaction holds', async () => {
+    const nodes = await startNodes({ seed: 7, statements: [...TABLE, 'CREATE INDEX ByV ON T (V)'] });
+    for (let from = 0; from < 5_000; from += 1_000) await insert(nodes, 1, from, 1_000);
+    const heads = async (): Promise<number> => {
+      const snapshot = await nodes.test.core(1).gateway.snapshot({ kind: 'strong' });
+      const cursor = snapshot.scan({ from: '\0\0\0\x01' as never, to: '\0\0\0\x02' as never });
+      let rows = 0;
+      for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) rows += batch.length;
+      return rows;
+    };
+    expect(await nodes.test.run(heads())).toBe(10_000);
+    expect((await nodes.test.run(change(nodes, 2, 'DROP INDEX ByV'), 60)).error).toBeUndefined();
+    expect(await nodes.test.run(heads())).toBe(5_000);
+    expect((await nodes.test.run(change(nodes, 2, 'DROP TABLE T'), 60)).error).toBeUndefined();
+    expect(await nodes.test.run(heads())).toBe(0);
+  });
+
+  it('leave no lock behind, and one that was taken over changes the schema no more', async () => {
+    const nodes = await startNodes({ seed: 8, statements: TABLE });
+    const { meta } = nodes.backend(1);
+    const locks = () => nodes.test.run(meta.list<{ holder: string }>(Kind.counter, 'ddl/'));
+    await insert(nodes, 1, 0, 1_500);
+    await nodes.test.run(change(nodes, 1, 'CREATE INDEX A ON T (V)'));
+    expect(await locks()).toEqual([]);
+    const slow = change(nodes, 1, 'CREATE INDEX B ON T (V)');
+    for (let i = 0; i < 1_000 && (await locks()).length === 0; i++) await nodes.test.settle(0.001);
+    const [lock] = await locks();
+    if (lock === undefined) throw new Error('there is a lock');
+    await nodes.test.run(meta.transact((transaction) => transaction.write([putRecord(Kind.counter, lock.name, { holder: 'other', until: nodes.nowMicros() + 1e9 })])));
+    await expect(nodes.test.run(slow)).rejects.toMatchObject({ code: Code.UNAVAILABLE });
+    expect((await locks()).map(({ value }) => value.holder)).toEqual(['other']);
+  });
+});
