@@ -129,7 +129,7 @@ export class Connection {
       this.close(this.greeted ? 'no sign of life' : 'no hello in time');
       return;
     }
-    if (this.greeted && now - this.lastOutMicros >= LIVENESS_TIMEOUT_MICROS / 5) this.writeOut(encodeRawFrame(EMPTY));
+    if (this.greeted && now - this.lastOutMicros >= LIVENESS_TIMEOUT_MICROS / 2.5) this.writeOut(encodeRawFrame(EMPTY));
   }
 
   /** To be called when the peer's fault changed. */

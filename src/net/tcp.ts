@@ -43,7 +43,7 @@ const BACKOFF_MIN_MICROS = 20_000;
 const BACKOFF_MAX_MICROS = 1_000_000;
 /** The higher id's head start for the lower. */
 const HIGHER_ID_WAIT_MICROS = 300_000;
-const TICK_MICROS = LIVENESS_TIMEOUT_MICROS / 5;
+const TICK_MICROS = LIVENESS_TIMEOUT_MICROS / 2.5;
 /** Sockets that have not said who they are. */
 const MAX_STRANGERS = 64;
 
