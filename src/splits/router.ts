@@ -15,6 +15,8 @@ import type { SplitDescriptor } from './types.ts';
 /** Waits between rounds over all nodes while nobody leads: an election takes up to about 2 s. */
 const FIRST_BACKOFF_MICROS = 2_000;
 const MAX_BACKOFF_MICROS = 50_000;
+/** Hints followed at once; more of them means that leadership is moving. */
+const MAX_HOPS = 2;
 /** How long a call without a deadline of its own is tried, microseconds. */
 const DEFAULT_LIMIT_MICROS = 20_000_000;
 
@@ -82,7 +84,9 @@ export class Router {
     const deadline = env.clock.monotonicMicros() + (options.limitMicros ?? DEFAULT_LIMIT_MICROS);
     let backoff = FIRST_BACKOFF_MICROS;
     let hint = options.first;
+    let hops = 0;
     for (;;) {
+      let follows = false;
       for (const node of this.candidates(split, hint)) {
         if (options.signal?.aborted === true) throw new TrestleError(Code.CANCELLED, 'The call was cancelled.');
         const timeoutMicros = deadline - env.clock.monotonicMicros();
@@ -102,9 +106,11 @@ export class Router {
         if (this.leaders.get(split) === node) this.leaders.delete(split);
         if (directions.hint !== undefined && directions.hint !== node && hint !== directions.hint) {
           hint = directions.hint;
+          follows = hops++ < MAX_HOPS;
           break;
         }
       }
+      if (follows) continue;
       await this.sleep(backoff);
       backoff = Math.min(backoff * 2, MAX_BACKOFF_MICROS);
     }

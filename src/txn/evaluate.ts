@@ -4,9 +4,9 @@
  */
 import { isWithin } from '../splits/ranges.ts';
 import { latestVersion, scanLatest } from '../storage/mvcc.ts';
-import { encodeRecord, mergeRecord } from '../storage/record.ts';
+import { encodeRecord, mergeRecord, resolveCommitTimestamps } from '../storage/record.ts';
 import type { Engine } from '../storage/types.ts';
-import type { Key } from '../base/ids.ts';
+import type { Key, Timestamp } from '../base/ids.ts';
 import { invalidArgument } from '../base/errors.ts';
 import type { PhysicalWrite } from './commands.ts';
 import { MAX_COMMAND_BYTES } from './limits.ts';
@@ -127,4 +127,9 @@ async function evaluateWithRanges(engine: Engine, ops: readonly WriteOp[], pendi
     if (conflict !== undefined) return { conflict };
   }
   return { writes: pending.writes() };
+}
+
+/** The writes with the placeholder of the commit timestamp filled in. */
+export function withCommitTimestamp(writes: readonly PhysicalWrite[], at: Timestamp): PhysicalWrite[] {
+  return writes.map(({ key, record }) => ({ key, record: record === undefined ? undefined : resolveCommitTimestamps(record, at) }));
 }

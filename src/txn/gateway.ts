@@ -121,17 +121,6 @@ export class Gateway implements TransactionSystem {
       this.env.log.debug('txn.finishFailed', { split, method, error: String(error) });
     });
   }
-
-  sleepUntilPast(at: Timestamp): Promise<void> {
-    return new Promise((resolve) => {
-      const check = (): void => {
-        const left = at - this.env.clock.interval().earliest;
-        if (left < 0) resolve();
-        else this.env.scheduler.after(left + 1, check);
-      };
-      check();
-    });
-  }
 }
 
 const EMPTY = Buffer.alloc(0);

@@ -14,6 +14,8 @@ import { decodeCommand, encodeCommand, type Command, type PhysicalWrite, type Pr
 
 export const OUTCOME_RETENTION_MICROS = 3_600_000_000;
 const SCAN_BATCH = 256;
+/** Aborted transactions remembered at once to be forgotten; more wait for the next time. */
+const MAX_ABORTED_SEEN = 100_000;
 
 function statePrefix(kind: 'p' | 'o', split: SplitId): string {
   const bytes = Buffer.alloc(8);
@@ -38,6 +40,9 @@ export class Ledger {
   readonly prepared = new Map<TxnId, PrepareCommand>();
   /** The highest timestamp that an applied command carried. */
   highest: Timestamp = timestamp(0);
+
+  /** Aborted transactions that were known at a call of `forgetOutcomes`, and its horizon. */
+  private aborted: { readonly since: number; readonly seen: ReadonlySet<string> } = { since: 0, seen: new Set() };
 
   constructor(engine: Engine, split: SplitId, ancestors: readonly SplitId[]) {
     this.engine = engine;
@@ -123,14 +128,23 @@ export class Ledger {
     });
   }
 
-  /** Drops committed outcomes older than `horizon`, at most `limit`. Not replicated: outcomes are only ever forgotten. */
+  /**
+   * Drops outcomes older than `horizon`, at most `limit`. Not replicated: outcomes are only ever forgotten. That of an
+   * aborted transaction has no timestamp: it goes when it has been here since a call whose horizon was older by the
+   * retention.
+   */
   async forgetOutcomes(horizon: Timestamp, limit: number): Promise<void> {
     const ops: WriteOp[] = [];
+    const { aborted } = this;
+    const isDue = horizon - aborted.since >= OUTCOME_RETENTION_MICROS;
+    const found = new Set<string>();
     await this.each(this.outcomePrefix, (suffix, value) => {
       const at = new ByteReader(value).varint();
-      if (at > 0 && at < horizon && ops.length < limit) ops.push({ key: (this.outcomePrefix + suffix) as Key, value: undefined });
+      if (at === 0 && found.size < MAX_ABORTED_SEEN) found.add(suffix);
+      if (at === 0 ? isDue && aborted.seen.has(suffix) : at < horizon) ops.push({ key: (this.outcomePrefix + suffix) as Key, value: undefined });
       return ops.length < limit;
     });
+    if (isDue || aborted.since === 0) this.aborted = { since: horizon, seen: found };
     if (ops.length > 0) this.engine.write(ops);
   }
 

@@ -9,25 +9,26 @@
 import { assert } from '../base/assert.ts';
 import { aborted, TrestleError, Code } from '../base/errors.ts';
 import { timestamp, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
-import { resolveCommitTimestamps } from '../storage/record.ts';
 import type { WriteOp as EngineOp } from '../storage/types.ts';
 import { isWithin, rangeCovers } from '../splits/ranges.ts';
 import type { SplitApplication, SplitContext } from '../splits/types.ts';
 import { decodeCommand, encodeCommand, type Command, type PhysicalWrite } from './commands.ts';
-import { evaluate, spansOf, type Evaluated } from './evaluate.ts';
-import { Ledger, OUTCOME_RETENTION_MICROS, type StateRange } from './ledger.ts';
+import { commitWait } from './commit-wait.ts';
+import { evaluate, spansOf, withCommitTimestamp, type Evaluated } from './evaluate.ts';
+import { NotLeading, RangeMoved, WriteConflictError } from './failures.ts';
+import { Ledger, type StateRange } from './ledger.ts';
 import { VersionHorizon } from './horizon.ts';
 import { Leadership, type LeaderTxn } from './leadership.ts';
+import { OutcomeRetention } from './outcome-retention.ts';
 import { SafeTime } from './safetime.ts';
 import type { CommitRequest, DecideRequest, PrepareAnswer, PrepareRequest, StatusAnswer, TxnHeader } from './protocol.ts';
 import type { Span } from './locks.ts';
-import type { WriteConflict, WriteOp } from './types.ts';
+import type { WriteOp } from './types.ts';
 
 /** How long a cut waits for transactions in flight before it gives up, microseconds. */
 const DRAIN_LIMIT_MICROS = 2_000_000;
 /** A prepared transaction older than this asks its coordinator for the outcome, microseconds. */
 const IN_DOUBT_AFTER_MICROS = 1_000_000;
-const FORGET_BATCH = 10_000;
 /** A transaction that only holds locks is asked for at its gateway after this long without a call, microseconds. */
 const IDLE_CHECK_MICROS = 2_000_000;
 
@@ -43,28 +44,13 @@ export interface ParticipantLinks {
   announce(txn: TxnId, participants: readonly SplitId[], at: Timestamp): void;
 }
 
-/** A commit or prepare whose precondition failed. The transaction is over, its locks are released. */
-export class WriteConflictError extends TrestleError {
-  readonly conflict: WriteConflict;
-
-  constructor(conflict: WriteConflict) {
-    super(conflict.kind === 'exists' ? Code.ALREADY_EXISTS : Code.NOT_FOUND, conflict.kind === 'exists' ? 'Row already exists' : 'Row not found');
-    this.conflict = conflict;
-  }
-}
-
-/** This replica cannot lead now: the caller should look for the leader again. The call may or may not have taken effect. */
-export class NotLeading extends Error {}
-
-/** The split was cut since its caller looked: part of what the transaction read or writes may lie elsewhere now. */
-export class RangeMoved extends Error {}
-
 export class Participant implements SplitApplication {
   readonly context: SplitContext;
   readonly ledger: Ledger;
   readonly safeTime: SafeTime;
   /** How far back this replica can be read. */
   readonly horizon: VersionHorizon;
+  private readonly outcomes: OutcomeRetention;
   private readonly links: ParticipantLinks;
   private leadership: Leadership | undefined;
   /** Locks handed over by a cut, until this node first leads the new split. */
@@ -75,6 +61,7 @@ export class Participant implements SplitApplication {
     this.links = links;
     this.ledger = new Ledger(context.engine, context.split, context.ancestors);
     this.safeTime = new SafeTime(context, this.ledger);
+    this.outcomes = new OutcomeRetention(context.env, this.ledger);
     this.horizon = new VersionHorizon(context.engine, context.split, context.ancestors);
   }
 
@@ -175,7 +162,7 @@ export class Participant implements SplitApplication {
   }
 
   housekeeping(): void {
-    const { clock, scheduler } = this.context.env;
+    const { clock } = this.context.env;
     const { leadership } = this;
     if (this.context.appliedSlot() > 1) this.handedOver = undefined; // Somebody else led first.
     if (leadership !== undefined && this.leads()) {
@@ -187,12 +174,7 @@ export class Participant implements SplitApplication {
       }
       for (const [gateway, ids] of leadership.idle(clock.monotonicMicros(), IDLE_CHECK_MICROS)) this.expire(leadership, gateway, ids);
     }
-    if (this.context.env.random.int(60) === 0) {
-      const horizon = timestamp(Math.max(0, clock.interval().earliest - OUTCOME_RETENTION_MICROS));
-      scheduler.after(0, () => {
-        this.ledger.forgetOutcomes(horizon, FORGET_BATCH).catch((error: unknown) => this.context.env.log.warn('txn.forgetOutcomes', { error }));
-      });
-    }
+    this.outcomes.round(this.leads(), this.safeTime.now());
   }
 
   /** Frees the locks of transactions that their gateway has forgotten (a release that got lost). */
@@ -317,8 +299,8 @@ export class Participant implements SplitApplication {
     const writes = await this.evaluateLocked(leadership, txn, ops, []);
     const at = this.assign(leadership, timestamp(0));
     txn.assigned = at;
-    await this.log(leadership, txn, { kind: 'commit', txn: txn.owner.id, timestamp: at, writes: resolved(writes, at) });
-    await this.commitWait(at);
+    await this.log(leadership, txn, { kind: 'commit', txn: txn.owner.id, timestamp: at, writes: withCommitTimestamp(writes, at) });
+    await commitWait(this.context.env, at);
     leadership.release(txn.owner.id, 'committed');
     return at;
   }
@@ -377,9 +359,9 @@ export class Participant implements SplitApplication {
     }
     txn.assigned = at;
     const { participants } = request;
-    await this.log(leadership, txn, { kind: 'decide', txn: txn.owner.id, timestamp: at, participants, writes: resolved(txn.writes ?? [], at) });
+    await this.log(leadership, txn, { kind: 'decide', txn: txn.owner.id, timestamp: at, participants, writes: withCommitTimestamp(txn.writes ?? [], at) });
     this.links.announce(txn.owner.id, participants, at);
-    await this.commitWait(at);
+    await commitWait(this.context.env, at);
     leadership.release(txn.owner.id, 'committed');
     return at;
   }
@@ -405,7 +387,7 @@ export class Participant implements SplitApplication {
 
   private async finish(leadership: Leadership, txn: LeaderTxn, at: Timestamp): Promise<void> {
     await this.log(leadership, txn, { kind: 'outcome', txn: txn.owner.id, timestamp: at });
-    if (at > 0) await this.commitWait(at);
+    if (at > 0) await commitWait(this.context.env, at);
     leadership.release(txn.owner.id, at > 0 ? 'committed' : 'aborted');
   }
 
@@ -513,26 +495,8 @@ export class Participant implements SplitApplication {
       }
     });
   }
-
-  /** Resolves once `at` is certainly in the past: external consistency (Spanner, OSDI 2012, §4.1.2). */
-  private commitWait(at: Timestamp): Promise<void> | undefined {
-    const left = at - this.context.env.clock.interval().earliest;
-    if (left < 0) return undefined;
-    return new Promise((resolve) => {
-      const check = (): void => {
-        const rest = at - this.context.env.clock.interval().earliest;
-        if (rest < 0) resolve();
-        else this.context.env.scheduler.after(rest + 1, check);
-      };
-      this.context.env.scheduler.after(left + 1, check);
-    });
-  }
 }
 
 const NO_CEILING = timestamp(Number.MAX_SAFE_INTEGER);
 const NOT_COMMITTED = timestamp(0);
 const noop = (): void => undefined;
-
-function resolved(writes: readonly PhysicalWrite[], at: Timestamp): PhysicalWrite[] {
-  return writes.map(({ key, record }) => ({ key, record: record === undefined ? undefined : resolveCommitTimestamps(record, at) }));
-}

@@ -11,12 +11,13 @@ import { aborted, failedPrecondition, invalidArgument, resourceExhausted, Code, 
 import type { ByteReader } from '../base/bytes.ts';
 import { timestamp, type Key, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
 import { SplitCursor, OverlayCursor } from './cursor.ts';
+import { commitWait } from './commit-wait.ts';
 import { tooLarge } from './evaluate.ts';
 import type { Gateway, TransactionHooks } from './gateway.ts';
 import { MAX_COMMAND_BYTES, MAX_READ_SPANS, MAX_TRANSACTION_BYTES, MAX_WRITES } from './limits.ts';
 import type { Span } from './locks.ts';
 import { Overlay } from './overlay.ts';
-import { WriteConflictError } from './participant.ts';
+import { WriteConflictError } from './failures.ts';
 import * as protocol from './protocol.ts';
 import { Method } from './protocol.ts';
 import { groupOps, Groups, groupSpans } from './routing.ts';
@@ -208,7 +209,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
   /** Neither read nor wrote: any timestamp will do. */
   private async nothing(): Promise<Timestamp> {
     const at = this.gateway.env.clock.interval().latest;
-    await this.gateway.sleepUntilPast(at);
+    await commitWait(this.gateway.env, at);
     return at;
   }
 
@@ -276,7 +277,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     const at = this.gateway.env.clock.interval().latest;
     if (at >= ceiling) throw aborted('Transaction was aborted: a lease ended before it could commit.');
     this.deciding = true;
-    await this.gateway.sleepUntilPast(at);
+    await commitWait(this.gateway.env, at);
     for (const part of prepared) this.gateway.release(part.split, this.id);
     return at;
   }
