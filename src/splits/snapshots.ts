@@ -12,7 +12,7 @@ import type { Rpc } from '../net/rpc.ts';
 import { readMembership, writeMembership } from '../storage/groupstore.ts';
 import { clearRange, exportRange, importChunk } from '../storage/transfer.ts';
 import type { Membership } from '../paxos/types.ts';
-import type { Engine, WriteOp } from '../storage/types.ts';
+import type { Engine, Entry, WriteOp } from '../storage/types.ts';
 import { readDescriptor, writeDescriptor } from './answer.ts';
 import type { SplitHost } from './host.ts';
 import { intersect } from './ranges.ts';
@@ -22,6 +22,7 @@ import type { SplitDescriptor } from './types.ts';
 const FETCH = 'splits.fetch';
 const OFFER = 'splits.offer';
 const STATE_BATCH = 512;
+const STATE_CHUNK_BYTES = 1024 * 1024;
 /** An unknown split is asked about at most this often: usually the cut that makes it is on its way. */
 const UNKNOWN_GRACE_MICROS = 3_000_000;
 
@@ -146,11 +147,7 @@ export class Snapshots {
     try {
       yield out.finish();
       for (const cursor of states) {
-        for (let batch = await cursor.next(STATE_BATCH); batch.length > 0; batch = await cursor.next(STATE_BATCH)) {
-          const chunk = new ByteWriter().u8(STATE).varint(batch.length);
-          for (const { key, value } of batch) chunk.binary(key).bytes(value);
-          yield chunk.finish();
-        }
+        for (let batch = await cursor.next(STATE_BATCH); batch.length > 0; batch = await cursor.next(STATE_BATCH)) yield* stateChunks(batch);
       }
       for (let chunk = await rows.next(); chunk !== undefined; chunk = await rows.next()) yield new ByteWriter(chunk.length + 1).u8(ROWS).raw(chunk).finish();
     } finally {
@@ -175,6 +172,19 @@ async function clearState(engine: Engine, from: Key, to: Key): Promise<void> {
 const HEADER = 0;
 const STATE = 1;
 const ROWS = 2;
+
+/** A prepared transaction may be as large as a log entry: a chunk must still fit a message. */
+function* stateChunks(entries: readonly Entry[]): Generator<Uint8Array> {
+  for (let at = 0; at < entries.length; ) {
+    const body = new ByteWriter();
+    let count = 0;
+    for (let entry = entries[at]; entry !== undefined && (count === 0 || body.size + entry.value.length <= STATE_CHUNK_BYTES); entry = entries[++at]) {
+      body.binary(entry.key).bytes(entry.value);
+      count++;
+    }
+    yield new ByteWriter(body.size + 8).u8(STATE).varint(count).raw(body.view()).finish();
+  }
+}
 
 function writeHeader(out: ByteWriter, header: Header): void {
   writeDescriptor(out, header.descriptor);
