@@ -144,6 +144,7 @@ export class Catalog {
     const stored = this.meta.local<StoredDatabase>(Kind.database, name)?.value;
     if (stored !== undefined && version !== undefined) return this.remember(stored, version);
     this.open.delete(name);
+    if (known !== undefined && version !== undefined) this.byNumber.delete(known.database.stored.number); // Dropped.
     return this.fetch(name);
   }
 
