@@ -300,7 +300,7 @@ export class Participant implements SplitApplication {
     const at = this.assign(leadership, timestamp(0));
     txn.assigned = at;
     await this.log(leadership, txn, { kind: 'commit', txn: txn.owner.id, timestamp: at, writes: withCommitTimestamp(writes, at) });
-    await commitWait(this.context.env, at);
+    await this.commitWait(at);
     leadership.release(txn.owner.id, 'committed');
     return at;
   }
@@ -361,7 +361,7 @@ export class Participant implements SplitApplication {
     const { participants } = request;
     await this.log(leadership, txn, { kind: 'decide', txn: txn.owner.id, timestamp: at, participants, writes: withCommitTimestamp(txn.writes ?? [], at) });
     this.links.announce(txn.owner.id, participants, at);
-    await commitWait(this.context.env, at);
+    await this.commitWait(at);
     leadership.release(txn.owner.id, 'committed');
     return at;
   }
@@ -387,7 +387,7 @@ export class Participant implements SplitApplication {
 
   private async finish(leadership: Leadership, txn: LeaderTxn, at: Timestamp): Promise<void> {
     await this.log(leadership, txn, { kind: 'outcome', txn: txn.owner.id, timestamp: at });
-    if (at > 0) await commitWait(this.context.env, at);
+    if (at > 0) await this.commitWait(at);
     leadership.release(txn.owner.id, at > 0 ? 'committed' : 'aborted');
   }
 
@@ -479,6 +479,11 @@ export class Participant implements SplitApplication {
     if (at >= this.context.leaseEnd()) throw new NotLeading();
     leadership.lastAssigned = at;
     return at;
+  }
+
+  /** Locks are held, and the commit is not acknowledged, until its timestamp is certainly past. */
+  private commitWait(at: Timestamp): Promise<void> | undefined {
+    return commitWait(this.context.env, at);
   }
 
   private log(leadership: Leadership, txn: LeaderTxn, command: Command): Promise<void> {
