@@ -198,14 +198,23 @@ export class SplitHost implements HostInternals {
 
   /**
    * Cuts a split that this node leads, at `at`, into itself and the new split `right`. Work in flight is finished
-   * first. False when this node does not lead it, or it could not be brought to rest in time.
+   * first. False when this node does not lead it, or it could not be brought to rest in time. Cuts of one split wait for
+   * each other: the end of one would let in what another holds back.
    */
   async cut(hosted: HostedSplit, at: Key, right: SplitId): Promise<boolean> {
     const { from, to } = hosted.descriptor();
     assert(from < at && at < to, 'a split is cut inside its range');
-    // One at a time: the end of one cut would let in what another holds back.
-    if (hosted.cutting) return false;
-    hosted.cutting = true;
+    while (hosted.cutting !== undefined) await hosted.cutting;
+    const cut = this.cutAlone(hosted, at, right);
+    hosted.cutting = cut.catch(() => undefined);
+    try {
+      return await cut;
+    } finally {
+      hosted.cutting = undefined;
+    }
+  }
+
+  private async cutAlone(hosted: HostedSplit, at: Key, right: SplitId): Promise<boolean> {
     try {
       if (!(await hosted.application.drain()) || !hosted.isLeading()) return false;
       // Another cut may have come first: then the caller finds the right split.
@@ -215,7 +224,6 @@ export class SplitHost implements HostInternals {
       });
       return outcome === 'applied';
     } finally {
-      hosted.cutting = false;
       hosted.application.resume();
     }
   }

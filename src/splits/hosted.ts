@@ -21,8 +21,8 @@ export class HostedSplit implements SplitContext {
   ready = false;
   /** A snapshot is being fetched: nothing is served or applied meanwhile. */
   installing = false;
-  /** A cut of it is under way here. */
-  cutting = false;
+  /** Ends with the cut of it that is under way here. */
+  cutting: Promise<unknown> | undefined;
   private readonly proposals = new Map<Slot, (outcome: ProposalOutcome) => void>();
 
   /** As of the applied slot: the log's own membership may be ahead, by entries chosen and not yet applied. */

@@ -141,3 +141,12 @@ describe('sequences', () => {
     expect(seen.size).toBe(3_000);
   });
 });
+
+describe('databases', () => {
+  it('are made many at a time: the cuts of the split they come from wait for each other', async () => {
+    const nodes = await startNodes({ seed: 21, statements: [] });
+    const names = Array.from({ length: 12 }, (_, i) => `projects/p/instances/i/databases/many${String(i)}`);
+    await nodes.test.run(Promise.all(names.map((name, i) => nodes.databases((i % 3) + 1).create(name, { statements: ['CREATE TABLE T (K INT64) PRIMARY KEY (K)'], dialect: 'googleSql' }))), 60);
+    expect((await nodes.test.run(nodes.databases(2).list('projects/p/instances/i', { pageSize: 50, pageToken: '' }))).items).toHaveLength(13);
+  });
+});
