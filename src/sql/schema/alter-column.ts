@@ -94,6 +94,7 @@ function redefined(editor: SchemaEditor, table: Table, column: Column, change: R
   const type = resolveColumnType(change.type, `${table.name}.${column.name}`);
   checkParentKey(editor, table, column);
   checkTypeChange(editor, table, column, type);
+  checkInheritedKey(editor, table, column, type);
   const nullable = withNullability(editor, table, column, change.notNull);
   const typed: Column = { ...nullable, ...type, onUpdate: undefined };
   const value = redefinedValue(editor, table, column, typed, change);
@@ -186,6 +187,14 @@ function checkTypeChange(editor: SchemaEditor, table: Table, column: Column, typ
   }
 }
 
+const keyColumnFixed = (shown: string): Error => invalidArgument(`Requested change to key column ${shown} could not be made.`);
+
+/** Children have the key column, too, as one of their own. */
+function checkInheritedKey(editor: SchemaEditor, table: Table, column: Column, type: ColumnType): void {
+  if (typesEqual(column.type, type.type) && column.maxLength === type.maxLength) return;
+  if (isKeyColumn(table, column.id) && editor.schema.childrenOf(table.id).length > 0) throw keyColumnFixed(`${table.name}.${column.name}`);
+}
+
 const typeNameOnly = (type: ColumnType): string => columnTypeText(type).replace(/\(.*\)/, '');
 
 function isCompatible(before: ColumnType, after: ColumnType): boolean {
@@ -199,7 +208,7 @@ function withNullability(editor: SchemaEditor, table: Table, column: Column, not
   if (isKeyColumn(table, column.id)) {
     checkParentKey(editor, table, column);
     const shown = `${table.name}.${column.name}`;
-    if (editor.schema.childrenOf(table.id).length > 0) throw invalidArgument(`Requested change to key column ${shown} could not be made.`);
+    if (editor.schema.childrenOf(table.id).length > 0) throw keyColumnFixed(shown);
     throw invalidArgument(`Cannot change key column ${shown}.`);
   }
   const keys = foreignKeysOfColumn(editor, table, column.id);

@@ -117,10 +117,10 @@ function dropColumn(editor: SchemaEditor, table: Table, name: string, ifExists: 
     if (ifExists) return;
     throw notFound(`Column not found in table ${table.name}: ${name}`);
   }
-  if (isKeyColumn(table, column.id)) throw invalidArgument(`Cannot drop key column ${column.name} from table ${table.name}.`);
   const from = `Cannot drop column \`${column.name}\` from table \`${table.name}\``;
   const dependent = table.columns.find((other) => other.id !== column.id && other.value?.kind === 'generated' && other.value.dependsOn.includes(column.id));
   if (dependent !== undefined) throw failedPrecondition(`${from} because it is referenced by generated column \`${dependent.name}\`.`);
+  if (isKeyColumn(table, column.id)) throw invalidArgument(`Cannot drop key column ${column.name} from table ${table.name}.`);
   const check = table.checks.find((rule) => rule.dependsOn.includes(column.id));
   if (check !== undefined) throw failedPrecondition(`${from} because it is used by check constraint \`${check.name}\`.`);
   const keys = foreignKeysOfColumn(editor, table, column.id);

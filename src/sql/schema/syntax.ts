@@ -54,16 +54,55 @@ export interface QuerySyntax {
   /** Parts of all paths, lower case. */
   readonly names: ReadonlySet<string>;
   readonly functions: ReadonlySet<string>;
-  /** Paths of one part, with their offsets. */
+  /** Paths of one part, with their offsets; without those that order a query by an output column of its own. */
   readonly unqualified: readonly { readonly name: string; readonly start: number }[];
+  /** What else strict name resolution refuses: stars, and columns without a table in USING. */
+  readonly loose: readonly { readonly start: number; readonly message: string }[];
   /** Names that the query itself gives: aliases, WITH entries, lambda arguments; lower case. */
   readonly ownNames: ReadonlySet<string>;
   /** FOR UPDATE somewhere. */
   readonly locks: boolean;
 }
 
+/** Output columns of the outermost SELECT that have a name of their own, lower case. */
+function outputNames(body: unknown): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const item of isNode(body) && Array.isArray(body['items']) ? body['items'] : []) {
+    if (!isNode(item)) continue;
+    const { alias, expression } = item;
+    const own = isNode(alias) ? alias : isPath(expression) ? expression.parts.at(-1) : undefined;
+    if (own !== undefined) names.add(String(own.name).toLowerCase());
+  }
+  return names;
+}
+
+/** Offsets of ORDER BY items that are names of output columns. */
+function orderedByOutput(query: Readonly<Record<string, unknown>>): number[] {
+  const outputs = outputNames(query['body']);
+  const starts: number[] = [];
+  for (const item of Array.isArray(query['orderBy']) ? query['orderBy'] : []) {
+    const expression: unknown = isNode(item) ? item['expression'] : undefined;
+    if (isPath(expression) && expression.parts.length === 1 && outputs.has(expression.parts[0]?.name.toLowerCase() ?? '')) starts.push(expression.start);
+  }
+  return starts;
+}
+
+function looseParts(node: Readonly<Record<string, unknown>>): { start: number; message: string }[] {
+  const kind = String(node['kind']);
+  const start = Number(node['start']);
+  if (kind === 'selectStar') return [{ start, message: 'SELECT * is not allowed in strict name resolution mode' }];
+  if (kind === 'selectDotStar') return [{ start, message: 'Dot-star is not allowed in strict name resolution mode' }];
+  if (kind !== 'using' || !Array.isArray(node['columns'])) return [];
+  return node['columns'].filter(isNode).map((column) => ({
+    start: Number(column['start']),
+    message: `Column name ${String(column['name'])} cannot be used without a qualifier in strict name resolution mode. Use JOIN ON with a qualified name instead`,
+  }));
+}
+
 export function querySyntax(query: Query): QuerySyntax {
   const tables: string[] = [];
+  const loose: { start: number; message: string }[] = [];
+  const ordered = new Set<number>();
   const names = new Set<string>();
   const functions = new Set<string>();
   const unqualified: { name: string; start: number }[] = [];
@@ -81,8 +120,10 @@ export function querySyntax(query: Query): QuerySyntax {
     // Identifiers outside paths are names that the query gives.
     for (const value of Object.values(node)) for (const given of Array.isArray(value) && !isPath(node) ? value : [value]) if (isNode(given) && given['kind'] === 'identifier') ownNames.add(String(given['name']).toLowerCase());
     if (node['forUpdate'] === true) locks = true;
+    if (kind === 'query') for (const start of orderedByOutput(node)) ordered.add(start);
+    loose.push(...looseParts(node));
   });
-  return { tables, names, functions, unqualified, ownNames, locks };
+  return { tables, names, functions, unqualified: unqualified.filter(({ start }) => !ordered.has(start)), loose, ownNames, locks };
 }
 
 /** The depth of an expression: 1 for a name or literal. */

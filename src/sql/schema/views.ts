@@ -65,9 +65,14 @@ function analyse(editor: SchemaEditor, text: string, head = ''): CheckedQuery | 
   const fault = (offset: number, message: string): CheckFailure => ({ ok: false, message: messageAt(head + text, head.length + offset, message) });
   const bare = syntax.unqualified.find(({ name }) => !syntax.ownNames.has(name.toLowerCase()) && isColumnOf(editor, syntax, name));
   if (bare !== undefined) return fault(bare.start, `${bare.name} cannot be used without a qualifier in strict name resolution mode`);
+  const [loose] = syntax.loose;
+  if (loose !== undefined) return fault(loose.start, loose.message);
   const select = outermostSelect(query.body);
   const unnamed = select?.as === undefined ? checked.columns.findIndex((column) => column.name === '') : -1;
   if (unnamed >= 0) return fault(select?.items[unnamed]?.start ?? query.start, `CREATE VIEW columns must be named, but column ${unnamed + 1} has no name`);
+  const names = checked.columns.map(({ name }) => name.toLowerCase());
+  const repeated = checked.columns.find(({ name }, i) => names.indexOf(name.toLowerCase()) < i);
+  if (repeated !== undefined) return fault(query.start, `CREATE VIEW has columns with duplicate name ${repeated.name}`);
   return checked;
 }
 

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { CorruptBytes } from '../../../src/base/bytes.ts';
 import { codeName, TrestleError } from '../../../src/base/errors.ts';
+import { expressionChecker } from '../../../src/sql/bind/checker.ts';
 import { parseDdl } from '../../../src/sql/parse/parse.ts';
 import type { SchemaAction } from '../../../src/sql/schema/actions.ts';
 import { applyDdl, markIndexReady } from '../../../src/sql/schema/apply.ts';
@@ -211,5 +212,45 @@ describe('refusals', () => {
     expect(failure(schema, create(8))).toMatch(/^FAILED_PRECONDITION: Table L8 is nested too deeply/);
     for (let i = 0; i < 128; i++) schema = apply(schema, `CREATE INDEX i${i} ON L1 (k1)`).schema;
     expect(failure(schema, 'CREATE INDEX more ON L1 (k1)')).toMatch(/^FAILED_PRECONDITION: Cannot add index more to table L1/);
+  });
+});
+
+describe('views', () => {
+  const base = schemaOf('CREATE TABLE T (a INT64, b STRING(MAX)) PRIMARY KEY (a)');
+  const view = (query: string): string => {
+    const text = `CREATE VIEW v SQL SECURITY INVOKER AS ${query}`;
+    try {
+      applyDdl(base, parseDdl(text), text, { checker: expressionChecker });
+      return 'OK';
+    } catch (error) {
+      if (!(error instanceof TrestleError)) throw error;
+      return error.message.split('\n')[0]?.replace('Error parsing the definition of view `v`: ', '') ?? '';
+    }
+  };
+
+  it.each([
+    ['SELECT * FROM T', 'SELECT * is not allowed in strict name resolution mode [at 1:48]'],
+    ['SELECT T.* FROM T', 'Dot-star is not allowed in strict name resolution mode [at 1:48]'],
+    ['SELECT x.a FROM (SELECT * FROM T) AS x', 'SELECT * is not allowed in strict name resolution mode [at 1:65]'],
+    ['SELECT T.a FROM T JOIN T AS u USING (a)', 'Column name a cannot be used without a qualifier in strict name resolution mode. Use JOIN ON with a qualified name instead [at 1:78]'],
+    ['SELECT T.a, T.b AS A FROM T', 'CREATE VIEW has columns with duplicate name A [at 1:41]'],
+    ['SELECT T.a FROM T ORDER BY b', 'b cannot be used without a qualifier in strict name resolution mode [at 1:68]'],
+    ['SELECT T.a FROM T ORDER BY a', 'OK'],
+    ['SELECT T.a AS x FROM T ORDER BY x, T.b LIMIT 3', 'OK'],
+    ['SELECT COUNT(*) AS n FROM T', 'OK'],
+  ])('name every column with its table: %s', (query, expected) => {
+    expect(view(query)).toBe(expected);
+  });
+});
+
+describe('key columns that children share', () => {
+  const schema = schemaOf('CREATE TABLE P (a STRING(5)) PRIMARY KEY (a)', 'CREATE TABLE C (a STRING(5), b STRING(5)) PRIMARY KEY (a, b), INTERLEAVE IN PARENT P');
+  it.each([
+    ['ALTER TABLE P ALTER COLUMN a STRING(10)', 'INVALID_ARGUMENT: Requested change to key column P.a could not be made.'],
+    ['ALTER TABLE P ALTER COLUMN a BYTES(5)', 'INVALID_ARGUMENT: Requested change to key column P.a could not be made.'],
+    ['ALTER TABLE C ALTER COLUMN a STRING(10)', 'INVALID_ARGUMENT: Cannot alter parent key column C.a.'],
+    ['ALTER TABLE C ALTER COLUMN b STRING(10)', 'OK'],
+  ])('%s', (text, expected) => {
+    expect(failure(schema, text)).toBe(expected);
   });
 });
