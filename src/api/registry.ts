@@ -24,13 +24,12 @@ export class TransactionRegistry {
   private readonly retryAges = new Map<string, Timestamp>();
   private readonly nowMicros: () => number;
   private readonly idleMicros: number;
-  private readonly timer: NodeJS.Timeout;
+  /** Armed while there is something that may expire. */
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(options: RegistryOptions) {
     this.nowMicros = options.nowMicros;
     this.idleMicros = options.idleMicros ?? IDLE_TRANSACTION_MICROS;
-    this.timer = setInterval(() => this.sweep(), Math.min(SWEEP_MS, Math.max(10, this.idleMicros / 4000)));
-    this.timer.unref();
   }
 
   get activeCount(): number {
@@ -48,6 +47,7 @@ export class TransactionRegistry {
 
   add(entry: GatewayTransaction): void {
     this.active.set(entry.id.toString('latin1'), entry);
+    this.timer ??= setInterval(() => this.sweep(), Math.min(SWEEP_MS, Math.max(10, this.idleMicros / 4000))).unref();
     if (entry.session.multiplexed) return;
     const own = this.bySession.get(entry.session.name);
     if (own === undefined) this.bySession.set(entry.session.name, [entry]);
@@ -137,6 +137,12 @@ export class TransactionRegistry {
       if (entry.active) entry.transaction.rollback().catch(() => undefined);
       this.ended.delete(key);
     }
+    if (this.active.size === 0 && this.ended.size === 0) this.disarm();
+  }
+
+  private disarm(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
   }
 
   /** Drops what a deleted session had open. */
@@ -145,7 +151,7 @@ export class TransactionRegistry {
   }
 
   close(): void {
-    clearInterval(this.timer);
+    this.disarm();
     for (const entry of this.active.values()) this.drop(entry, { kind: 'aborted', error: aborted('The node is shutting down.') });
   }
 }

@@ -11,6 +11,7 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { assert } from '../base/assert.ts';
 import type { Environment, TimerHandle } from '../base/env.ts';
+import { untilGrid } from '../base/grid.ts';
 import type { NodeId } from '../base/ids.ts';
 import { Connection, type ConnectionOwner, type Fault } from './connection.ts';
 import { MAX_CLUSTER_ID_CHARS, type Hello } from './hello.ts';
@@ -44,6 +45,8 @@ const BACKOFF_MAX_MICROS = 1_000_000;
 /** The higher id's head start for the lower. */
 const HIGHER_ID_WAIT_MICROS = 300_000;
 const TICK_MICROS = LIVENESS_TIMEOUT_MICROS / 2.5;
+/** Signs of life come after what else is sent at rest (grid.ts), so that they go only where nothing else went. */
+const TICK_PHASE_MICROS = TICK_MICROS / 4;
 /** Sockets that have not said who they are. */
 const MAX_STRANGERS = 64;
 
@@ -316,7 +319,7 @@ export class TcpTransport implements Transport, ConnectionOwner {
   }
 
   private armTick(): void {
-    this.ticker = this.env.scheduler.after(TICK_MICROS, () => {
+    this.ticker = this.env.scheduler.after(untilGrid(this.env.clock, TICK_MICROS, TICK_PHASE_MICROS), () => {
       this.tick();
       if (!this.closing) this.armTick();
     });

@@ -6,6 +6,7 @@
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import type { Environment } from '../base/env.ts';
 import { unavailable } from '../base/errors.ts';
+import { untilGrid } from '../base/grid.ts';
 import { splitId, type Key, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
 import type { Transport } from '../net/transport.ts';
 import { Rpc } from '../net/rpc.ts';
@@ -31,7 +32,7 @@ import { FIRST_DATABASE_PREFIX, KEYSPACE_END, META_SPLIT, TAIL_SPLIT } from './k
 
 const CUT = 'splits.cut';
 /** How often interrupted snapshot fetches are taken up again, and replicas that caught up are made voters, microseconds. */
-const HOUSEKEEPING_MICROS = 1_000_000;
+const HOUSEKEEPING_MICROS = 1_200_000;
 const NOTICE_TIMEOUT_MICROS = 1_000_000;
 /** Each waits up to two seconds for transactions in flight. */
 const MAX_CUT_ATTEMPTS = 10;
@@ -190,7 +191,7 @@ export class NodeCore {
     this.rejoin.promote();
     this.snapshots.resume(this.options.nodes.filter((node) => node !== this.self));
     this.collector.wake();
-    this.env.scheduler.after(HOUSEKEEPING_MICROS, () => {
+    this.env.scheduler.after(untilGrid(this.env.clock, HOUSEKEEPING_MICROS), () => {
       this.housekeep();
     });
   }

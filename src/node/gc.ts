@@ -20,6 +20,8 @@ const SLICE_PAUSE_MICROS = 50_000;
 /** A split is gone through again only after this share of its retention, so that steady writes do not mean steady passes. */
 const PASS_SHARE = 1 / 20;
 const MIN_PASS_INTERVAL_MICROS = 1_000_000;
+/** A change of the retention is noticed within this; finding it out costs a look into the metadata. */
+const MAX_LOOK_INTERVAL_MICROS = 60_000_000;
 
 export interface GarbageCollectorOptions {
   readonly env: Environment;
@@ -43,6 +45,8 @@ export class GarbageCollector {
   private readonly env: Environment;
   private readonly host: SplitHost;
   private readonly passes = new WeakMap<HostedSplit, LastPass>();
+  /** Monotonic time before which a split is not looked at again. */
+  private readonly lookAt = new WeakMap<HostedSplit, number>();
   private running: Promise<void> | undefined;
   private stopped = false;
   private total = 0;
@@ -76,9 +80,11 @@ export class GarbageCollector {
 
   private async collectAll(): Promise<void> {
     for (const hosted of [...this.host.all()]) {
-      if (!this.holds(hosted)) continue;
+      if (!this.holds(hosted) || this.env.clock.monotonicMicros() < (this.lookAt.get(hosted) ?? 0)) continue;
       const retention = await this.options.retentionMicros(hosted.descriptor());
       if (retention === undefined || !this.holds(hosted)) continue;
+      const interval = Math.min(MAX_LOOK_INTERVAL_MICROS, Math.max(MIN_PASS_INTERVAL_MICROS, retention * PASS_SHARE));
+      this.lookAt.set(hosted, this.env.clock.monotonicMicros() + interval);
       const horizon = this.horizon(hosted, retention);
       if (horizon !== undefined) await this.pass(hosted, horizon);
     }

@@ -378,6 +378,12 @@ export class Leader {
 
   // ---- time
 
+  /** Every member is sent something now, due or not. */
+  beat(now: Instant): void {
+    for (const peer of this.peers.values()) peer.heartbeatDue = true;
+    this.tick(now);
+  }
+
   tick(now: Instant): void {
     const { tuning } = this.core;
     if (this.peers.size === 0 && now.monotonic - this.ownGrantAt >= tuning.heartbeatMicros) this.renewOwnGrant(now);

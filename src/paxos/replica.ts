@@ -129,6 +129,14 @@ export class Replica {
     this.leave(now);
   }
 
+  /** The common heartbeat of all splits of a host. Without it a leader sends its own when they are due. */
+  beat(now: Instant): void {
+    if (this.leader === undefined) return;
+    this.enter(now);
+    this.leader?.beat(now);
+    this.leave(now);
+  }
+
   /** Leader only; the entry leaves with the next effects. Undefined: cannot take it now (not ready, no lease, transferring, or full). */
   propose(data: Uint8Array, now: Instant): Slot | undefined {
     this.now = now;

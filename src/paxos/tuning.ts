@@ -15,7 +15,7 @@ export interface PaxosTuning {
   readonly leaseDurationMicros: number;
   /** The largest half-width of a TrueTime interval that a healthy node may report. */
   readonly maxUncertaintyMicros: number;
-  /** A leader sends to each member at least this often; every such message renews the lease. */
+  /** A leader sends to each member at least this often; every such message renews the lease. The host's beat has this period. */
   readonly heartbeatMicros: number;
   /** Silence after which a follower without a live grant suspects its leader. */
   readonly electionTimeoutMicros: number;
@@ -52,7 +52,7 @@ export const DEFAULT_TUNING: PaxosTuning = {
   tickMicros: 50_000,
   leaseDurationMicros: 1_400_000,
   maxUncertaintyMicros: 50_000,
-  heartbeatMicros: 300_000,
+  heartbeatMicros: 400_000,
   electionTimeoutMicros: 900_000,
   preferredJitterMicros: 80_000,
   electionJitterMicros: 300_000,

@@ -10,7 +10,8 @@
  */
 import { assert } from '../base/assert.ts';
 import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
-import type { Environment, TimerHandle } from '../base/env.ts';
+import type { Environment } from '../base/env.ts';
+import { untilGrid } from '../base/grid.ts';
 import { NO_BALLOT, SLOT_ZERO, splitId, type Key, type NodeId, type Slot, type SplitId } from '../base/ids.ts';
 import { Channel, type Transport } from '../net/transport.ts';
 import { decodeMessage, encodeMessage } from '../paxos/codec.ts';
@@ -24,13 +25,15 @@ import type { Engine, WriteOp } from '../storage/types.ts';
 import { decodeEntry, decodeState, encodeApplication, encodeCut, encodeState, MAX_ANCESTORS } from './entries.ts';
 import { HostedSplit } from './hosted.ts';
 import { isWithin } from './ranges.ts';
+import { Ticks } from './ticks.ts';
 import type { ProposalOutcome, SplitApplication, SplitContext, SplitDescriptor } from './types.ts';
 
 /** Applied entries kept in the log for followers that are a little behind; a follower further behind gets a snapshot. */
 export const LOG_KEEP_SLOTS = 2_000;
 /** The log is truncated when it is longer than what is kept by this share of it. */
 const LOG_SLACK_SHARE = 0.25;
-const HOUSEKEEPING_MICROS = 1_000_000;
+/** Three beats, so that a node at rest does not wake for it. */
+const HOUSEKEEPING_MICROS = 1_200_000;
 /** A node at rest looks at its replicas at least this often. */
 const MAX_TICK_MICROS = 1_000_000;
 /** A turn whose effects cause more effects goes on, but not for ever: the rest waits for the next turn. */
@@ -83,8 +86,9 @@ export class SplitHost implements HostInternals {
   private readonly outgoing = new Map<NodeId, ByteWriter>();
   private readonly scratch = new ByteWriter();
   private turnScheduled = false;
-  private ticking: TimerHandle | undefined;
-  private ticksSlowly = false;
+  private readonly ticks: Ticks;
+  /** The number of the last common heartbeat. */
+  private lastBeat = 0;
   private stopped = false;
 
   constructor(options: HostOptions) {
@@ -93,6 +97,7 @@ export class SplitHost implements HostInternals {
     this.env = options.env;
     this.engine = options.engine;
     this.transport = options.transport;
+    this.ticks = new Ticks(options.env, options.tuning.tickMicros, () => this.tick());
     this.transport.onMessage(Channel.paxos, (from, payload) => {
       this.receive(from, payload);
     });
@@ -119,43 +124,45 @@ export class SplitHost implements HostInternals {
     const housekeep = (): void => {
       if (this.stopped) return;
       for (const hosted of this.splits.values()) hosted.application.housekeeping();
-      this.env.scheduler.after(HOUSEKEEPING_MICROS, housekeep);
+      this.env.scheduler.after(untilGrid(this.env.clock, HOUSEKEEPING_MICROS), housekeep);
     };
-    this.scheduleTick(0);
-    this.env.scheduler.after(HOUSEKEEPING_MICROS, housekeep);
+    this.ticks.before(this.env.clock.monotonicMicros());
+    this.env.scheduler.after(untilGrid(this.env.clock, HOUSEKEEPING_MICROS), housekeep);
   }
 
   /**
-   * Ticks the replicas whose time has come. While something happens the next tick comes soon; when nothing does, it
-   * comes when the first replica wants it, so that a cluster at rest stays at rest.
+   * Ticks the replicas whose time has come; the next tick comes when the first of them wants it, so that a cluster at rest
+   * stays at rest. Once a beat everything led here sends its heartbeats, at the same moments on all nodes (grid.ts).
    */
   private tick(): void {
     if (this.stopped) return;
     const now = this.instant();
+    const { heartbeatMicros } = this.options.tuning;
+    // Timers fire a little early or late.
+    const beat = Math.round(now.latest / heartbeatMicros);
+    const beats = beat !== this.lastBeat;
+    this.lastBeat = beat;
+    const nextBeat = now.monotonic + untilGrid(this.env.clock, heartbeatMicros);
     let next = now.monotonic + MAX_TICK_MICROS;
     for (const hosted of this.splits.values()) {
       if (hosted.installing) continue;
-      if (hosted.replica.nextWakeup(now) <= now.monotonic) {
-        hosted.replica.tick(now);
+      const { replica } = hosted;
+      if (beats && replica.role === 'leader') {
+        replica.beat(now);
+        this.touch(hosted);
+      } else if (replica.nextWakeup(now) <= now.monotonic) {
+        replica.tick(now);
         this.touch(hosted);
       }
-      next = Math.min(next, hosted.replica.nextWakeup(now));
+      next = Math.min(next, replica.nextWakeup(now));
+      if (replica.role === 'leader') next = Math.min(next, nextBeat);
     }
-    const { tickMicros } = this.options.tuning;
-    this.scheduleTick(Math.max(tickMicros, next - now.monotonic));
-    this.ticksSlowly = next - now.monotonic > tickMicros;
-  }
-
-  private scheduleTick(delayMicros: number): void {
-    this.ticking?.cancel();
-    this.ticking = this.env.scheduler.after(delayMicros, () => {
-      this.tick();
-    });
+    this.ticks.before(next);
   }
 
   stop(): void {
     this.stopped = true;
-    this.ticking?.cancel();
+    this.ticks.stop();
     for (const hosted of this.splits.values()) hosted.loseProposals();
   }
 
@@ -327,10 +334,6 @@ export class SplitHost implements HostInternals {
 
   private touch(hosted: HostedSplit): void {
     this.dirty.add(hosted);
-    if (this.ticksSlowly) {
-      this.ticksSlowly = false;
-      this.scheduleTick(this.options.tuning.tickMicros);
-    }
     if (this.turnScheduled) return;
     this.turnScheduled = true;
     this.env.scheduler.endOfTurn(() => {
@@ -343,6 +346,7 @@ export class SplitHost implements HostInternals {
     if (this.stopped) return;
     const synced: { hosted: HostedSplit; sequence: number }[] = [];
     const held: { hosted: HostedSplit; envelopes: readonly Envelope[] }[] = [];
+    const now = this.instant();
     for (let round = 0; round < MAX_ROUNDS_PER_TURN && this.dirty.size > 0; round++) {
       const batch = [...this.dirty];
       this.dirty.clear();
@@ -360,6 +364,7 @@ export class SplitHost implements HostInternals {
         this.apply(hosted, effects.chosen);
         for (const event of effects.events) if (event.kind !== 'lostLeadership') this.onPaxosEvent(hosted, event);
         hosted.application.closedAdvanced();
+        this.ticks.before(hosted.replica.nextWakeup(now));
       }
     }
     this.sendQueued();
