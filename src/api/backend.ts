@@ -21,6 +21,7 @@ export interface Backend {
   readonly databases: DatabaseStore;
   readonly operations: OperationStore;
   readonly sessions: SessionStore;
+  readonly policies: PolicyStore;
   /** NOT_FOUND (`Database not found: …`) when there is none. Called on every request: must be a cache lookup when warm. */
   open(database: string): Promise<DatabaseHandle>;
   /**
@@ -78,6 +79,10 @@ export interface InstanceRecord {
   readonly nodeCount: number;
   readonly processingUnits: number;
   readonly labels: Readonly<Record<string, string>>;
+  /** STANDARD, ENTERPRISE or ENTERPRISE_PLUS; absent when it was not given. */
+  readonly edition?: string;
+  /** google.spanner.admin.instance.v1.AutoscalingConfig as it was given: kept and shown, without effect. */
+  readonly autoscaling?: Readonly<Record<string, unknown>>;
   readonly createMicros: number;
   readonly updateMicros: number;
 }
@@ -90,6 +95,7 @@ export interface InstanceConfigRecord {
   readonly replicas: readonly { readonly location: string; readonly type: 'readWrite' | 'readOnly' | 'witness'; readonly defaultLeader: boolean }[];
   /** Regions that may be set as default_leader. */
   readonly leaderOptions: readonly string[];
+  readonly quorum: 'region' | 'dualRegion' | 'multiRegion';
 }
 
 export interface InstanceStore {
@@ -99,11 +105,13 @@ export interface InstanceStore {
   create(instance: Omit<InstanceRecord, 'createMicros' | 'updateMicros'>): Promise<InstanceRecord>;
   get(name: string): Promise<InstanceRecord>;
   /** `project` is `projects/<project>`. */
-  list(project: string, page: PageRequest): Promise<Page<InstanceRecord>>;
-  /** Also drops its databases. An instance that does not exist is no error. */
+  list(project: string, page: PageRequest, keep: (instance: InstanceRecord) => boolean): Promise<Page<InstanceRecord>>;
+  /** Also drops its databases; FAILED_PRECONDITION when one has drop protection. An instance that does not exist is no error. */
   delete(name: string): Promise<void>;
-  update(name: string, change: Partial<Pick<InstanceRecord, 'displayName' | 'nodeCount' | 'processingUnits' | 'labels'>>): Promise<InstanceRecord>;
+  update(name: string, change: InstanceChange): Promise<InstanceRecord>;
 }
+
+export type InstanceChange = Partial<Pick<InstanceRecord, 'displayName' | 'nodeCount' | 'processingUnits' | 'labels' | 'edition' | 'autoscaling'>>;
 
 export type Dialect = 'googleSql' | 'postgreSql';
 
@@ -132,6 +140,8 @@ export interface DatabaseStore {
   /** FAILED_PRECONDITION under drop protection. A database that does not exist is NOT_FOUND. */
   drop(name: string): Promise<void>;
   update(name: string, change: { readonly dropProtection: boolean }): Promise<OperationRecord>;
+  /** Names of the roles that the schema has, those of the system among them, in order. */
+  roles(name: string): Promise<readonly string[]>;
   /** Every statement that rebuilds the schema, in an order in which they can be run. */
   ddl(name: string): Promise<readonly string[]>;
   /**
@@ -170,8 +180,8 @@ export interface OperationStore {
   /** Records an operation that is already done (instances are created at once), so that it can be asked for later. */
   record(operation: Omit<OperationRecord, 'name'> & { readonly operationId: string | undefined }): Promise<OperationRecord>;
   get(name: string): Promise<OperationRecord>;
-  /** Operations of `parent` (an instance or a database) itself; with `deep`, of an instance's databases instead. */
-  list(parent: string, options: PageRequest & { readonly deep: boolean }): Promise<Page<OperationRecord>>;
+  /** Operations of `parent` (an instance or a database) itself that `keep` holds for; with `deep`, of an instance's databases instead. */
+  list(parent: string, options: PageRequest & { readonly deep: boolean; readonly keep?: (operation: OperationRecord) => boolean }): Promise<Page<OperationRecord>>;
   cancel(name: string): Promise<void>;
   delete(name: string): Promise<void>;
   /** Resolves when the operation is done, or after `timeoutMicros` with its state then. */
@@ -199,10 +209,25 @@ export interface SessionStore {
   ): Promise<readonly SessionRecord[]>;
   /** undefined when there is none (the edge words the error). Called on every request: a cache lookup when warm. */
   get(name: string): SessionRecord | undefined | Promise<SessionRecord | undefined>;
-  /** Without multiplexed sessions. */
-  list(database: string, page: PageRequest): Promise<Page<SessionRecord>>;
+  /** Those that `keep` holds for, without multiplexed sessions. */
+  list(database: string, page: PageRequest, keep: (session: SessionRecord) => boolean): Promise<Page<SessionRecord>>;
   /** A session that does not exist is no error. */
   delete(name: string): Promise<void>;
+}
+
+/** Who may do what with an instance or a database, as it was set; without effect. */
+export interface PolicyRecord {
+  readonly version: number;
+  readonly bindings: readonly { readonly role: string; readonly members: readonly string[]; readonly condition?: Readonly<Record<string, unknown>> }[];
+  /** Another for every change. */
+  readonly etag: string;
+}
+
+export interface PolicyStore {
+  /** One without bindings when none was set. */
+  get(resource: string): Promise<PolicyRecord>;
+  /** undefined when `etag`, unless it is empty, is not the present one. */
+  set(resource: string, policy: Omit<PolicyRecord, 'etag'>, etag: string): Promise<PolicyRecord | undefined>;
 }
 
 export interface SplitPoint {

@@ -4,6 +4,7 @@
  */
 import { unimplemented } from '../base/errors.ts';
 import * as databases from './admin/databases.ts';
+import { getIamPolicy, setIamPolicy, testIamPermissions } from './admin/iam.ts';
 import * as instances from './admin/instances.ts';
 import * as operations from './admin/operations.ts';
 import type { Backend } from './backend.ts';
@@ -25,9 +26,6 @@ export const SERVICES: readonly string[] = [SPANNER_SERVICE, DATABASE_ADMIN_SERV
 
 const UNIMPLEMENTED_METHODS: Readonly<Record<string, readonly string[]>> = {
   [DATABASE_ADMIN_SERVICE]: [
-    'SetIamPolicy',
-    'GetIamPolicy',
-    'TestIamPermissions',
     'CreateBackup',
     'CopyBackup',
     'GetBackup',
@@ -36,7 +34,6 @@ const UNIMPLEMENTED_METHODS: Readonly<Record<string, readonly string[]>> = {
     'ListBackups',
     'RestoreDatabase',
     'ListBackupOperations',
-    'ListDatabaseRoles',
     'CreateBackupSchedule',
     'GetBackupSchedule',
     'UpdateBackupSchedule',
@@ -48,11 +45,7 @@ const UNIMPLEMENTED_METHODS: Readonly<Record<string, readonly string[]>> = {
     'CreateInstanceConfig',
     'UpdateInstanceConfig',
     'DeleteInstanceConfig',
-    'ListInstanceConfigOperations',
     'ListInstancePartitions',
-    'SetIamPolicy',
-    'GetIamPolicy',
-    'TestIamPermissions',
     'GetInstancePartition',
     'CreateInstancePartition',
     'DeleteInstancePartition',
@@ -88,6 +81,8 @@ const DATA_STREAM: Readonly<Record<string, EdgeStream>> = {
   BatchWrite: batchWrite,
 };
 
+const IAM = { GetIamPolicy: getIamPolicy, SetIamPolicy: setIamPolicy, TestIamPermissions: testIamPermissions };
+
 const ADMIN_UNARY: Readonly<Record<string, Readonly<Record<string, AdminUnary>>>> = {
   [DATABASE_ADMIN_SERVICE]: {
     ListDatabases: databases.listDatabases,
@@ -98,6 +93,8 @@ const ADMIN_UNARY: Readonly<Record<string, Readonly<Record<string, AdminUnary>>>
     DropDatabase: databases.dropDatabase,
     GetDatabaseDdl: databases.getDatabaseDdl,
     ListDatabaseOperations: databases.listDatabaseOperations,
+    ListDatabaseRoles: databases.listDatabaseRoles,
+    ...IAM,
     AddSplitPoints: databases.addSplitPoints,
   },
   [INSTANCE_ADMIN_SERVICE]: {
@@ -108,6 +105,8 @@ const ADMIN_UNARY: Readonly<Record<string, Readonly<Record<string, AdminUnary>>>
     CreateInstance: instances.createInstance,
     UpdateInstance: instances.updateInstance,
     DeleteInstance: instances.deleteInstance,
+    ListInstanceConfigOperations: instances.listInstanceConfigOperations,
+    ...IAM,
   },
   [OPERATIONS_SERVICE]: {
     ListOperations: operations.listOperations,

@@ -9,11 +9,13 @@ import { Catalog, type OpenDatabase } from './catalog.ts';
 import type { NodeCore } from './core.ts';
 import { Databases } from './databases.ts';
 import { Housekeeping } from './housekeeping.ts';
+import { instanceConfigs } from './instance-configs.ts';
 import { Instances } from './instances.ts';
 import { databaseEnd, FIRST_FREE_SPLIT } from './keyspace.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
 import { Kind, MetaStore, putRecord } from './meta.ts';
 import { Operations } from './operations.ts';
+import { Policies } from './policies.ts';
 import { SchemaChanges } from './schema-change.ts';
 import { Retention, retentionMicros } from './retention.ts';
 import { Sessions } from './sessions.ts';
@@ -41,6 +43,7 @@ export class NodeBackend implements Backend {
   readonly databases: Databases;
   readonly operations: Operations;
   readonly sessions: Sessions;
+  readonly policies: Policies;
   readonly catalog: Catalog;
   readonly meta: MetaStore;
   readonly retention: Retention;
@@ -59,10 +62,8 @@ export class NodeBackend implements Backend {
     this.retention = new Retention(this.meta);
     this.catalog = new Catalog(this.meta, core.env);
     const now = (): number => core.env.clock.interval().latest;
-    const [first] = placement.zones;
-    const replicas = placement.zones.map(({ zone, node }) => ({ location: zone, type: 'readWrite' as const, defaultLeader: node === first?.node }));
-    const config = { id: 'trestle-local', displayName: 'Trestle, on this machine', replicas, leaderOptions: [...new Set(placement.zones.map(({ region }) => region))] };
-    this.instances = new Instances(this.meta, config, now);
+    this.instances = new Instances(this.meta, instanceConfigs(placement.zones), now, (name) => this.databases.drop(name));
+    this.policies = new Policies(this.meta, core.env.random);
     this.operations = new Operations(this.meta, core.env);
     const changes = new SchemaChanges({
       meta: this.meta,

@@ -4,6 +4,7 @@ import type { Environment } from '../base/env.ts';
 import { alreadyExists, Code, codeName, failedPrecondition, invalidArgument, TrestleError, unimplemented } from '../base/errors.ts';
 import { splitId, timestamp, type Timestamp } from '../base/ids.ts';
 import { decodeSchema, encodeSchema } from '../sql/schema/codec.ts';
+import { SYSTEM_ROLES } from '../sql/execute/information-schema.ts';
 import { printDdl } from '../sql/schema/print.ts';
 import { Schema } from '../sql/schema/schema.ts';
 import type { Catalog, StoredDatabase, StoredSchema } from './catalog.ts';
@@ -65,8 +66,7 @@ export class Databases implements DatabaseStore {
 
   async list(instance: string, page: PageRequest): Promise<Page<DatabaseRecord>> {
     if ((await this.meta.get(Kind.instance, instance)) === undefined) throw instanceNotFound(instance);
-    const found = await this.meta.list<StoredDatabase>(Kind.database, `${instance}/databases/`, page.pageToken, page.pageSize + 1);
-    const stored = pageOf(found, page);
+    const stored = await pageOf<StoredDatabase>(this.meta, Kind.database, `${instance}/databases/`, page);
     const items: DatabaseRecord[] = [];
     for (const database of stored.items) items.push(this.describe(new OpenDatabase(this.meta, database)));
     return { items, nextPageToken: stored.nextPageToken };
@@ -81,6 +81,7 @@ export class Databases implements DatabaseStore {
       await transaction.write([
         deleteRecord(Kind.database, name),
         deleteRecord(Kind.schema, String(found.number)),
+        deleteRecord(Kind.policy, name),
         ...sessions.map((session) => deleteRecord(Kind.session, session.name)),
       ]);
       return found;
@@ -105,6 +106,11 @@ export class Databases implements DatabaseStore {
       await transaction.write([putRecord(Kind.database, name, { ...stored, dropProtection: change.dropProtection })]);
     });
     return await this.done('updateDatabase', name, [], start, commitTimestamp, undefined);
+  }
+
+  async roles(name: string): Promise<readonly string[]> {
+    const { roles } = (await this.catalog.database(name)).schema().data;
+    return [...SYSTEM_ROLES, ...roles.map((role) => role.name)].sort();
   }
 
   async ddl(name: string): Promise<readonly string[]> {

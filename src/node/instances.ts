@@ -1,5 +1,5 @@
 /** Instances, as records of the cluster's metadata. */
-import type { InstanceConfigRecord, InstanceRecord, InstanceStore, Page, PageRequest } from '../api/backend.ts';
+import type { InstanceChange, InstanceConfigRecord, InstanceRecord, InstanceStore, Page, PageRequest } from '../api/backend.ts';
 import { alreadyExists, failedPrecondition, notFound } from '../base/errors.ts';
 import { deleteRecord, Kind, putRecord, type MetaStore } from './meta.ts';
 import { pageOf } from './paging.ts';
@@ -12,16 +12,18 @@ export const instanceNotFound = (name: string): Error =>
 export class Instances implements InstanceStore {
   private readonly meta: MetaStore;
   private readonly nowMicros: () => number;
-  private readonly config: InstanceConfigRecord;
+  private readonly known: readonly InstanceConfigRecord[];
+  private readonly dropDatabase: (name: string) => Promise<void>;
 
-  constructor(meta: MetaStore, config: InstanceConfigRecord, nowMicros: () => number) {
-    this.config = config;
+  constructor(meta: MetaStore, configs: readonly InstanceConfigRecord[], nowMicros: () => number, dropDatabase: (name: string) => Promise<void>) {
+    this.known = configs;
+    this.dropDatabase = dropDatabase;
     this.meta = meta;
     this.nowMicros = nowMicros;
   }
 
   configs(): readonly InstanceConfigRecord[] {
-    return [this.config];
+    return this.known;
   }
 
   async create(instance: Omit<InstanceRecord, 'createMicros' | 'updateMicros'>): Promise<InstanceRecord> {
@@ -40,20 +42,27 @@ export class Instances implements InstanceStore {
     return record;
   }
 
-  async list(project: string, page: PageRequest): Promise<Page<InstanceRecord>> {
-    const found = await this.meta.list<InstanceRecord>(Kind.instance, `${project}/instances/`, page.pageToken, page.pageSize + 1);
-    return pageOf(found, page);
+  async list(project: string, page: PageRequest, keep: (instance: InstanceRecord) => boolean): Promise<Page<InstanceRecord>> {
+    return await pageOf(this.meta, Kind.instance, `${project}/instances/`, page, keep);
   }
 
   async delete(name: string): Promise<void> {
-    await this.meta.transact(async (transaction) => {
-      const databases = await this.meta.list(Kind.database, `${name}/databases/`, '', 1, transaction);
-      if (databases.length > 0) throw failedPrecondition(`Instance ${name} still has databases; they must be dropped first.`);
-      await transaction.write([deleteRecord(Kind.instance, name)]);
-    });
+    for (;;) {
+      const databases = await this.meta.list<{ readonly dropProtection: boolean }>(Kind.database, `${name}/databases/`);
+      const safe = databases.find(({ value }) => value.dropProtection);
+      if (safe !== undefined) throw failedPrecondition(`Instance ${name} cannot be deleted: its database ${safe.name} has drop protection enabled.`);
+      for (const database of databases) await this.dropDatabase(database.name);
+      const { result: gone } = await this.meta.transact(async (transaction) => {
+        // One may have been made meanwhile.
+        if ((await this.meta.list(Kind.database, `${name}/databases/`, '', 1, transaction)).length > 0) return false;
+        await transaction.write([deleteRecord(Kind.instance, name), deleteRecord(Kind.policy, name)]);
+        return true;
+      });
+      if (gone) return;
+    }
   }
 
-  async update(name: string, change: Partial<Pick<InstanceRecord, 'displayName' | 'nodeCount' | 'processingUnits' | 'labels'>>): Promise<InstanceRecord> {
+  async update(name: string, change: InstanceChange): Promise<InstanceRecord> {
     const { result } = await this.meta.transact(async (transaction) => {
       const record = await this.meta.read<InstanceRecord>(transaction, Kind.instance, name, true);
       if (record === undefined) throw instanceNotFound(name);

@@ -51,9 +51,9 @@ export class Operations implements OperationStore {
     return record;
   }
 
-  async list(parent: string, options: PageRequest & { readonly deep: boolean }): Promise<Page<OperationRecord>> {
+  async list(parent: string, options: PageRequest & { readonly deep: boolean; readonly keep?: (operation: OperationRecord) => boolean }): Promise<Page<OperationRecord>> {
     const prefix = options.deep ? `${parent}/databases/` : `${parent}/operations/`;
-    return pageOf(await this.meta.list<OperationRecord>(Kind.operation, prefix, options.pageToken, options.pageSize + 1), options);
+    return await pageOf(this.meta, Kind.operation, prefix, options, options.keep);
   }
 
   async cancel(name: string): Promise<void> {

@@ -60,10 +60,9 @@ export class Sessions implements SessionStore {
     return this.used(found);
   }
 
-  async list(database: string, page: PageRequest): Promise<Page<SessionRecord>> {
+  async list(database: string, page: PageRequest, keep: (session: SessionRecord) => boolean): Promise<Page<SessionRecord>> {
     await this.checkDatabase(database);
-    const found = await this.meta.list<SessionRecord>(Kind.session, `${database}/sessions/s`, page.pageToken, page.pageSize + 1);
-    return pageOf(found, page);
+    return await pageOf(this.meta, Kind.session, `${database}/sessions/s`, page, keep);
   }
 
   async delete(name: string): Promise<void> {

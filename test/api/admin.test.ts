@@ -95,6 +95,45 @@ describe('databases', () => {
   });
 });
 
+describe('policies and roles', () => {
+  it('keeps a policy and gives every permission', async () => {
+    for (const [service, resource] of [['InstanceAdmin', INSTANCE], ['DatabaseAdmin', DATABASE]] as const) {
+      const before = await client.unary(service, 'GetIamPolicy', { resource });
+      expect(before['bindings'] ?? []).toEqual([]);
+      const policy = { bindings: [{ role: 'roles/spanner.viewer', members: ['user:a@example.com'] }], etag: before['etag'] };
+      const stored = await client.unary(service, 'SetIamPolicy', { resource, policy });
+      expect(await client.unary(service, 'GetIamPolicy', { resource })).toEqual(stored);
+      expect(stored['bindings']).toEqual(policy.bindings);
+      expect((await failure(client.unary(service, 'SetIamPolicy', { resource, policy }))).code).toBe(Code.ABORTED);
+      const permissions = ['spanner.databases.read', 'spanner.databases.write'];
+      expect(await client.unary(service, 'TestIamPermissions', { resource, permissions })).toEqual({ permissions });
+      expect((await failure(client.unary(service, 'TestIamPermissions', { resource, permissions: ['*'] }))).code).toBe(Code.INVALID_ARGUMENT);
+      expect((await failure(client.unary(service, 'GetIamPolicy', { resource: `${resource}x` }))).code).toBe(Code.NOT_FOUND);
+      expect((await failure(client.unary(service, 'SetIamPolicy', { resource, policy: { bindings: [{ role: 'x', members: [] }] } }))).code).toBe(Code.INVALID_ARGUMENT);
+    }
+  });
+
+  it('lists roles, and no operations on configs', async () => {
+    expect(await client.unary('DatabaseAdmin', 'ListDatabaseRoles', { parent: DATABASE, pageSize: 1 })).toEqual({
+      databaseRoles: [{ name: `${DATABASE}/databaseRoles/app` }],
+      nextPageToken: 'app',
+    });
+    expect(await client.unary('DatabaseAdmin', 'ListDatabaseRoles', { parent: DATABASE, pageToken: 'app' })).toEqual({ databaseRoles: [{ name: `${DATABASE}/databaseRoles/public` }] });
+    expect(await client.unary('InstanceAdmin', 'ListInstanceConfigOperations', { parent: PROJECT })).toEqual({});
+  });
+
+  it('filters lists', async () => {
+    const ddl = await client.unary('DatabaseAdmin', 'UpdateDatabaseDdl', { database: DATABASE, statements: ['CREATE TABLE Filtered (a INT64) PRIMARY KEY (a)'] });
+    const of = async (filter: string): Promise<unknown[]> => ((await client.unary('Operations', 'ListOperations', { name: `${DATABASE}/operations`, filter }))['operations'] ?? []) as unknown[];
+    expect(await of('metadata.@type:UpdateDatabaseDdlMetadata AND done:true')).toEqual([ddl]);
+    expect(await of('error:*')).toEqual([]);
+    expect((await failure(client.unary('Operations', 'ListOperations', { name: `${DATABASE}/operations`, filter: 'color:red' }))).code).toBe(Code.INVALID_ARGUMENT);
+    const session = await client.call('CreateSession', { database: DATABASE, session: { labels: { env: 'filtered' } } });
+    const listed = await client.call('ListSessions', { database: DATABASE, filter: 'labels.env:filtered' });
+    expect((listed['sessions'] as Message[]).map((each) => each['name'])).toEqual([session['name']]);
+  });
+});
+
 describe('what tools ask', () => {
   it('is healthy', async () => {
     expect(await client.unary('Health', 'Check', {})).toEqual({ status: 'SERVING' });

@@ -12,6 +12,7 @@ import {
   type OperationRecord,
   type Page,
   type PageRequest,
+  type PolicyRecord,
   type SessionRecord,
   type SplitPoint,
 } from '../../src/api/backend.ts';
@@ -38,6 +39,7 @@ export class FakeCluster {
   readonly ddl = new Map<string, string[]>();
   readonly operations = new Map<string, OperationRecord>();
   readonly sessions = new Map<string, SessionRecord>();
+  readonly policies = new Map<string, PolicyRecord>();
   readonly handles = new Map<string, FakeDatabase>();
   readonly splitPoints: SplitPoint[] = [];
   readonly servers = new Map<NodeId, ApiServer>();
@@ -125,7 +127,7 @@ export class FakeBackend implements Backend {
 
   readonly instances: Backend['instances'] = {
     configs: () => [
-      { id: 'emulator-config', displayName: 'Local', replicas: [{ location: 'local', type: 'readWrite', defaultLeader: true }], leaderOptions: ['local'] },
+      { id: 'emulator-config', displayName: 'Local', replicas: [{ location: 'local', type: 'readWrite', defaultLeader: true }], leaderOptions: ['local'], quorum: 'region' },
     ],
     create: async (fields) => {
       await Promise.resolve();
@@ -138,7 +140,7 @@ export class FakeBackend implements Backend {
       await Promise.resolve();
       return this.instance(name);
     },
-    list: (project, request) => Promise.resolve(page([...this.cluster.instances.values()].filter((i) => i.name.startsWith(`${project}/`)), request)),
+    list: (project, request, keep) => Promise.resolve(page([...this.cluster.instances.values()].filter((i) => i.name.startsWith(`${project}/`) && keep(i)), request)),
     delete: (name) => {
       this.cluster.instances.delete(name);
       return Promise.resolve();
@@ -176,6 +178,11 @@ export class FakeBackend implements Backend {
       this.cluster.databases.set(name, { ...this.existing(name), dropProtection });
       return this.operation('updateDatabase', name, []);
     },
+    roles: async (name) => {
+      await Promise.resolve();
+      this.existing(name);
+      return ['app', 'public'];
+    },
     ddl: async (name) => {
       await Promise.resolve();
       this.existing(name);
@@ -203,9 +210,9 @@ export class FakeBackend implements Backend {
       if (found === undefined) throw operationNotFound(name);
       return found;
     },
-    list: (parent, { deep, ...request }) => {
+    list: (parent, { deep, keep = () => true, ...request }) => {
       const prefix = deep ? `${parent}/databases/` : `${parent}/operations/`;
-      return Promise.resolve(page([...this.cluster.operations.values()].filter((o) => o.name.startsWith(prefix)), request));
+      return Promise.resolve(page([...this.cluster.operations.values()].filter((o) => o.name.startsWith(prefix) && keep(o)), request));
     },
     cancel: () => Promise.resolve(),
     delete: (name) => {
@@ -228,10 +235,20 @@ export class FakeBackend implements Backend {
       return made;
     },
     get: (name) => this.cluster.sessions.get(name),
-    list: (database, request) => Promise.resolve(page([...this.cluster.sessions.values()].filter((s) => s.database === database && !s.multiplexed), request)),
+    list: (database, request, keep) => Promise.resolve(page([...this.cluster.sessions.values()].filter((s) => s.database === database && !s.multiplexed && keep(s)), request)),
     delete: (name) => {
       this.cluster.sessions.delete(name);
       return Promise.resolve();
+    },
+  };
+
+  readonly policies: Backend['policies'] = {
+    get: (resource) => Promise.resolve(this.cluster.policies.get(resource) ?? { version: 1, bindings: [], etag: '0' }),
+    set: async (resource, policy, etag) => {
+      if (etag !== '' && etag !== (await this.policies.get(resource)).etag) return undefined;
+      const stored = { ...policy, etag: this.cluster.nextId() };
+      this.cluster.policies.set(resource, stored);
+      return stored;
     },
   };
 

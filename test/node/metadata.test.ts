@@ -31,13 +31,17 @@ describe('metadata', () => {
     expect((await c.run(meta.list<{ name: string }>(Kind.instance, ''))).map(({ value }) => value.name)).toEqual(names);
     const seen: string[] = [];
     for (let token = ''; ; ) {
-      const page = pageOf(await c.run(meta.list<{ name: string }>(Kind.instance, 'a/', token, 3)), { pageSize: 2, pageToken: token });
+      const page = await c.run(pageOf<{ name: string }>(meta, Kind.instance, 'a/', { pageSize: 2, pageToken: token }));
       seen.push(...page.items.map(({ name }) => name));
       if (seen.length === 2) await c.run(meta.transact((txn) => txn.write([deleteRecord(Kind.instance, 'a/2'), deleteRecord(Kind.instance, 'a/4')])));
       if (page.nextPageToken === undefined) break;
       token = page.nextPageToken;
     }
     expect(seen).toEqual(['a/1', 'a/2', 'a/3', 'a/5']);
+    // Names that are left out do not make pages short.
+    const odd = await c.run(pageOf<{ name: string }>(meta, Kind.instance, 'a/', { pageSize: 2, pageToken: '' }, ({ name }) => name !== 'a/3'));
+    expect(odd).toEqual({ items: [{ name: 'a/1' }, { name: 'a/5' }], nextPageToken: undefined });
+    await expect(c.run(pageOf(meta, Kind.instance, 'b/', { pageSize: 2, pageToken: 'a/1' }))).rejects.toMatchObject({ code: Code.INVALID_ARGUMENT });
     expect(metaKey(Kind.instance, 'x') < metaKey(Kind.session, 'a')).toBe(true);
   });
 

@@ -9,7 +9,8 @@ import { ProtoReader } from '../wire/reader.ts';
 import { readTimestamp } from '../wire/time.ts';
 import { readList } from '../wire/value.ts';
 import { databaseMessage } from './database-messages.ts';
-import { encodeOperation, encodeOperations } from './operations.ts';
+import { parseFilter } from '../filter.ts';
+import { encodeOperation, encodeOperations, keepBy } from './operations.ts';
 import { pageOf } from './paging.ts';
 
 const PACKAGE = 'google.spanner.admin.database.v1';
@@ -39,7 +40,9 @@ const UPDATE = codec<{
 const UPDATE_DDL = codec<{ database: string; statements: string[]; operationId: string; protoDescriptors: Uint8Array }>(`${PACKAGE}.UpdateDatabaseDdlRequest`);
 const DATABASE_NAMED = codec<{ database: string }>(`${PACKAGE}.GetDatabaseDdlRequest`);
 const DDL = codec(`${PACKAGE}.GetDatabaseDdlResponse`);
-const LIST_OPERATIONS = codec<Paged>(`${PACKAGE}.ListDatabaseOperationsRequest`);
+const LIST_ROLES = codec<Paged>(`${PACKAGE}.ListDatabaseRolesRequest`);
+const ROLES = codec(`${PACKAGE}.ListDatabaseRolesResponse`);
+const LIST_OPERATIONS = codec<Paged & { readonly filter: string }>(`${PACKAGE}.ListDatabaseOperationsRequest`);
 
 export async function listDatabases(backend: Backend, bytes: Buffer): Promise<Buffer> {
   const request = LIST.decode(bytes);
@@ -101,8 +104,20 @@ export async function listDatabaseOperations(backend: Backend, bytes: Buffer): P
   const request = LIST_OPERATIONS.decode(bytes);
   const instance = checkInstance(request.parent);
   await backend.instances.get(instance);
-  const page = await backend.operations.list(instance, { ...pageOf(request), deep: true });
+  const page = await backend.operations.list(instance, { ...pageOf(request), deep: true, keep: keepBy(parseFilter(request.filter)) });
   return encodeOperations(backend, `${PACKAGE}.ListDatabaseOperationsResponse`, page.items, page.nextPageToken ?? '');
+}
+
+export async function listDatabaseRoles(backend: Backend, bytes: Buffer): Promise<Buffer> {
+  const request = LIST_ROLES.decode(bytes);
+  checkDatabase(request.parent);
+  const { pageSize, pageToken } = pageOf(request);
+  const names = (await backend.databases.roles(request.parent)).filter((name) => name > pageToken);
+  const shown = names.slice(0, pageSize);
+  return ROLES.encode({
+    databaseRoles: shown.map((name) => ({ name: `${request.parent}/databaseRoles/${name}` })),
+    nextPageToken: names.length > pageSize ? (shown.at(-1) ?? '') : '',
+  });
 }
 
 interface SplitPointsRequest {

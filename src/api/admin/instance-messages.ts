@@ -12,6 +12,8 @@ export function instanceMessage(instance: InstanceRecord): Readonly<Record<strin
     state: 'READY',
     instanceType: 'PROVISIONED',
     labels: instance.labels,
+    ...(instance.edition === undefined ? {} : { edition: instance.edition }),
+    ...(instance.autoscaling === undefined ? {} : { autoscalingConfig: instance.autoscaling }),
     createTime: toTimestamp(instance.createMicros),
     updateTime: toTimestamp(instance.updateMicros),
   };
@@ -19,8 +21,9 @@ export function instanceMessage(instance: InstanceRecord): Readonly<Record<strin
 
 const REPLICA_TYPES = { readWrite: 'READ_WRITE', readOnly: 'READ_ONLY', witness: 'WITNESS' } as const;
 
+const QUORUMS = { region: 'REGION', dualRegion: 'DUAL_REGION', multiRegion: 'MULTI_REGION' } as const;
+
 export function configMessage(project: string, config: InstanceConfigRecord): Readonly<Record<string, unknown>> {
-  const regions = new Set(config.replicas.map((replica) => replica.location));
   return {
     name: `${project}/instanceConfigs/${config.id}`,
     displayName: config.displayName,
@@ -28,6 +31,7 @@ export function configMessage(project: string, config: InstanceConfigRecord): Re
     replicas: config.replicas.map(({ location, type, defaultLeader }) => ({ location, type: REPLICA_TYPES[type], defaultLeaderLocation: defaultLeader })),
     leaderOptions: config.leaderOptions,
     state: 'READY',
-    quorumType: regions.size > 1 ? 'MULTI_REGION' : 'REGION',
+    freeInstanceAvailability: 'UNSUPPORTED',
+    quorumType: QUORUMS[config.quorum],
   };
 }

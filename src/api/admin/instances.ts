@@ -1,17 +1,19 @@
 /** google.spanner.admin.instance.v1.InstanceAdmin. Source: spanner_instance_admin.proto. */
-import { invalidArgument, notFound, unimplemented } from '../../base/errors.ts';
+import { invalidArgument, notFound } from '../../base/errors.ts';
 import type { Backend, InstanceRecord, OperationKind } from '../backend.ts';
 import { EMPTY_MESSAGE } from '../call.ts';
 import { codec } from '../descriptor.ts';
 import { MAX_LABELS } from '../limits.ts';
 import { checkConfig, checkInstance, checkLabels, checkProject, newInstanceName } from '../names.ts';
+import { labelField, parseFilter, type Fields } from '../filter.ts';
 import { configMessage, instanceMessage } from './instance-messages.ts';
-import { encodeOperation } from './operations.ts';
+import { encodeOperation, encodeOperations } from './operations.ts';
 import { pageOf } from './paging.ts';
 
 const PACKAGE = 'google.spanner.admin.instance.v1';
 const UNITS_PER_NODE = 1000;
 const MAX_DISPLAY_NAME_CHARS = 30;
+const MAX_AUTOSCALING_CHARS = 10_000;
 const DEFAULT_CONFIG_MARK = '/instanceConfigs/';
 
 interface InstanceFields {
@@ -20,7 +22,8 @@ interface InstanceFields {
   readonly displayName: string;
   readonly nodeCount: number;
   readonly processingUnits: number;
-  readonly autoscalingConfig: unknown;
+  readonly autoscalingConfig: Readonly<Record<string, unknown>> | null;
+  readonly edition: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -38,6 +41,7 @@ const LIST = codec<Paged & { readonly filter: string }>(`${PACKAGE}.ListInstance
 const LISTED = codec(`${PACKAGE}.ListInstancesResponse`);
 const GET = codec<{ name: string }>(`${PACKAGE}.GetInstanceRequest`);
 const INSTANCE = codec(`${PACKAGE}.Instance`);
+const LIST_CONFIG_OPERATIONS = codec<Paged & { readonly filter: string }>(`${PACKAGE}.ListInstanceConfigOperationsRequest`);
 const CREATE = codec<{ parent: string; instanceId: string; instance: InstanceFields | null }>(`${PACKAGE}.CreateInstanceRequest`);
 const UPDATE = codec<{ instance: InstanceFields | null; fieldMask: { paths: string[] } | null }>(`${PACKAGE}.UpdateInstanceRequest`);
 const DELETE = codec<{ name: string }>(`${PACKAGE}.DeleteInstanceRequest`);
@@ -62,23 +66,28 @@ export function getInstanceConfig(backend: Backend, bytes: Buffer): Promise<Buff
 
 export async function listInstances(backend: Backend, bytes: Buffer): Promise<Buffer> {
   const request = LIST.decode(bytes);
-  const page = await backend.instances.list(checkProject(request.parent), pageOf(request));
-  const instances = page.items.filter((instance) => matches(instance, request.filter)).map(instanceMessage);
-  return LISTED.encode({ instances, nextPageToken: page.nextPageToken ?? '' });
+  const filter = parseFilter(request.filter);
+  const page = await backend.instances.list(checkProject(request.parent), pageOf(request), (instance) => filter(fieldsOf(instance)));
+  return LISTED.encode({ instances: page.items.map(instanceMessage), nextPageToken: page.nextPageToken ?? '' });
 }
 
-/** The filters that the API describes: `name:x`, `display_name:x`, `labels.key:value`, words joined by AND. */
-function matches(instance: InstanceRecord, filter: string): boolean {
-  return filter
-    .split(/\s+(?:AND\s+)?/i)
-    .filter((term) => term !== '')
-    .every((term) => {
-      const [field = '', ...rest] = term.split(':');
-      const wanted = rest.join(':').replaceAll('"', '').toLowerCase();
-      const actual = field.startsWith('labels.') ? instance.labels[field.slice('labels.'.length)] : field === 'name' ? instance.name : instance.displayName;
-      if (!['name', 'display_name', 'displayName'].includes(field) && !field.startsWith('labels.')) throw invalidArgument(`Invalid filter: ${filter.slice(0, 200)}`);
-      return actual !== undefined && (wanted === '*' || actual.toLowerCase().includes(wanted.replaceAll('*', '')));
-    });
+const fieldsOf =
+  (instance: InstanceRecord): Fields =>
+  (field) => {
+    if (field === 'name') return instance.name;
+    if (field === 'display_name' || field === 'displayName') return instance.displayName;
+    if (field === 'config') return instance.config;
+    if (field === 'state') return 'READY';
+    return labelField(instance.labels, field);
+  };
+
+/** Instance configs cannot be made or changed, so that no operation has ever worked on one. */
+export function listInstanceConfigOperations(backend: Backend, bytes: Buffer): Promise<Buffer> {
+  const request = LIST_CONFIG_OPERATIONS.decode(bytes);
+  checkProject(request.parent);
+  parseFilter(request.filter);
+  pageOf(request);
+  return encodeOperations(backend, `${PACKAGE}.ListInstanceConfigOperationsResponse`, [], '');
 }
 
 export async function getInstance(backend: Backend, bytes: Buffer): Promise<Buffer> {
@@ -89,13 +98,24 @@ export async function getInstance(backend: Backend, bytes: Buffer): Promise<Buff
 /** Capacity as nodes or as processing units, not both. */
 function capacity(fields: InstanceFields): { nodeCount: number; processingUnits: number } {
   const { nodeCount, processingUnits } = fields;
-  if (fields.autoscalingConfig !== null && fields.autoscalingConfig !== undefined) throw unimplemented('Autoscaling of instances is not supported.');
   if (nodeCount < 0 || processingUnits < 0) throw invalidArgument('Capacity must not be negative.');
   if (nodeCount > 0 && processingUnits > 0) throw invalidArgument('Give either node_count or processing_units, not both.');
   const units = processingUnits > 0 ? processingUnits : nodeCount > 0 ? nodeCount * UNITS_PER_NODE : UNITS_PER_NODE;
   const step = units < UNITS_PER_NODE ? 100 : UNITS_PER_NODE;
   if (units % step !== 0) throw invalidArgument(`processing_units must be a multiple of ${String(step)}.`);
   return { nodeCount: Math.floor(units / UNITS_PER_NODE), processingUnits: units };
+}
+
+function editionOf({ edition }: InstanceFields): { edition?: string } {
+  return edition === '' || edition === 'EDITION_UNSPECIFIED' ? {} : { edition };
+}
+
+/** Autoscaling is kept and shown; there is nothing here that it could scale. Capacity is then its lower limit. */
+function autoscalingOf({ autoscalingConfig: config, nodeCount, processingUnits }: InstanceFields): { autoscaling?: Readonly<Record<string, unknown>> } {
+  if (config === null) return {};
+  if (nodeCount > 0 || processingUnits > 0) throw invalidArgument('Give either autoscaling_config, node_count or processing_units.');
+  if (JSON.stringify(config).length > MAX_AUTOSCALING_CHARS) throw invalidArgument('The autoscaling_config is too large.');
+  return { autoscaling: config };
 }
 
 function checkDisplayName(displayName: string): string {
@@ -111,7 +131,7 @@ export async function createInstance(backend: Backend, bytes: Buffer): Promise<B
   checkConfig(instance.config);
   checkLabels(instance.labels, MAX_LABELS);
   const displayName = checkDisplayName(instance.displayName === '' ? instanceId.slice(0, MAX_DISPLAY_NAME_CHARS) : instance.displayName);
-  const created = await backend.instances.create({ name, config: instance.config, displayName, labels: instance.labels, ...capacity(instance) });
+  const created = await backend.instances.create({ name, config: instance.config, displayName, labels: instance.labels, ...capacity(instance), ...editionOf(instance), ...autoscalingOf(instance) });
   return finished(backend, 'createInstance', created);
 }
 
@@ -129,6 +149,8 @@ export async function updateInstance(backend: Backend, bytes: Buffer): Promise<B
       change = { ...change, labels: instance.labels };
     } else if (path === 'node_count' || path === 'nodeCount') change = { ...change, ...capacity({ ...instance, processingUnits: 0 }) };
     else if (path === 'processing_units' || path === 'processingUnits') change = { ...change, ...capacity({ ...instance, nodeCount: 0 }) };
+    else if (path === 'edition') change = { ...change, ...editionOf(instance) };
+    else if (path.startsWith('autoscaling_config') || path.startsWith('autoscalingConfig')) change = { ...change, ...autoscalingOf(instance) };
     else throw invalidArgument(`The field ${path.slice(0, 100)} of an instance cannot be updated.`);
   }
   return finished(backend, 'updateInstance', await backend.instances.update(name, change));

@@ -7,6 +7,7 @@ import { MAX_WAIT_MICROS } from '../limits.ts';
 import { checkDatabase, checkInstance, operationParent } from '../names.ts';
 import { databaseMessage } from './database-messages.ts';
 import { instanceMessage } from './instance-messages.ts';
+import { parseFilter, type Fields, type Filter } from '../filter.ts';
 import { pageOf } from './paging.ts';
 
 type Message = Readonly<Record<string, unknown>>;
@@ -16,8 +17,7 @@ const INSTANCE = 'google.spanner.admin.instance.v1';
 const OPERATION = codec<unknown>('google.longrunning.Operation');
 const NAMED = codec<{ name: string }>('google.longrunning.GetOperationRequest');
 const WAIT = codec<{ name: string; timeout: { seconds: number; nanos: number } | null }>('google.longrunning.WaitOperationRequest');
-const LIST = codec<{ name: string; pageSize: number; pageToken: string }>('google.longrunning.ListOperationsRequest');
-const LISTED = codec<unknown>('google.longrunning.ListOperationsResponse');
+const LIST = codec<{ name: string; filter: string; pageSize: number; pageToken: string }>('google.longrunning.ListOperationsRequest');
 
 function progressOf(operation: OperationRecord): Message[] {
   return operation.progress.map(({ percent, startMicros, endMicros }) => ({
@@ -27,6 +27,64 @@ function progressOf(operation: OperationRecord): Message[] {
   }));
 }
 
+/** The type of an operation's metadata, without its prefix. */
+const METADATA_TYPES = {
+  createInstance: `${INSTANCE}.CreateInstanceMetadata`,
+  updateInstance: `${INSTANCE}.UpdateInstanceMetadata`,
+  createDatabase: `${DATABASE}.CreateDatabaseMetadata`,
+  updateDatabase: `${DATABASE}.UpdateDatabaseMetadata`,
+  updateDatabaseDdl: `${DATABASE}.UpdateDatabaseDdlMetadata`,
+} as const;
+
+const timeText = (micros: number | undefined): string | undefined => (micros === undefined ? undefined : new Date(micros / 1000).toISOString());
+
+/** What operations can be filtered by: spanner_database_admin.proto, ListDatabaseOperationsRequest.filter. */
+const fieldsOf =
+  (operation: OperationRecord): Fields =>
+  (field) => {
+    switch (field) {
+      case 'name':
+        return operation.name;
+      case 'done':
+        return operation.done;
+      case 'error':
+        return operation.error?.message;
+      case 'response':
+        return operation.done && operation.error === undefined ? 'response' : undefined;
+      case 'metadata.@type':
+        return `type.googleapis.com/${METADATA_TYPES[operation.kind]}`;
+      case 'response.@type':
+        return operation.done && operation.error === undefined ? `type.googleapis.com/${RESPONSE_TYPES[operation.kind]}` : undefined;
+      case 'metadata.database':
+      case 'metadata.instance':
+      case 'metadata.name':
+        return operation.target;
+      case 'metadata.start_time':
+      case 'metadata.progress.start_time':
+        return timeText(operation.startMicros);
+      case 'metadata.end_time':
+      case 'metadata.progress.end_time':
+        return timeText(operation.endMicros);
+      case 'metadata.cancel_time':
+        return timeText(operation.cancelMicros);
+      default:
+        return 'unknown';
+    }
+  };
+
+const RESPONSE_TYPES = {
+  createInstance: `${INSTANCE}.Instance`,
+  updateInstance: `${INSTANCE}.Instance`,
+  createDatabase: `${DATABASE}.Database`,
+  updateDatabase: `${DATABASE}.Database`,
+  updateDatabaseDdl: 'google.protobuf.Empty',
+} as const;
+
+export const keepBy =
+  (filter: Filter): ((operation: OperationRecord) => boolean) =>
+  (operation) =>
+    filter(fieldsOf(operation));
+
 async function metadataOf(backend: Backend, operation: OperationRecord): Promise<Message> {
   const times = {
     startTime: toTimestamp(operation.startMicros),
@@ -35,20 +93,20 @@ async function metadataOf(backend: Backend, operation: OperationRecord): Promise
   };
   switch (operation.kind) {
     case 'createDatabase':
-      return packAny(`${DATABASE}.CreateDatabaseMetadata`, { database: operation.target });
+      return packAny(METADATA_TYPES.createDatabase, { database: operation.target });
     case 'updateDatabase':
-      return packAny(`${DATABASE}.UpdateDatabaseMetadata`, { request: { database: { name: operation.target } }, progress: progressOf(operation)[0] });
+      return packAny(METADATA_TYPES.updateDatabase, { request: { database: { name: operation.target } }, progress: progressOf(operation)[0] });
     case 'updateDatabaseDdl':
-      return packAny(`${DATABASE}.UpdateDatabaseDdlMetadata`, {
+      return packAny(METADATA_TYPES.updateDatabaseDdl, {
         database: operation.target,
         statements: operation.statements,
         commitTimestamps: operation.commitTimestamps.map(toTimestamp),
         progress: progressOf(operation),
       });
     case 'createInstance':
-      return packAny(`${INSTANCE}.CreateInstanceMetadata`, { instance: await instanceOf(backend, operation.target), ...times });
+      return packAny(METADATA_TYPES.createInstance, { instance: await instanceOf(backend, operation.target), ...times });
     default:
-      return packAny(`${INSTANCE}.UpdateInstanceMetadata`, { instance: await instanceOf(backend, operation.target), ...times });
+      return packAny(METADATA_TYPES.updateInstance, { instance: await instanceOf(backend, operation.target), ...times });
   }
 }
 
@@ -132,8 +190,6 @@ export async function listOperations(backend: Backend, bytes: Buffer): Promise<B
   if (parent === request.name) throw invalidArgument(`Invalid operations name: ${request.name.slice(0, 200)}`);
   if (parent.includes('/databases/')) checkDatabase(parent);
   else checkInstance(parent);
-  const page = await backend.operations.list(parent, { ...pageOf(request), deep: false });
-  const messages = [];
-  for (const operation of page.items) messages.push(await operationMessage(backend, operation));
-  return LISTED.encode({ operations: messages, nextPageToken: page.nextPageToken ?? '' });
+  const page = await backend.operations.list(parent, { ...pageOf(request), deep: false, keep: keepBy(parseFilter(request.filter)) });
+  return encodeOperations(backend, 'google.longrunning.ListOperationsResponse', page.items, page.nextPageToken ?? '');
 }

@@ -1,6 +1,7 @@
 /** CreateSession, BatchCreateSessions, GetSession, ListSessions, DeleteSession. Source: spanner.proto. */
 import { invalidArgument } from '../../base/errors.ts';
 import { EMPTY_MESSAGE } from '../call.ts';
+import { labelField, parseFilter } from '../filter.ts';
 import { MAX_LABELS, MAX_PAGE_SIZE, MAX_ROLE_CHARS, MAX_SESSIONS_PER_BATCH } from '../limits.ts';
 import { sessionNotFound } from '../messages.ts';
 import { checkDatabase, checkLabels, databaseOfSession } from '../names.ts';
@@ -98,17 +99,20 @@ export async function listSessions(edge: Edge, bytes: Buffer): Promise<Buffer> {
   let database = '';
   let pageSize = 0;
   let pageToken = '';
+  let filter = '';
   while (reader.next()) {
     if (reader.field === 1) database = reader.string();
     else if (reader.field === 2) pageSize = reader.int32();
     else if (reader.field === 3) pageToken = reader.string();
+    else if (reader.field === 4) filter = reader.string();
     else reader.skip();
   }
   checkDatabase(database);
+  const matches = parseFilter(filter);
   if (pageSize < 0) throw invalidArgument('page_size must not be negative.');
   await edge.backend.databases.get(database);
   const size = pageSize === 0 ? MAX_PAGE_SIZE : Math.min(pageSize, MAX_PAGE_SIZE);
-  const page = await edge.backend.sessions.list(database, { pageSize: size, pageToken });
+  const page = await edge.backend.sessions.list(database, { pageSize: size, pageToken }, ({ labels }) => matches((field) => labelField(labels, field)));
   const writer = new ProtoWriter();
   for (const session of page.items) {
     const start = writer.begin(1);

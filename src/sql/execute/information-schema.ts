@@ -273,7 +273,7 @@ const routines = (schema: Schema): Fields[] =>
 const parameters = (schema: Schema): Fields[] =>
   schema.data.functions.flatMap((f) => f.parameters.map((p, i): Fields => ({ ...routineFields(f), ORDINAL_POSITION: i + 1, PARAMETER_NAME: p.name, DATA_TYPE: typeName(p.type) })));
 
-const SYSTEM_ROLES = ['public', 'spanner_info_reader', 'spanner_sys_reader'];
+export const SYSTEM_ROLES = ['public', 'spanner_info_reader', 'spanner_sys_reader'];
 const roles = (schema: Schema): Fields[] => [
   ...SYSTEM_ROLES.map((name): Fields => ({ ROLE_NAME: name, IS_SYSTEM: true })),
   ...schema.data.roles.map((r): Fields => ({ ROLE_NAME: r.name, IS_SYSTEM: false })),
