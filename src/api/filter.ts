@@ -10,9 +10,9 @@
  */
 import { invalidArgument } from '../base/errors.ts';
 
-/** A field's value; undefined when the item has no such value, `unknown` when there is no such field. */
+/** A field's value; undefined when the item has no such value, null when there is no such field. */
 export type FieldValue = string | number | boolean | undefined;
-export type Fields = (field: string) => FieldValue | 'unknown';
+export type Fields = (field: string) => FieldValue | null;
 export type Filter = (fields: Fields) => boolean;
 
 const MAX_FILTER_CHARS = 2_048;
@@ -107,7 +107,7 @@ class FilterParser {
     const value = this.value();
     return (fields) => {
       const actual = fields(field);
-      if (actual === 'unknown') throw invalidArgument(`Invalid filter: there is no field ${field.slice(0, 100)} to filter by.`);
+      if (actual === null) throw invalidArgument(`Invalid filter: there is no field ${field.slice(0, 100)} to filter by.`);
       return compares(actual, operator, value);
     };
   }
@@ -166,8 +166,8 @@ export function parseFilter(filter: string): Filter {
   return new FilterParser(filter).parse();
 }
 
-/** The value of `labels.<key>`, or `labels:<key>` with the key as the value; 'unknown' for another field. */
-export function labelField(labels: Readonly<Record<string, string>>, field: string): FieldValue | 'unknown' {
+/** The value of `labels.<key>`, or `labels:<key>` with the key as the value; null for another field. */
+export function labelField(labels: Readonly<Record<string, string>>, field: string): FieldValue | null {
   if (field === 'labels') return Object.keys(labels).join(' ');
-  return field.startsWith('labels.') ? labels[field.slice('labels.'.length)] : 'unknown';
+  return field.startsWith('labels.') ? labels[field.slice('labels.'.length)] : null;
 }

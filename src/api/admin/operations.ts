@@ -68,7 +68,7 @@ const fieldsOf =
       case 'metadata.cancel_time':
         return timeText(operation.cancelMicros);
       default:
-        return 'unknown';
+        return null;
     }
   };
 
