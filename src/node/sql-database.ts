@@ -9,6 +9,7 @@ import { expressionChecker } from '../sql/bind/checker.ts';
 import { SchemaEvaluator } from '../sql/execute/schema-expressions.ts';
 import type { EvaluationContext } from '../sql/functions/registry.ts';
 import { applyMutations, type Mutation as RowMutation } from '../sql/rows/mutations.ts';
+import { forWrites } from '../sql/rows/for-writes.ts';
 import { RowWriter } from '../sql/rows/writer.ts';
 import { findFunction } from '../sql/functions/catalogue.ts';
 import { tableDecoder, indexDecoder } from '../sql/rows/decode.ts';
@@ -105,7 +106,7 @@ export class NodeSqlDatabase implements SqlDatabase {
     if (prepared.schema !== schema) prepared = this.engine.prepare(schema, prepared.text, declaredTypes(prepared));
     const { writer, evaluator } = await this.writer(transaction, schema);
     const before = writer.mutationCount;
-    const outcome = await this.engine.dml(prepared, new Map(Object.entries(parameters)), transaction, { rows: writer, evaluator }, await this.context(schema, options));
+    const outcome = await this.engine.dml(prepared, new Map(Object.entries(parameters)), forWrites(transaction), { rows: writer, evaluator }, await this.context(schema, options));
     return { rowCount: outcome.rowCount, rows: outcome.rows, mutationCount: writer.mutationCount - before };
   }
 
@@ -150,7 +151,7 @@ export class NodeSqlDatabase implements SqlDatabase {
     if (known === undefined) {
       const evaluator = new SchemaEvaluator(schema, evaluationContext(this.core, schema, this.sequences));
       const nowNanos = (): bigint => BigInt(this.core.env.clock.interval().latest) * 1000n;
-      const writer = new RowWriter(this.space(schema), transaction, { evaluator, nowNanos });
+      const writer = new RowWriter(this.space(schema), forWrites(transaction), { evaluator, nowNanos });
       known = { writer, evaluator };
       this.writers.set(transaction, known);
       this.database.beforeCommit(transaction, () => writer.finish());
@@ -177,7 +178,8 @@ export class NodeSqlDatabase implements SqlDatabase {
 
   async read(view: ReadView, spec: ReadSpec, options: StatementOptions): Promise<RowStream> {
     const { layout, columns, keySet: whole } = await this.readPlan(view, spec);
-    const lock: { lock?: LockMode } = spec.lock === 'default' ? {} : { lock: spec.lock };
+    // A hint that asks for shared locks asks for what is done without one.
+    const lock: { lock?: LockMode } = spec.lock === 'exclusive' ? { lock: 'exclusive' } : {};
     const decode = decoderOf(layout, columns);
     const keySet = options.partition === undefined ? whole : within(whole, options.partition);
     const readOptions = options.signal === undefined ? lock : { ...lock, signal: options.signal };

@@ -216,15 +216,14 @@ export function stageWrite(engine: Engine, out: WriteOp[], key: Key, record: Uin
   out.push({ key: historyKey(key, version.timestamp), value: head }, { key: at, value: encodeVersion(record, timestamp) });
 }
 
-/** The highest timestamp of any version in a range; 0 when there is none. Walks over all heads. */
-export async function latestTimestampIn(engine: Engine, from: Key, to: Key): Promise<Timestamp> {
+/** Whether any row in a range was written, or deleted, after `since`, which must not be below the horizon of garbage collection. */
+export async function isChangedIn(engine: Engine, from: Key, to: Key, since: Timestamp): Promise<boolean> {
   const cursor = engine.scan(headKey(from), headKey(to));
-  let highest = 0;
   try {
     for (;;) {
       const entries = await cursor.next(SCAN_BATCH);
-      if (entries.length === 0) return highest as Timestamp;
-      for (const { value } of entries) highest = Math.max(highest, decodeVersion(value).timestamp);
+      if (entries.length === 0) return false;
+      for (const { value } of entries) if (decodeVersion(value).timestamp > since) return true;
     }
   } finally {
     await cursor.close();

@@ -62,7 +62,7 @@ export class Gateway implements TransactionSystem {
   beginReadWrite(options: ReadWriteOptions = {}, hooks?: TransactionHooks): ReadWriteTransaction {
     const id = txnId(this.env.random.hex(16));
     const age = options.age ?? this.env.clock.interval().latest;
-    const transaction = new GatewayTransaction(this, id, age, options.age !== undefined, () => this.active.delete(id), hooks);
+    const transaction = new GatewayTransaction(this, id, { ...options, age }, options.age !== undefined, () => this.active.delete(id), hooks);
     this.active.set(id, transaction);
     return transaction;
   }

@@ -19,9 +19,10 @@ import { NotLeading, RangeMoved, WriteConflictError } from './failures.ts';
 import { Ledger, type StateRange } from './ledger.ts';
 import { VersionHorizon } from './horizon.ts';
 import { Leadership, type LeaderTxn } from './leadership.ts';
+import { validate } from './validate.ts';
 import { OutcomeRetention } from './outcome-retention.ts';
 import { SafeTime } from './safetime.ts';
-import type { CommitRequest, DecideRequest, PrepareAnswer, PrepareRequest, StatusAnswer, TxnHeader } from './protocol.ts';
+import type { Checks, CommitRequest, DecideRequest, PrepareAnswer, PrepareRequest, StatusAnswer, TxnHeader } from './protocol.ts';
 import type { Span } from './locks.ts';
 import type { WriteOp } from './types.ts';
 
@@ -273,8 +274,8 @@ export class Participant implements SplitApplication {
     const known = this.decided(request.txn);
     if (known !== undefined) return known;
     try {
-      const { leadership, txn } = await this.ready(request, request.ops, [], request.generation);
-      return await this.conclude(txn, () => this.commitLocked(leadership, txn, request.ops));
+      const { leadership, txn } = await this.ready(request, request.generation);
+      return await this.conclude(txn, () => this.commitLocked(leadership, txn, request));
     } catch (error) {
       // Its other call may have come through while this one waited.
       const late = error instanceof NotLeading ? undefined : this.decided(request.txn);
@@ -295,9 +296,9 @@ export class Participant implements SplitApplication {
     return result;
   }
 
-  private async commitLocked(leadership: Leadership, txn: LeaderTxn, ops: readonly WriteOp[]): Promise<Timestamp> {
-    const writes = await this.evaluateLocked(leadership, txn, ops, []);
-    const at = this.assign(leadership, timestamp(0));
+  private async commitLocked(leadership: Leadership, txn: LeaderTxn, request: CommitRequest): Promise<Timestamp> {
+    const writes = await this.evaluateLocked(leadership, txn, request);
+    const at = this.assign(leadership, timestamp(request.checks.since + 1));
     txn.assigned = at;
     await this.log(leadership, txn, { kind: 'commit', txn: txn.owner.id, timestamp: at, writes: withCommitTimestamp(writes, at) });
     await this.commitWait(at);
@@ -313,7 +314,7 @@ export class Participant implements SplitApplication {
   async prepare(request: PrepareRequest): Promise<PrepareAnswer> {
     const known = this.decided(request.txn);
     if (known !== undefined) return { floor: known, ceiling: NO_CEILING, token: request.token, committed: known };
-    const { leadership, txn } = await this.ready(request, request.ops, request.reads, undefined);
+    const { leadership, txn } = await this.ready(request, undefined);
     if (this.ledger.prepared.has(request.txn)) return { floor: txn.assigned ?? timestamp(0), ceiling: NO_CEILING, token: txn.token, committed: NOT_COMMITTED };
     if (txn.preparing !== undefined) return await txn.preparing;
     const preparing = this.prepareLocked(leadership, txn, request);
@@ -326,7 +327,7 @@ export class Participant implements SplitApplication {
   }
 
   private async prepareLocked(leadership: Leadership, txn: LeaderTxn, request: PrepareRequest): Promise<PrepareAnswer> {
-    const writes = await this.evaluateLocked(leadership, txn, request.ops, request.reads);
+    const writes = await this.evaluateLocked(leadership, txn, request);
     const ceiling = this.context.leaseEnd();
     txn.writes = writes;
     txn.promisedUntil = ceiling;
@@ -336,7 +337,7 @@ export class Participant implements SplitApplication {
     txn.preparedAt = this.context.env.clock.monotonicMicros();
     const { id, age, gateway } = txn.owner;
     await this.log(leadership, txn, {
-      kind: 'prepare', txn: id, age, gateway, timestamp: at, coordinator: request.coordinator, reads: request.reads, writes,
+      kind: 'prepare', txn: id, age, gateway, timestamp: at, coordinator: request.coordinator, reads: request.checks.reads, writes,
     });
     return { floor: at, ceiling: NO_CEILING, token: txn.token, committed: NOT_COMMITTED };
   }
@@ -426,22 +427,19 @@ export class Participant implements SplitApplication {
     return known;
   }
 
-  /** Locks what is to be written, and pins the transaction: from here on it cannot be wounded. */
-  private async ready(
-    header: TxnHeader,
-    ops: readonly WriteOp[],
-    reads: readonly Span[],
-    generation: number | undefined,
-  ): Promise<{ leadership: Leadership; txn: LeaderTxn }> {
+  /** Locks what is to be written, and what was read without locks, and pins the transaction: from here on it cannot be wounded. */
+  private async ready(request: Ending, generation: number | undefined): Promise<{ leadership: Leadership; txn: LeaderTxn }> {
     const leadership = this.leading();
-    if (leadership.draining !== undefined && leadership.txns.get(header.txn)?.owner.pinned !== true) await leadership.draining;
+    if (leadership.draining !== undefined && leadership.txns.get(request.txn)?.owner.pinned !== true) await leadership.draining;
     if (this.leading() !== leadership) throw new NotLeading();
-    const txn = this.enter(header);
-    const spans = spansOf(ops);
+    const txn = this.enter(request);
+    const spans = spansOf(request.ops);
+    const { since, reads } = request.checks;
     await leadership.acquireAll(txn, spans, 'exclusive');
+    if (since > 0) await leadership.acquireAll(txn, reads, 'shared');
     this.checkStill(leadership, txn);
     // A cut may have begun, or happened, while this waited: the router finds the right split again.
-    if (leadership.draining !== undefined && !txn.owner.pinned) return await this.ready(header, ops, reads, generation);
+    if (leadership.draining !== undefined && !txn.owner.pinned) return await this.ready(request, generation);
     if (!this.covers(spans) || !this.covers(reads)) throw new RangeMoved();
     if (generation !== undefined && this.context.descriptor().generation !== generation) throw new RangeMoved();
     leadership.pin(txn);
@@ -459,10 +457,12 @@ export class Participant implements SplitApplication {
     return spans.every(({ from, to }) => (to === undefined ? isWithin(from, descriptor) : rangeCovers(descriptor, { from, to })));
   }
 
-  private async evaluateLocked(leadership: Leadership, txn: LeaderTxn, ops: readonly WriteOp[], reads: readonly Span[]): Promise<readonly PhysicalWrite[]> {
+  /** Checks what was read without locks, then evaluates the writes. What fails here ends the transaction. */
+  private async evaluateLocked(leadership: Leadership, txn: LeaderTxn, { ops, checks }: Ending): Promise<readonly PhysicalWrite[]> {
     let evaluated: Evaluated;
     try {
-      const result = evaluate(this.context.engine, ops, reads);
+      if (checks.since > 0) await validate(this.context.engine, this.horizon.now(), checks, spansOf(ops));
+      const result = evaluate(this.context.engine, ops, checks.reads);
       evaluated = result instanceof Promise ? await result : result;
     } catch (error) {
       leadership.release(txn.owner.id, 'aborted');
@@ -501,6 +501,9 @@ export class Participant implements SplitApplication {
     });
   }
 }
+
+/** What a commit and a prepare have in common. */
+type Ending = TxnHeader & { readonly ops: readonly WriteOp[]; readonly checks: Checks };
 
 const NO_CEILING = timestamp(Number.MAX_SAFE_INTEGER);
 const NOT_COMMITTED = timestamp(0);

@@ -66,15 +66,27 @@ export interface SnapshotScanRequest extends ScanSpec {
   readonly at: Timestamp;
 }
 
+/** What a transaction that read at a snapshot, without locks, has the leaders look at before it commits. */
+export interface Checks {
+  /** The snapshot; 0: nothing is to be checked. The commit timestamp must be above it. */
+  readonly since: Timestamp;
+  /** Whether what is written must not have been written since, either: the first committer wins. */
+  readonly writes: boolean;
+  /** Must not have changed since, and be locked until the end. */
+  readonly reads: readonly Span[];
+}
+
 export interface CommitRequest extends TxnHeader {
   /** Of the split as its gateway knows it: what the transaction read lies in that range, and must lie there still. */
   readonly generation: number;
   readonly maxDelayMicros: number;
+  readonly checks: Checks;
   readonly ops: readonly WriteOp[];
 }
 export interface PrepareRequest extends TxnHeader {
   readonly coordinator: SplitId;
-  readonly reads: readonly Span[];
+  /** Locked by earlier reads, or to be locked and checked now. */
+  readonly checks: Checks;
   readonly ops: readonly WriteOp[];
 }
 /** `floor`: the commit timestamp must be at least this (0: nothing was logged). `ceiling`: it must be below this. */
@@ -130,6 +142,14 @@ function readKeys(input: ByteReader): Key[] {
   const keys: Key[] = [];
   for (let n = input.count(); n > 0; n--) keys.push(input.binary() as Key);
   return keys;
+}
+
+function writeChecks(out: ByteWriter, { since, writes, reads }: Checks): ByteWriter {
+  writeSpans(out.varint(since).bool(writes), reads);
+  return out;
+}
+function readChecks(input: ByteReader): Checks {
+  return { since: timestamp(input.varint()), writes: input.bool(), reads: readSpans(input) };
 }
 
 function readLock(input: ByteReader): LockMode {
@@ -237,21 +257,20 @@ function readOps(input: ByteReader): WriteOp[] {
 
 export function encodeCommit(request: CommitRequest): Uint8Array {
   const out = writeHeader(new ByteWriter(), request).varint(request.generation).varint(request.maxDelayMicros);
-  writeOps(out, request.ops);
+  writeOps(writeChecks(out, request.checks), request.ops);
   return out.finish();
 }
 export function decodeCommit(bytes: Uint8Array): CommitRequest {
-  return whole(bytes, (input) => ({ ...readHeader(input), generation: input.varint(), maxDelayMicros: input.varint(), ops: readOps(input) }));
+  return whole(bytes, (input) => ({ ...readHeader(input), generation: input.varint(), maxDelayMicros: input.varint(), checks: readChecks(input), ops: readOps(input) }));
 }
 
 export function encodePrepare(request: PrepareRequest): Uint8Array {
   const out = writeHeader(new ByteWriter(), request).varint(request.coordinator);
-  writeSpans(out, request.reads);
-  writeOps(out, request.ops);
+  writeOps(writeChecks(out, request.checks), request.ops);
   return out.finish();
 }
 export function decodePrepare(bytes: Uint8Array): PrepareRequest {
-  return whole(bytes, (input) => ({ ...readHeader(input), coordinator: readSplitId(input), reads: readSpans(input), ops: readOps(input) }));
+  return whole(bytes, (input) => ({ ...readHeader(input), coordinator: readSplitId(input), checks: readChecks(input), ops: readOps(input) }));
 }
 
 export function encodeDecide(request: DecideRequest): Uint8Array {

@@ -3,7 +3,8 @@
  *
  * Invariants
  *  1. It commits only if every lock it took was held without a break until the commit timestamp was chosen: each read
- *     remembers the token of the leadership that locked it, and the leaders compare.
+ *     remembers the token of the leadership that locked it, and the leaders compare. What it read at a snapshot instead
+ *     (snapshot-reads.ts), the leaders lock and check then.
  *  2. After an operation failed with ABORTED nothing of it remains anywhere: locks are released, nothing was written.
  *  3. Every split that prepared learns the outcome: from the coordinator, from here, or by asking.
  */
@@ -17,21 +18,20 @@ import type { Gateway, TransactionHooks } from './gateway.ts';
 import { MAX_COMMAND_BYTES, MAX_READ_SPANS, MAX_TRANSACTION_BYTES, MAX_WRITES } from './limits.ts';
 import type { Span } from './locks.ts';
 import { Overlay } from './overlay.ts';
+import { SnapshotReads } from './snapshot-reads.ts';
 import { WriteConflictError } from './failures.ts';
 import * as protocol from './protocol.ts';
 import { Method } from './protocol.ts';
 import { groupOps, Groups, groupSpans } from './routing.ts';
 import { readResultOrConflict } from './service.ts';
-import { Touched } from './touched.ts';
-import { keyAfter } from '../splits/ranges.ts';
+import { spanSeen, Touched } from './touched.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
-import type { CommitOptions, CommitResult, KeyRange, LockMode, RangeReadOptions, ReadOptions, ReadWriteTransaction, RowCursor, WriteOp } from './types.ts';
+import type { CommitOptions, CommitResult, IsolationLevel, KeyRange, LockMode, RangeReadOptions, ReadOptions, ReadWriteOptions, ReadWriteTransaction, RowCursor, WriteOp } from './types.ts';
 
 const LOST_LOCKS = 'Transaction was aborted: its locks were lost when the leader changed.';
 const WOUNDED = 'Transaction was aborted: an older transaction needed its locks.';
 /** A transaction that touches more than this many splits more than once is cut into rounds; a bound, never reached in practice. */
 const MAX_ROUNDS = 100;
-
 
 interface Part {
   readonly split: SplitDescriptor;
@@ -51,6 +51,7 @@ interface Prepared {
 export class GatewayTransaction implements ReadWriteTransaction {
   readonly id: TxnId;
   readonly age: Timestamp;
+  readonly isolation: IsolationLevel;
   readonly readTimestamp = undefined;
   state: 'active' | 'committing' | 'committed' | 'aborted' = 'active';
   private readonly gateway: Gateway;
@@ -62,6 +63,8 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private readonly ended: () => void;
   private readonly hooks: TransactionHooks | undefined;
   private readonly overlay = new Overlay();
+  /** When reads take no locks. */
+  private readonly snapshotReads: SnapshotReads | undefined;
   private readonly ops: WriteOp[] = [];
   private bytes = 0;
   /** What was read, and locked, at each split. */
@@ -77,27 +80,44 @@ export class GatewayTransaction implements ReadWriteTransaction {
   /** The coordinator may have committed, but did not answer: the participants must learn the outcome from it. */
   private inDoubt = false;
 
-  constructor(gateway: Gateway, id: TxnId, age: Timestamp, retried: boolean, ended: () => void, hooks?: TransactionHooks) {
+  constructor(gateway: Gateway, id: TxnId, options: ReadWriteOptions & { readonly age: Timestamp }, retried: boolean, ended: () => void, hooks?: TransactionHooks) {
     this.pointLock = retried ? 'exclusive' : 'shared';
     this.hooks = hooks;
     this.gateway = gateway;
     this.id = id;
-    this.age = age;
+    this.age = options.age;
+    this.isolation = options.isolation ?? 'serializable';
     this.ended = ended;
+    const isSerializable = this.isolation === 'serializable';
+    if (isSerializable && options.readLockMode !== 'optimistic') return;
+    const locks = {
+      keys: (keys: readonly Key[], { signal }: ReadOptions) => this.lockedGet(keys, 'exclusive', signal),
+      scan: (split: SplitDescriptor, spec: protocol.ScanSpec, { signal }: ReadOptions) => this.lockedScan(split, spec, 'exclusive', signal),
+    };
+    this.snapshotReads = new SnapshotReads(gateway, isSerializable, options.readLockMode === 'pessimistic' ? locks : undefined);
   }
 
   // ---- reads ------------------------------------------------------------------------------------------------------
 
   async get(keys: readonly Key[], options: ReadOptions = {}): Promise<readonly (Uint8Array | undefined)[]> {
     this.checkActive();
-    const lock = options.lock ?? this.pointLock;
+    if (this.overlay.isEmpty) return await this.recordsOf(keys, options);
+    const known = keys.map((key) => this.overlay.known(key));
+    const asked = keys.filter((_, index) => known[index] === undefined);
+    const records = await this.recordsOf(asked, options);
+    let next = 0;
+    return known.map((own, index) => (own === undefined ? this.overlay.over(keys[index] as Key, records[next++]) : own.record));
+  }
+
+  /** What the database has. */
+  private recordsOf(keys: readonly Key[], options: ReadOptions): Promise<readonly (Uint8Array | undefined)[]> {
+    if (keys.length === 0) return Promise.resolve([]);
+    return this.snapshotReads === undefined ? this.lockedGet(keys, options.lock ?? this.pointLock, options.signal) : this.guard(this.snapshotReads.get(keys, options));
+  }
+
+  private async lockedGet(keys: readonly Key[], lock: LockMode, signal: AbortSignal | undefined): Promise<readonly (Uint8Array | undefined)[]> {
     const out: (Uint8Array | undefined)[] = Array.from({ length: keys.length });
-    let missing: number[] = [];
-    keys.forEach((key, index) => {
-      const own = this.overlay.isEmpty ? undefined : this.overlay.known(key);
-      if (own === undefined) missing.push(index);
-      else out[index] = own.record;
-    });
+    let missing = keys.map((_, index) => index);
     for (let moves = 0; missing.length > 0; ) {
       if (moves > MAX_ROUNDS) throw aborted('Transaction was aborted: its splits moved too often.');
       const groups = new Groups<number>(this.gateway.router);
@@ -108,7 +128,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
           [...groups.bySplit.values()].map(async ({ split, items }) => {
             const asked = items.map((index) => keys[index] as Key);
             const body = protocol.encodeGet({ ...this.header(split), lock, keys: asked });
-            const answer = await this.gateway.router.call(split.id, Method.get, body, { signal: options.signal });
+            const answer = await this.gateway.router.call(split.id, Method.get, body, { signal });
             if (answer === 'rerouted') {
               moves++;
               left.push(...items);
@@ -116,10 +136,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
             }
             this.touch(split.id, answer.string(), lock, asked.map((key) => ({ from: key, to: undefined })));
             const records = protocol.readRecords(answer);
-            records.forEach((record, i) => {
-              const index = items[i] as number;
-              out[index] = this.overlay.over(keys[index] as Key, record);
-            });
+            records.forEach((record, i) => (out[items[i] as number] = record));
             // Large rows come in several answers, at least one in each.
             left.push(...items.slice(Math.max(records.length, 1)));
           }),
@@ -132,25 +149,25 @@ export class GatewayTransaction implements ReadWriteTransaction {
 
   scan(range: KeyRange, options: RangeReadOptions = {}): RowCursor {
     this.checkActive();
-    const lock = options.lock ?? 'shared';
     const own = this.overlay.isEmpty ? [] : this.overlay.keysIn(range, options.reverse === true);
     // Own deletes may hide rows that count against the limit below.
     const { limit, ...rest } = options;
     const baseOptions = limit === undefined || !this.overlay.isEmpty ? rest : { ...rest, limit };
-    const base = new SplitCursor(this.gateway.router, range, baseOptions, (split, spec) => this.fetch(split, spec, lock, options.signal));
+    const base = new SplitCursor(this.gateway.router, range, baseOptions, (split, spec) => this.fetch(split, spec, options));
     return this.overlay.isEmpty ? base : new OverlayCursor(base, this.overlay, own, options);
   }
 
-  private async fetch(split: SplitDescriptor, spec: protocol.ScanSpec, lock: LockMode, signal: AbortSignal | undefined) {
+  private fetch(split: SplitDescriptor, spec: protocol.ScanSpec, options: ReadOptions): Promise<protocol.ScanAnswer | 'rerouted'> {
     this.checkActive();
+    return this.snapshotReads === undefined ? this.lockedScan(split, spec, options.lock ?? 'shared', options.signal) : this.guard(this.snapshotReads.fetch(split, spec, options));
+  }
+
+  private async lockedScan(split: SplitDescriptor, spec: protocol.ScanSpec, lock: LockMode, signal: AbortSignal | undefined): Promise<protocol.ScanAnswer | 'rerouted'> {
     const body = protocol.encodeScan({ ...this.header(split), ...spec, lock });
     const answer = await this.guard(this.gateway.router.call(split.id, Method.scan, body, { signal }));
     if (answer === 'rerouted') return answer;
     const result = protocol.readScanAnswer(answer);
-    const last = result.rows[result.rows.length - 1];
-    const from = spec.reverse && !result.done && last !== undefined ? last.key : spec.from;
-    const to = !spec.reverse && !result.done && last !== undefined ? keyAfter(last.key) : spec.to;
-    await this.guard(Promise.resolve().then(() => this.touch(split.id, result.token, lock, [{ from, to }])));
+    await this.guard(Promise.resolve().then(() => this.touch(split.id, result.token, lock, [spanSeen(spec, result)])));
     return result;
   }
 
@@ -183,7 +200,8 @@ export class GatewayTransaction implements ReadWriteTransaction {
       this.state = 'committing';
       const commitTimestamp = await this.run(options);
       this.end('committed');
-      return { commitTimestamp };
+      const snapshotTimestamp = this.snapshotReads?.timestamp;
+      return snapshotTimestamp === undefined ? { commitTimestamp } : { commitTimestamp, snapshotTimestamp };
     } catch (error) {
       if (this.state !== 'aborted') this.end('aborted');
       if (error instanceof WriteConflictError) throw this.described(error);
@@ -206,16 +224,18 @@ export class GatewayTransaction implements ReadWriteTransaction {
     throw aborted('Transaction was aborted: its splits moved too often.');
   }
 
-  /** Neither read nor wrote: any timestamp will do. */
+  /** Neither wrote, nor read what has to stay as it was: the timestamp of the snapshot, if there is one, or any will do. */
   private async nothing(): Promise<Timestamp> {
-    const at = this.gateway.env.clock.interval().latest;
+    const at = this.snapshotReads?.timestamp ?? this.gateway.env.clock.interval().latest;
     await commitWait(this.gateway.env, at);
     return at;
   }
 
   /** Everything in one split: one call, one Paxos round. Undefined when the split was cut meanwhile. */
   private async onePhase(part: Part, options: CommitOptions): Promise<Timestamp | undefined> {
-    const body = protocol.encodeCommit({ ...this.header(part.split), generation: part.split.generation, maxDelayMicros: options.maxCommitDelayMicros ?? 0, ops: part.ops });
+    // Locks of earlier reads are there as long as their leadership is, which the header says.
+    const checks = this.checksOf(this.snapshotReads === undefined ? [] : part.reads);
+    const body = protocol.encodeCommit({ ...this.header(part.split), generation: part.split.generation, maxDelayMicros: options.maxCommitDelayMicros ?? 0, checks, ops: part.ops });
     if (body.length > MAX_COMMAND_BYTES) throw tooLarge();
     this.preparing.add(part.split.id);
     this.deciding = true;
@@ -243,7 +263,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     }
     if (this.isWounded) throw aborted(WOUNDED);
     const ceiling = timestamp(Math.min(...prepared.map((part) => part.ceiling)));
-    const floor = timestamp(Math.max(...prepared.map((part) => part.floor)));
+    const floor = timestamp(Math.max(this.floor, ...prepared.map((part) => part.floor)));
     const writers = prepared.filter((part) => part.writes);
     if (writers.length === 0) return await this.readOnly(prepared, ceiling);
     this.deciding = true;
@@ -274,7 +294,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
 
   /** Nothing was written: the locks were all held at one instant, which is the commit timestamp. */
   private async readOnly(prepared: readonly Prepared[], ceiling: Timestamp): Promise<Timestamp> {
-    const at = this.gateway.env.clock.interval().latest;
+    const at = timestamp(Math.max(this.gateway.env.clock.interval().latest, this.floor));
     if (at >= ceiling) throw aborted('Transaction was aborted: a lease ended before it could commit.');
     this.deciding = true;
     await commitWait(this.gateway.env, at);
@@ -294,7 +314,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private async preparePart(part: Part, coordinator: SplitId, options: CommitOptions, round: number): Promise<Prepared[]> {
     if (round > MAX_ROUNDS) throw aborted('Transaction was aborted: its splits moved too often.');
     const { split, ops, reads } = part;
-    const body = protocol.encodePrepare({ ...this.header(split), coordinator, reads, ops });
+    const body = protocol.encodePrepare({ ...this.header(split), coordinator, checks: this.checksOf(reads), ops });
     if (body.length > MAX_COMMAND_BYTES) throw tooLarge();
     this.preparing.add(split.id);
     const answer = await this.gateway.router.call(split.id, Method.prepare, body, { signal: options.signal });
@@ -316,7 +336,26 @@ export class GatewayTransaction implements ReadWriteTransaction {
   }
 
   private parts(): Promise<Part[]> {
-    return this.partsOf(this.ops, [...this.touched.values()].flatMap((touched) => touched.spans()));
+    return this.partsOf(this.ops, this.spansToKeep());
+  }
+
+  /** What was read and must be as it was at the commit timestamp. */
+  private spansToKeep(): Span[] {
+    const { snapshotReads } = this;
+    if (snapshotReads === undefined) return [...this.touched.values()].flatMap((touched) => touched.spans());
+    // Nothing was written: the transaction takes its place at the snapshot, and may see what it likes there.
+    return this.ops.length === 0 && snapshotReads.checksAll ? [] : snapshotReads.checked.spans();
+  }
+
+  private checksOf(reads: readonly Span[]): protocol.Checks {
+    const since = this.snapshotReads?.timestamp ?? timestamp(0);
+    return { since, writes: since > 0 && this.isolation === 'repeatable-read', reads };
+  }
+
+  /** The commit timestamp is above that of the snapshot. */
+  private get floor(): Timestamp {
+    const at = this.snapshotReads?.timestamp;
+    return timestamp(at === undefined ? 0 : at + 1);
   }
 
   private async partsOf(ops: readonly WriteOp[], spans: readonly Span[]): Promise<Part[]> {

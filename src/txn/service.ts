@@ -224,14 +224,14 @@ export class TxnService {
   // ---- commits ----------------------------------------------------------------------------------------------------
 
   private commit(request: protocol.CommitRequest): MaybePromise<Uint8Array> {
-    return this.serve(request.split, spansOf(request.ops), async ({ participant }) => {
+    return this.serve(request.split, [...spansOf(request.ops), ...request.checks.reads], async ({ participant }) => {
       const at = await participant.commit(request);
       return okAnswer().u8(0).varint(at).finish();
     });
   }
 
   private prepare(request: protocol.PrepareRequest): MaybePromise<Uint8Array> {
-    return this.serve(request.split, [...spansOf(request.ops), ...request.reads], async ({ participant }) => {
+    return this.serve(request.split, [...spansOf(request.ops), ...request.checks.reads], async ({ participant }) => {
       const { floor, ceiling, token, committed } = await participant.prepare(request);
       return okAnswer().u8(0).varint(floor).varint(ceiling).string(token).varint(committed).finish();
     });

@@ -3,8 +3,9 @@ import type { Key, NodeId, SplitId, Timestamp } from '../base/ids.ts';
 import { SplitCursor } from './cursor.ts';
 import type { Gateway } from './gateway.ts';
 import { Participant } from './participant.ts';
-import { encodeSnapshotGet, encodeSnapshotScan, Method, readRecords, readScanAnswer } from './protocol.ts';
+import { encodeSnapshotGet, encodeSnapshotScan, Method, readRecords, readScanAnswer, type ScanAnswer, type ScanSpec } from './protocol.ts';
 import { Groups } from './routing.ts';
+import type { SplitDescriptor } from '../splits/types.ts';
 import type { KeyRange, RangeReadOptions, ReadOptions, RowCursor, Snapshot } from './types.ts';
 
 export class GatewaySnapshot implements Snapshot {
@@ -48,10 +49,13 @@ export class GatewaySnapshot implements Snapshot {
   }
 
   scan(range: KeyRange, options: RangeReadOptions = {}): RowCursor {
-    return new SplitCursor(this.gateway.router, range, options, async (split, spec) => {
-      const body = encodeSnapshotScan({ split: split.id, at: this.readTimestamp, ...spec });
-      const answer = await this.gateway.router.call(split.id, Method.snapshotScan, body, { signal: options.signal, first: this.near(split.id) });
-      return answer === 'rerouted' ? answer : readScanAnswer(answer);
-    });
+    return new SplitCursor(this.gateway.router, range, options, (split, spec) => this.fetch(split, spec, options));
+  }
+
+  /** One batch of a scan. */
+  async fetch(split: SplitDescriptor, spec: ScanSpec, options: ReadOptions): Promise<ScanAnswer | 'rerouted'> {
+    const body = encodeSnapshotScan({ split: split.id, at: this.readTimestamp, ...spec });
+    const answer = await this.gateway.router.call(split.id, Method.snapshotScan, body, { signal: options.signal, first: this.near(split.id) });
+    return answer === 'rerouted' ? answer : readScanAnswer(answer);
   }
 }

@@ -3,9 +3,10 @@
  * and a scan that goes on from where the last one ended extends it, so that reading a whole table takes one span.
  */
 import type { Key } from '../base/ids.ts';
-import { isWithin } from '../splits/ranges.ts';
+import { isWithin, keyAfter } from '../splits/ranges.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
 import type { Span } from './locks.ts';
+import type { ScanAnswer, ScanSpec } from './protocol.ts';
 
 interface Range {
   from: Key;
@@ -58,3 +59,10 @@ export class Touched {
 }
 
 const LOOK_BACK = 8;
+
+/** How far the answer to a scan shows the range: up to its last row, or all of it. */
+export function spanSeen({ from, to, reverse }: ScanSpec, { rows, done }: Pick<ScanAnswer, 'rows' | 'done'>): { readonly from: Key; readonly to: Key } {
+  const last = rows[rows.length - 1];
+  if (done || last === undefined) return { from, to };
+  return reverse ? { from: last.key, to } : { from, to: keyAfter(last.key) };
+}

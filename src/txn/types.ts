@@ -21,8 +21,14 @@ export interface KeyRange {
 export type LockMode = 'none' | 'shared' | 'exclusive';
 
 export interface ReadOptions {
-  /** Lock taken in a read-write transaction; the default is that of the transaction (shared when pessimistic). */
+  /**
+   * Lock taken in a read-write transaction; the default is that of the transaction (shared when pessimistic). Where reads
+   * take no locks, in an optimistic transaction or at repeatable read, what is read under a lock must be unchanged when
+   * the transaction commits.
+   */
   readonly lock?: LockMode;
+  /** Read to write by: the rows that DML looks for, constraints. At repeatable read it must be unchanged at the commit, too. */
+  readonly forWrite?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -89,13 +95,17 @@ export interface CommitOptions {
 
 export interface CommitResult {
   readonly commitTimestamp: Timestamp;
+  /** At which everything was read, when reads take no locks. */
+  readonly snapshotTimestamp?: Timestamp;
 }
 
 export type IsolationLevel = 'serializable' | 'repeatable-read';
 export type ReadLockMode = 'pessimistic' | 'optimistic';
 
 export interface ReadWriteOptions {
+  /** The default is serializable. */
   readonly isolation?: IsolationLevel;
+  /** The default is pessimistic when serializable, optimistic at repeatable read. */
   readonly readLockMode?: ReadLockMode;
   /** Wound-wait age: microseconds, older (smaller) wins. Kept over the retries of one transaction. */
   readonly age?: Timestamp;
@@ -110,6 +120,8 @@ export interface ReadWriteTransaction extends ReadView {
   readonly id: TxnId;
   /** For wound-wait: hand it to the transaction that retries this one. */
   readonly age: Timestamp;
+  /** The default is serializable. */
+  readonly isolation?: IsolationLevel | undefined;
   readonly state: 'active' | 'committing' | 'committed' | 'aborted';
   /** Adds writes, which later reads of this transaction see. Preconditions are checked at the leaders, here for keys already written. */
   write(ops: readonly WriteOp[]): Promise<void>;

@@ -4,7 +4,7 @@ import { timestamp, type Key } from '../../src/base/ids.ts';
 import { collectGarbage } from '../../src/storage/collect.ts';
 import { openEngine } from '../../src/storage/engine.ts';
 import { MemoryDisk } from '../../src/storage/memory-disk.ts';
-import { decodeVersion, encodeVersion, headKey, historyKey, latestTimestampIn, latestVersion, parseHistoryKey, readAt, scanAt, scanLatest, stageWrite } from '../../src/storage/mvcc.ts';
+import { decodeVersion, encodeVersion, headKey, historyKey, isChangedIn, latestVersion, parseHistoryKey, readAt, scanAt, scanLatest, stageWrite } from '../../src/storage/mvcc.ts';
 import { CHUNK_BYTES, clearRange, exportRange, importChunk } from '../../src/storage/transfer.ts';
 import type { Engine, WriteOp } from '../../src/storage/types.ts';
 import { drain, hex, k, TestEnvironment, text } from './support.ts';
@@ -111,7 +111,9 @@ describe('multi-version rows', () => {
     put(engine, 'a', undefined, 12);
     put(engine, 'a', undefined, 13);
     expect(latestVersion(engine, k('a'))).toEqual({ timestamp: 12, record: undefined });
-    expect(await latestTimestampIn(engine, k(''), k('z'))).toBe(12);
+    expect(await isChangedIn(engine, k(''), k('z'), timestamp(11))).toBe(true);
+    expect(await isChangedIn(engine, k(''), k('z'), timestamp(12))).toBe(false);
+    expect(await isChangedIn(engine, k('b'), k('z'), timestamp(0))).toBe(false);
   });
 
   it('detect a damaged version', () => {

@@ -61,7 +61,8 @@ export async function commit(edge: Edge, bytes: Buffer, call: Call): Promise<Buf
   const id = readWriteId(transaction.id, request.session);
   const entry = node === undefined ? edge.registry.find(transaction.id) : undefined;
   const answer = entry === undefined ? await resolved(edge, open, id) : await edge.registry.use(entry, () => commitEntry(edge, entry, id, request));
-  return encodeCommitResponse(answer.commitTimestamp, request.returnCommitStats ? answer.mutationCount : undefined);
+  const snapshotTimestamp = entry?.transaction.isolation === 'repeatable-read' ? answer.snapshotTimestamp : undefined;
+  return encodeCommitResponse(answer.commitTimestamp, request.returnCommitStats ? answer.mutationCount : undefined, snapshotTimestamp);
 }
 
 function checkDelay(request: CommitRequest): void {

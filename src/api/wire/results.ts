@@ -101,7 +101,7 @@ function writePlan(writer: ProtoWriter, nodes: readonly PlanNode[]): void {
   writer.end(plan);
 }
 
-export function encodeCommitResponse(commitMicros: number, mutationCount: number | undefined): Buffer {
+export function encodeCommitResponse(commitMicros: number, mutationCount: number | undefined, snapshotMicros?: number): Buffer {
   const writer = new ProtoWriter(32);
   writeTimestamp(writer, 1, commitMicros);
   if (mutationCount !== undefined) {
@@ -109,6 +109,7 @@ export function encodeCommitResponse(commitMicros: number, mutationCount: number
     writer.int(1, mutationCount);
     writer.end(start);
   }
+  if (snapshotMicros !== undefined) writeTimestamp(writer, 5, snapshotMicros);
   return writer.finish();
 }
 

@@ -1,0 +1,84 @@
+/**
+ * Reads of a read-write transaction that take no locks: all at one snapshot, chosen at the first of them, by any replica
+ * that is safe there. What has to be unchanged when the transaction commits is remembered, for the leaders to check
+ * (validate.ts): everything when serializable and optimistic; at repeatable read, what was read under a lock or to write
+ * by. Pessimistic at repeatable read takes those locks at once, and before the snapshot, so that who waits for a lock
+ * reads what its holder wrote. Source: Spanner, "Concurrency control", "Isolation levels".
+ */
+import { resourceExhausted } from '../base/errors.ts';
+import type { Key, Timestamp } from '../base/ids.ts';
+import type { Gateway } from './gateway.ts';
+import { MAX_READ_SPANS } from './limits.ts';
+import type { Span } from './locks.ts';
+import type { ScanAnswer, ScanSpec } from './protocol.ts';
+import { GatewaySnapshot } from './snapshot.ts';
+import { spanSeen, Touched } from './touched.ts';
+import type { ReadOptions } from './types.ts';
+import type { SplitDescriptor } from '../splits/types.ts';
+
+/** Exclusive locks on what is read: answers how far, for a scan. */
+export interface ReadLocks {
+  keys(keys: readonly Key[], options: ReadOptions): Promise<unknown>;
+  scan(split: SplitDescriptor, spec: ScanSpec, options: ReadOptions): Promise<ScanAnswer | 'rerouted'>;
+}
+
+export class SnapshotReads {
+  /** Must be unchanged since the snapshot when the transaction commits. */
+  readonly checked = new Touched('');
+  /** Otherwise only what was read under a lock, or to write by. */
+  readonly checksAll: boolean;
+  private readonly gateway: Gateway;
+  private readonly locks: ReadLocks | undefined;
+  private snapshot: GatewaySnapshot | undefined;
+
+  constructor(gateway: Gateway, checksAll: boolean, locks: ReadLocks | undefined) {
+    this.gateway = gateway;
+    this.checksAll = checksAll;
+    this.locks = locks;
+  }
+
+  /** Undefined before the first read. */
+  get timestamp(): Timestamp | undefined {
+    return this.snapshot?.readTimestamp;
+  }
+
+  async get(keys: readonly Key[], options: ReadOptions): Promise<readonly (Uint8Array | undefined)[]> {
+    const isChecked = this.isChecked(options);
+    if (isChecked) await this.locks?.keys(keys, options);
+    const records = await this.at().get(keys, options);
+    if (isChecked) this.note(keys.map((from): Span => ({ from, to: undefined })));
+    return records;
+  }
+
+  async fetch(split: SplitDescriptor, spec: ScanSpec, options: ReadOptions): Promise<ScanAnswer | 'rerouted'> {
+    if (!this.isChecked(options)) return await this.at().fetch(split, spec, options);
+    for (let rest = spec; ; ) {
+      const locked = await this.locks?.scan(split, rest, options);
+      if (locked === 'rerouted') return locked;
+      const piece = locked === undefined ? rest : { ...rest, ...spanSeen(rest, locked) };
+      const answer = await this.at().fetch(split, piece, options);
+      if (answer === 'rerouted') return answer;
+      this.note([spanSeen(piece, answer)]);
+      const done = answer.done && locked?.done !== false;
+      if (done || answer.rows.length > 0) return { ...answer, done };
+      // All that was locked is newer than the snapshot: the answer must not look like the end.
+      rest = rest.reverse ? { ...rest, to: piece.from } : { ...rest, from: piece.to };
+    }
+  }
+
+  private at(): GatewaySnapshot {
+    this.snapshot ??= new GatewaySnapshot(this.gateway, this.gateway.env.clock.interval().latest);
+    return this.snapshot;
+  }
+
+  private isChecked({ lock, forWrite }: ReadOptions): boolean {
+    return this.checksAll ? lock !== 'none' : (lock !== undefined && lock !== 'none') || forWrite === true;
+  }
+
+  private note(spans: readonly Span[]): void {
+    this.checked.add(spans);
+    if (this.checked.size > MAX_READ_SPANS) {
+      throw resourceExhausted(`The transaction has read more than ${MAX_READ_SPANS} rows by key that must be unchanged when it commits; read ranges, or in a read-only transaction.`);
+    }
+  }
+}
