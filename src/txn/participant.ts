@@ -436,7 +436,7 @@ export class Participant implements SplitApplication {
     const spans = spansOf(request.ops);
     const { since, reads } = request.checks;
     await leadership.acquireAll(txn, spans, 'exclusive');
-    if (since > 0) await leadership.acquireAll(txn, reads, 'shared');
+    if (since > 0) await this.lockReads(leadership, txn, reads);
     this.checkStill(leadership, txn);
     // A cut may have begun, or happened, while this waited: the router finds the right split again.
     if (leadership.draining !== undefined && !txn.owner.pinned) return await this.ready(request, generation);
@@ -444,6 +444,15 @@ export class Participant implements SplitApplication {
     if (generation !== undefined && this.context.descriptor().generation !== generation) throw new RangeMoved();
     leadership.pin(txn);
     return { leadership, txn };
+  }
+
+  /** What was read at a snapshot is locked no sooner than at the end. */
+  private lockReads(leadership: Leadership, txn: LeaderTxn, reads: readonly Span[]): Promise<void> {
+    return leadership.acquireAll(txn, reads, 'shared');
+  }
+
+  private validate(checks: Checks, written: readonly Span[]): Promise<void> {
+    return validate(this.context.engine, this.horizon.now(), checks, written);
   }
 
   /** After anything was awaited: still the same leadership, and the transaction was neither wounded nor released. */
@@ -461,7 +470,7 @@ export class Participant implements SplitApplication {
   private async evaluateLocked(leadership: Leadership, txn: LeaderTxn, { ops, checks }: Ending): Promise<readonly PhysicalWrite[]> {
     let evaluated: Evaluated;
     try {
-      if (checks.since > 0) await validate(this.context.engine, this.horizon.now(), checks, spansOf(ops));
+      if (checks.since > 0) await this.validate(checks, spansOf(ops));
       const result = evaluate(this.context.engine, ops, checks.reads);
       evaluated = result instanceof Promise ? await result : result;
     } catch (error) {

@@ -102,8 +102,10 @@ export class AppendWorkload implements Workload {
     return this.snapshot({ kind: 'strong' }, (view, ops) => readLists(view, [...this.seen].sort((a, b) => a - b), ops));
   }
 
-  private record({ id, start, end, outcome, timestamp }: Attempt, kind: AppendTxn['kind'], ops: readonly AppendOp[]): void {
+  private record({ id, start, end, outcome, timestamp, snapshot }: Attempt, given: AppendTxn['kind'], ops: readonly AppendOp[]): void {
     if (outcome === 'exists') throw new Error('no insertions here');
+    // Without locks and without writes, a transaction is a read at its snapshot.
+    const kind = given === 'update' && snapshot !== undefined && ops.every((op) => op.kind === 'read') ? 'strong' : given;
     if (timestamp !== undefined && kind === 'update') this.timestamps.push(timestamp);
     this.history.push({ id, start, end, outcome, kind, timestamp, ops: [...ops] });
   }

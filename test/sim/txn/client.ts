@@ -8,7 +8,7 @@ import { Code, TrestleError } from '../../../src/base/errors.ts';
 import type { NodeId, Timestamp } from '../../../src/base/ids.ts';
 import { EventKind } from '../../../src/sim/simulation.ts';
 import type { NodeCore } from '../../../src/node/core.ts';
-import type { ReadView, ReadWriteTransaction, TimestampBound } from '../../../src/txn/types.ts';
+import type { ReadView, ReadWriteOptions, ReadWriteTransaction, TimestampBound } from '../../../src/txn/types.ts';
 import type { TxnWorld } from './world.ts';
 
 const LATENCY_MICROS = 1_000;
@@ -20,6 +20,8 @@ const MAX_ATTEMPTS = 30;
 const GIVE_UP_ONE_IN = 25;
 const GIVE_UP_MICROS = 60_000;
 const ROLL_BACK_ONE_IN = 40;
+/** One transaction in so many reads without locks. */
+const OPTIMISTIC_ONE_IN = 3;
 
 export type Outcome = 'ok' | 'fail' | 'exists' | 'unknown';
 
@@ -30,6 +32,8 @@ export interface Attempt {
   end: number;
   outcome: Outcome;
   timestamp: number | undefined;
+  /** Where a committed transaction without locks read. */
+  snapshot: number | undefined;
 }
 
 /** `sleep` waits in the node's time, as a client does that thinks between two calls. */
@@ -37,7 +41,8 @@ export type UpdateBody = (txn: ReadWriteTransaction, sleep: (micros: number) => 
 
 /** What a workload lets a client do next. */
 export type Action =
-  | { readonly kind: 'update'; readonly body: (attempt: Attempt) => UpdateBody; readonly done: (attempt: Attempt) => void }
+  /** Without options the client chooses among those that are serializable. */
+  | { readonly kind: 'update'; readonly options?: ReadWriteOptions; readonly body: (attempt: Attempt) => UpdateBody; readonly done: (attempt: Attempt) => void }
   | { readonly kind: 'snapshot'; readonly bound: TimestampBound; readonly body: (view: ReadView) => Promise<void>; readonly done: (attempt: Attempt) => void };
 
 export interface Workload {
@@ -63,6 +68,7 @@ interface Client {
 interface Ended {
   readonly outcome: Outcome;
   readonly timestamp: number | undefined;
+  readonly snapshot?: number | undefined;
   readonly code: number | undefined;
 }
 
@@ -125,15 +131,17 @@ export class Clients {
   /** Does the action, repeating what was aborted with the same age. */
   perform(action: Action, random: Random, done: () => void, ok: (attempt: Attempt) => void, at?: NodeId): void {
     let age: Timestamp | undefined;
+    const optimistic: ReadWriteOptions = random.int(OPTIMISTIC_ONE_IN) === 0 ? { readLockMode: 'optimistic' } : {};
     const once = (count: number): void => {
       const { ids } = this.world.cluster;
       const node = at ?? ids[random.int(ids.length)] ?? (1 as NodeId);
-      const attempt: Attempt = { id: this.nextId++, start: this.world.sim.now, end: Infinity, outcome: 'unknown', timestamp: undefined };
+      const attempt: Attempt = { id: this.nextId++, start: this.world.sim.now, end: Infinity, outcome: 'unknown', timestamp: undefined, snapshot: undefined };
       const shared: Shared = { committing: false, abandoned: false };
-      const run = action.kind === 'update' ? this.update(action.body(attempt), random, shared, age, (given) => (age = given)) : snapshot(action);
-      this.send(node, random, shared, run, ({ outcome, timestamp, code }) => {
+      const run = action.kind === 'update' ? this.update(action.body(attempt), random, shared, { ...(action.options ?? optimistic), ...(age === undefined ? {} : { age }) }, (given) => (age = given)) : snapshot(action);
+      this.send(node, random, shared, run, ({ outcome, timestamp, snapshot: readAt, code }) => {
         attempt.outcome = outcome;
         attempt.timestamp = timestamp;
+        attempt.snapshot = readAt;
         if (outcome !== 'unknown') attempt.end = this.world.sim.now;
         this.counts[outcome]++;
         if (code !== undefined) this.codes.set(code, (this.codes.get(code) ?? 0) + 1);
@@ -146,12 +154,12 @@ export class Clients {
     once(1);
   }
 
-  private update(body: UpdateBody, random: Random, shared: Shared, age: Timestamp | undefined, keepAge: (age: Timestamp) => void) {
+  private update(body: UpdateBody, random: Random, shared: Shared, options: ReadWriteOptions, keepAge: (age: Timestamp) => void) {
     const givesUpAfter = random.int(GIVE_UP_ONE_IN) === 0 ? random.int(GIVE_UP_MICROS) : undefined;
     const rollsBack = random.int(ROLL_BACK_ONE_IN) === 0;
     return async (core: NodeCore): Promise<Ended> => {
       const sleep = (micros: number): Promise<void> => new Promise((resolve) => void core.env.scheduler.after(micros, resolve));
-      const txn = core.gateway.beginReadWrite(age === undefined ? {} : { age });
+      const txn = core.gateway.beginReadWrite(options);
       keepAge(txn.age);
       try {
         await body(txn, sleep);
@@ -167,8 +175,8 @@ export class Clients {
       try {
         const controller = new AbortController();
         if (givesUpAfter !== undefined) core.env.scheduler.after(givesUpAfter, () => { controller.abort(); });
-        const { commitTimestamp } = await txn.commit(givesUpAfter === undefined ? {} : { signal: controller.signal });
-        return { outcome: 'ok', timestamp: commitTimestamp, code: undefined };
+        const { commitTimestamp, snapshotTimestamp } = await txn.commit(givesUpAfter === undefined ? {} : { signal: controller.signal });
+        return { outcome: 'ok', timestamp: commitTimestamp, snapshot: snapshotTimestamp, code: undefined };
       } catch (error) {
         const code = codeOf(error);
         const outcome = code === Code.ALREADY_EXISTS ? 'exists' : code === Code.ABORTED || code === Code.NOT_FOUND ? 'fail' : 'unknown';

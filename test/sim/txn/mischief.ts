@@ -9,6 +9,8 @@ import { LockTable } from '../../../src/txn/locks.ts';
 import { Participant } from '../../../src/txn/participant.ts';
 import { GatewayTransaction } from '../../../src/txn/readwrite.ts';
 import { SafeTime } from '../../../src/txn/safetime.ts';
+import type { Checks } from '../../../src/txn/protocol.ts';
+import { SnapshotReads } from '../../../src/txn/snapshot-reads.ts';
 
 /** Installs the bug; what it answers takes it out again. */
 export type TxnMischief = () => () => void;
@@ -38,6 +40,12 @@ function replaceGetter(prototype: object, name: string, get: () => unknown): () 
 const all = (...restores: (() => void)[]) => (): void => {
   for (const restore of restores) restore();
 };
+
+const changedChecks = (change: (checks: Checks) => Checks) =>
+  replace(Participant.prototype, 'validate', (original) =>
+    function (this: object, ...[checks, written]: unknown[]) {
+      return original.apply(this, [change(checks as Checks), written]);
+    });
 
 export const TXN_MISCHIEFS: Readonly<Record<string, TxnMischief>> = {
   /** Acknowledges, and lets go of the locks, before the timestamp has passed. */
@@ -127,6 +135,26 @@ export const TXN_MISCHIEFS: Readonly<Record<string, TxnMischief>> = {
         const known = (Reflect.get(this, 'touched') as Map<unknown, { token: unknown }>).get(split);
         if (known !== undefined) known.token = token;
         return original.apply(this, [split, token, lock, spans]);
+      }),
+
+  /** What was read without locks is taken for unchanged. */
+  'no-validation': () => replace(Participant.prototype, 'validate', () => () => Promise.resolve()),
+
+  /** Rows that came into a range, or went, are not noticed. */
+  'validation-of-keys-only': () => changedChecks((checks) => ({ ...checks, reads: checks.reads.filter(({ to }) => to === undefined) })),
+
+  /** At repeatable read, the last committer wins. */
+  'overwritten-writes': () => changedChecks((checks) => ({ ...checks, writes: false })),
+
+  /** What is found unchanged may change before the commit. */
+  'unlocked-validation': () => replace(Participant.prototype, 'lockReads', () => () => Promise.resolve()),
+
+  /** Every read of a transaction has a snapshot of its own; the last one is checked. */
+  'snapshot-for-each-read': () =>
+    replace(SnapshotReads.prototype, 'at', (original) =>
+      function (this: object) {
+        Reflect.set(this, 'snapshot', undefined);
+        return original.apply(this, []);
       }),
 
   /** What an aborted transaction had locked stays locked. */

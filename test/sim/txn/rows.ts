@@ -1,7 +1,7 @@
 /** How the workloads store their values: one column of text or of a number. */
 import type { Key } from '../../../src/base/ids.ts';
 import { encodeCell, readRecord } from '../../../src/storage/record.ts';
-import type { ReadView, Row, WriteOp } from '../../../src/txn/types.ts';
+import type { RangeReadOptions, ReadView, Row, WriteOp } from '../../../src/txn/types.ts';
 
 const STRING = { kind: 'STRING' };
 const INT64 = { kind: 'INT64' };
@@ -20,8 +20,8 @@ function valueOf(record: Uint8Array): unknown {
 export const textOf = (record: Uint8Array | undefined): string | undefined => (record === undefined ? undefined : String(valueOf(record)));
 export const numberOf = (record: Uint8Array | undefined): number | undefined => (record === undefined ? undefined : Number(valueOf(record)));
 
-export async function scanAll(view: ReadView, from: Key, to: Key): Promise<Row[]> {
-  const cursor = view.scan({ from, to });
+export async function scanAll(view: ReadView, from: Key, to: Key, options: RangeReadOptions = {}): Promise<Row[]> {
+  const cursor = view.scan({ from, to }, options);
   const rows: Row[] = [];
   for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) rows.push(...batch);
   return rows;

@@ -7,6 +7,7 @@ import { FaultInjector } from '../../../src/sim/faults.ts';
 import { EventKind } from '../../../src/sim/simulation.ts';
 import { AppendWorkload } from './append.ts';
 import { Clients, type Attempt, type Workload } from './client.ts';
+import { SnapshotWorkload } from './snapshots.ts';
 import { BankWorkload, RingWorkload } from './sums.ts';
 import { UniqueWorkload } from './unique.ts';
 import { SimViolation } from '../violation.ts';
@@ -36,7 +37,7 @@ async function runHonestly(options: TxnOptions): Promise<RunReport> {
   const world = new TxnWorld(options);
   const { sim, cluster } = world;
   const shape = world.random.fork('workload');
-  const all: Workload[] = [new AppendWorkload(), new BankWorkload(), new RingWorkload(), new UniqueWorkload()];
+  const all: Workload[] = [new AppendWorkload(), new BankWorkload(), new RingWorkload(), new UniqueWorkload(), new SnapshotWorkload()];
   const workloads = all.filter((workload) => workload.name === 'append' || shape.int(2) === 0);
   const clients = new Clients(world, workloads, Math.max(workloads.length, 4 + shape.int(5)));
   const targets = world.random.fork('targets');
