@@ -71,7 +71,7 @@ export class NodeSqlDatabase implements SqlDatabase {
   private readonly core: NodeCore;
   private readonly database: OpenDatabase;
   private readonly transactions: DatabaseTransactions;
-  private readonly engine = new SqlEngine();
+  private readonly engine: SqlEngine;
   private readonly spaces = new WeakMap<Schema, KeySpace>();
   private readonly writers = new WeakMap<ReadWriteTransaction, { writer: RowWriter; evaluator: SchemaEvaluator }>();
   private readonly sequences: SequenceCounters;
@@ -79,6 +79,7 @@ export class NodeSqlDatabase implements SqlDatabase {
   constructor(options: { readonly core: NodeCore; readonly meta: MetaStore; readonly database: OpenDatabase; readonly transactions: DatabaseTransactions }) {
     this.core = options.core;
     this.database = options.database;
+    this.engine = new SqlEngine({ keyPrefix: options.database.prefix });
     this.transactions = options.transactions;
     this.sequences = new SequenceCounters(options.meta, options.database.stored.number);
   }
@@ -219,7 +220,7 @@ export class NodeSqlDatabase implements SqlDatabase {
   private async context(schema: Schema, options: StatementOptions): Promise<StatementContext> {
     await this.sequences.replenish(schema);
     return {
-      keyPrefix: this.database.prefix,
+      monotonicMicros: () => this.core.env.clock.monotonicMicros(),
       context: evaluationContext(this.core, schema, this.sequences),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(options.partition === undefined ? {} : { partition: options.partition }),

@@ -17,6 +17,7 @@ import { contextOf } from './execute/schema-expressions.ts';
 import { compilePlan, type NodeNumbers } from './execute/compile.ts';
 import { DEFAULT_MEMORY_LIMIT_BYTES, Frame, Memory, type Execution, type Operator, type Plan, type Row, type VirtualTables } from './execute/runtime.ts';
 import type { EvaluationContext } from './functions/registry.ts';
+import { KeySpace } from './rows/keyspace.ts';
 import type { RowWriter } from './rows/writer.ts';
 import { PENDING_COMMIT_TIMESTAMP, type ColumnEvaluator } from './rows/values.ts';
 import { parseStatement } from './parse/parse.ts';
@@ -32,8 +33,6 @@ import { fromWire } from './values/wire.ts';
 
 /** What a statement runs with. `context` answers time, randomness, sequences; see functions/registry.ts. */
 export interface StatementContext {
-  /** What every key of the database begins with. */
-  readonly keyPrefix: string;
   readonly context: EvaluationContext;
   /** Rows of SPANNER_SYS tables by complete name, in the order of bind/system-tables.ts. Absent: the tables are empty. */
   readonly systemTables?: VirtualTables;
@@ -41,6 +40,8 @@ export interface StatementContext {
   readonly memoryLimitBytes?: number;
   /** Count rows per node of the plan. */
   readonly profile?: boolean;
+  /** For the durations in the profile. */
+  readonly monotonicMicros?: () => number;
   /** Keys that the scan which drives a partitionable statement is limited to. */
   readonly partition?: KeyRange;
 }
@@ -83,6 +84,8 @@ export interface ResultStream {
 }
 
 export interface EngineOptions {
+  /** What every key of the database begins with. */
+  readonly keyPrefix: string;
   /** Prepared statements kept. */
   readonly cacheSize?: number;
   /** Off for tests that compare plans. */
@@ -95,8 +98,11 @@ export class SqlEngine {
   private readonly cache = new Map<string, PreparedStatement>();
   private readonly cacheSize: number;
   private readonly optimize: boolean;
+  private readonly keyPrefix: string;
+  private readonly spaces = new WeakMap<Schema, KeySpace>();
 
-  constructor(options: EngineOptions = {}) {
+  constructor(options: EngineOptions) {
+    this.keyPrefix = options.keyPrefix;
     this.cacheSize = options.cacheSize ?? DEFAULT_CACHE_SIZE;
     this.optimize = options.optimize ?? true;
   }
@@ -110,7 +116,7 @@ export class SqlEngine {
       this.cache.set(key, known);
       return known;
     }
-    const prepared = prepareStatement(schema, text, parameterTypes, this.optimize);
+    const prepared = prepareStatement(this.space(schema), text, parameterTypes, this.optimize);
     this.cache.set(key, prepared);
     if (this.cache.size > this.cacheSize) {
       for (const oldest of this.cache.keys()) {
@@ -119,6 +125,12 @@ export class SqlEngine {
       }
     }
     return prepared;
+  }
+
+  private space(schema: Schema): KeySpace {
+    let space = this.spaces.get(schema);
+    if (space === undefined) this.spaces.set(schema, (space = new KeySpace(schema, this.keyPrefix)));
+    return space;
   }
 
   /** Runs a query. Parameter values are plain protobuf JSON. */
@@ -133,7 +145,7 @@ export class SqlEngine {
     const scan = drivingScan(prepared.physical);
     if (scan === undefined || !prepared.partitionable) throw invalidArgument('Query is not root partitionable since it does not have a DistributedUnion at the root.');
     const frame = new Frame(executionOf(prepared.schema, view, context, parameterValues(prepared, parameters)), [], undefined);
-    return new CompiledScan(scan, new PlanScope(false), new Map()).ranges([], frame);
+    return new CompiledScan(scan, { space: this.space(prepared.schema), plan: new PlanScope(false), seekLayout: new Map(), isRoot: false, number: undefined }).ranges([], frame);
   }
 
   /**
@@ -194,7 +206,8 @@ function queryOrDml(statement: Statement): Parameters<Binder['bindStatement']>[0
   throw invalidArgument('Only queries and DML statements can be run here; schema statements go to UpdateDatabaseDdl.');
 }
 
-function prepareStatement(schema: Schema, text: string, types: ReadonlyMap<string, SqlType>, optimize: boolean): PreparedStatement {
+function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<string, SqlType>, optimize: boolean): PreparedStatement {
+  const { schema } = space;
   const catalog = catalogOf(schema);
   const binder = Binder.create(text, { catalog, parameterTypes: lowerCase(types) });
   const bound = binder.bindStatement(queryOrDml(parseStatement(text)));
@@ -202,7 +215,7 @@ function prepareStatement(schema: Schema, text: string, types: ReadonlyMap<strin
   if (bound.kind === 'query') rejectStructColumns(bound.columns);
   const physical = planQuery(rel, { hints: bound.hints, defaultTimeZone: catalog.defaultTimeZone, ids: binder.ids, optimize });
   const numbers: NodeNumbers = new Map();
-  const plan = compilePlan(physical, numbers);
+  const plan = compilePlan(physical, space, numbers);
   const columns = bound.kind === 'query' ? bound.columns : (bound.returning?.columns ?? []);
   const parameters = binder.parameterInfos;
   return {
@@ -218,7 +231,7 @@ function prepareStatement(schema: Schema, text: string, types: ReadonlyMap<strin
     physical,
     plan,
     numbers,
-    dml: bound.kind === 'query' ? undefined : new CompiledDml(bound, plan),
+    dml: bound.kind === 'query' ? undefined : new CompiledDml(bound, plan, space),
     explain: () => explain(physical),
     planNodes: () => planNodes(physical),
   };
@@ -253,7 +266,6 @@ function virtualTables(schema: Schema, context: StatementContext): VirtualTables
 function executionOf(schema: Schema, view: ReadView, context: StatementContext, parameters: readonly SqlValue[]): Execution {
   return {
     view,
-    keyPrefix: context.keyPrefix,
     context: context.context,
     parameters,
     memory: new Memory(context.memoryLimitBytes ?? DEFAULT_MEMORY_LIMIT_BYTES),
@@ -262,6 +274,7 @@ function executionOf(schema: Schema, view: ReadView, context: StatementContext, 
     statistics: { rowsScanned: 0, rowsReturned: 0 },
     partition: context.partition,
     profile: context.profile === true ? new Map() : undefined,
+    monotonicMicros: context.monotonicMicros ?? (() => 0),
   };
 }
 

@@ -2,45 +2,57 @@
 import type { Expr } from '../bind/tree.ts';
 import { isVolatile, visitRel } from '../bind/walk.ts';
 import { drivingScan } from '../plan/partition.ts';
-import type { Phys } from '../plan/physical.ts';
+import type { Phys, PhysScan } from '../plan/physical.ts';
+import type { KeySpace } from '../rows/keyspace.ts';
 import type { SqlType } from '../types/types.ts';
 import type { Row, Plan, Frame, Operator } from './runtime.ts';
-import { collect, RowsOperator } from './runtime.ts';
+import { collect, countsOf, RowsOperator } from './runtime.ts';
 import { compileAggregate, hashAggregatePlan, rowKey, streamAggregatePlan } from './aggregate.ts';
 import { applyPlan, type CompiledSubquery } from './apply.ts';
 import { compileExpr, layoutOf, PlanScope, type Evaluate } from './expressions.ts';
-import { hashJoinPlan, lateralJoinPlan, lookupJoinPlan, loopJoinPlan, type JoinParts } from './joins.ts';
+import { hashJoinPlan, lateralJoinPlan, loopJoinPlan, type JoinParts } from './joins.ts';
+import { lookupJoinPlan } from './lookup-join.ts';
 import { assertPlan, filterPlan, limitPlan, projectPlan, samplePlan, setPlan, unionPlan, unitPlan, unnestPlan, unnestRows } from './operators.ts';
-import { CompiledScan, compileScan } from './scan.ts';
+import { CompiledScan, compileScan, type ScanOptions } from './scan.ts';
 import { sortPlan, type CompiledSortKey } from './sort.ts';
 
 /** Numbers of the nodes in order of compilation, for statistics per node. */
 export type NodeNumbers = Map<Phys, number>;
 
-export function compilePlan(phys: Phys, numbers?: NodeNumbers): Plan {
-  return new Compiler(numbers, drivingScan(phys)).plan(phys, new PlanScope(false));
+/** Compiles a plan over the keys of a database. `numbers` is filled in. */
+export function compilePlan(phys: Phys, space: KeySpace, numbers: NodeNumbers): Plan {
+  return new Compiler(space, numbers, drivingScan(phys)).plan(phys, new PlanScope(false));
 }
 
 /** Types of enclosing columns by id, as seen while compiling from the outside in. */
 class Compiler {
   private readonly spools = new Map<number, object>();
   private readonly types = new Map<number, SqlType>();
-  private readonly numbers: NodeNumbers | undefined;
-
+  private readonly space: KeySpace;
+  private readonly numbers: NodeNumbers;
   private readonly root: Phys | undefined;
 
-  constructor(numbers: NodeNumbers | undefined, root: Phys | undefined) {
+  constructor(space: KeySpace, numbers: NodeNumbers, root: Phys | undefined) {
+    this.space = space;
     this.numbers = numbers;
     this.root = root;
   }
 
   plan(p: Phys, scope: PlanScope): Plan {
+    const number = this.number(p);
     const compiled = this.node(p, scope);
     for (const c of p.columns) this.types.set(c.id, c.type);
-    if (this.numbers === undefined) return compiled;
+    return counted(compiled, number);
+  }
+
+  private number(p: Phys): number {
     const number = this.numbers.size;
     this.numbers.set(p, number);
-    return counted(compiled, number);
+    return number;
+  }
+
+  private scanOptions(p: PhysScan, plan: PlanScope, seekLayout: ReadonlyMap<number, number>): ScanOptions {
+    return { space: this.space, plan, seekLayout, isRoot: p === this.root, number: this.numbers.get(p) };
   }
 
   private node(p: Phys, scope: PlanScope): Plan {
@@ -48,7 +60,7 @@ class Compiler {
       case 'unit':
         return unitPlan;
       case 'scan':
-        return compileScan(p, scope, p === this.root);
+        return compileScan(p, this.scanOptions(p, scope, new Map()));
       case 'virtual':
         return (frame) => virtualRows(frame, p.name, p.source);
       case 'unnest':
@@ -69,9 +81,9 @@ class Compiler {
         return loopJoinPlan(this.joinParts(p, scope));
       case 'lookupJoin': {
         const left = this.plan(p.left, scope);
-        const right = new CompiledScan(p.right, scope, layoutOf(p.left.columns));
-        this.numbers?.set(p.right, this.numbers.size);
-        return lookupJoinPlan(p.type, left, right, this.optional(p.condition, [p.left, p.right], scope));
+        const number = this.number(p.right);
+        const right = new CompiledScan(p.right, this.scanOptions(p.right, scope, layoutOf(p.left.columns)));
+        return lookupJoinPlan({ type: p.type, left, right, condition: this.optional(p.condition, [p.left, p.right], scope), number });
       }
       case 'lateralJoin':
         return this.lateral(p, scope);
@@ -150,7 +162,7 @@ class Compiler {
     const width = p.right.columns.length;
     if (p.right.kind === 'unnest') {
       const array = this.expr(p.right.array, [p.left], scope);
-      this.numbers?.set(p.right, this.numbers.size);
+      this.number(p.right);
       return lateralJoinPlan(p.type, left, width, (row, frame) => unnestRows(array(row, frame), width > 1), condition);
     }
     const inner = new PlanScope(true);
@@ -253,17 +265,15 @@ function counted(plan: Plan, number: number): Plan {
   return (frame) => {
     const { profile } = frame.execution;
     if (profile === undefined) return plan(frame);
-    let entry = profile.get(number);
-    if (entry === undefined) {
-      entry = { rows: 0, executions: 0 };
-      profile.set(number, entry);
-    }
-    const counts = entry;
+    const counts = countsOf(profile, number);
     counts.executions++;
+    const { monotonicMicros } = frame.execution;
     const operator = plan(frame);
     return {
       async next() {
+        const before = monotonicMicros();
         const batch = await operator.next();
+        counts.latencyMicros += monotonicMicros() - before;
         counts.rows += batch?.length ?? 0;
         return batch;
       },

@@ -8,14 +8,15 @@ import type { ReadWriteTransaction } from '../../txn/types.ts';
 import type { BoundConflict, BoundDelete, BoundInsert, BoundUpdate, Returning } from '../bind/dml.ts';
 import type { CatalogColumn, CatalogTable } from '../bind/catalog.ts';
 import type { Expr } from '../bind/tree.ts';
+import { RowReader } from '../rows/decode.ts';
+import type { IndexLayout, KeySpace, TableLayout } from '../rows/keyspace.ts';
 import { DEFAULT_VALUE, PENDING_COMMIT_TIMESTAMP, type KeyValues, type WriteKind, type WriteValue } from '../rows/values.ts';
+import { columnById } from '../schema/schema.ts';
 import type { SqlType } from '../types/types.ts';
 import { valueText } from '../values/print.ts';
 import { UTC } from '../values/timezone.ts';
 import type { SqlValue } from '../values/value.ts';
-import { RowDecoder } from './decode.ts';
 import { compileExpr, layoutOf, PlanScope, type Evaluate } from './expressions.ts';
-import { asKey, KeyLayout } from './keys.ts';
 import { collect, type Frame, type Plan, type Row } from './runtime.ts';
 
 /** What writes rows: src/sql/rows behind an adapter. */
@@ -47,13 +48,13 @@ export class CompiledDml {
   private readonly returning: CompiledReturning | undefined;
   private readonly conflict: CompiledConflict | undefined;
 
-  constructor(bound: BoundDml, source: Plan) {
+  constructor(bound: BoundDml, source: Plan, space: KeySpace) {
     this.bound = bound;
     this.source = source;
-    this.table = new TableReader(bound.table);
+    this.table = new TableReader(bound.table, space);
     const plan = new PlanScope(false);
     this.returning = bound.returning === undefined ? undefined : new CompiledReturning(bound.returning, plan);
-    this.conflict = bound.kind === 'insert' && bound.conflict !== undefined ? new CompiledConflict(bound.conflict, bound.table, plan) : undefined;
+    this.conflict = bound.kind === 'insert' && bound.conflict !== undefined ? new CompiledConflict(bound.conflict, bound.table, space, plan) : undefined;
   }
 
   async run(frame: Frame, transaction: ReadWriteTransaction, writer: TableWriter): Promise<DmlOutcome> {
@@ -76,20 +77,20 @@ export class CompiledDml {
     const columns = prepared.columns.map((c) => c.id);
     if (bound.conflict !== undefined && this.conflict !== undefined) return this.insertOnConflict(this.conflict, prepared, frame, transaction, writer);
     let wanted = prepared.rows;
-    if (bound.mode === 'orIgnore') wanted = await this.withoutExisting(prepared, frame, transaction);
-    const existed = bound.mode === 'orUpdate' && this.returning?.hasAction === true ? await this.table.exist(prepared.keys, frame, transaction) : [];
-    if (bound.mode === 'insert') await this.rejectExisting(prepared, frame, transaction);
+    if (bound.mode === 'orIgnore') wanted = await this.withoutExisting(prepared, transaction);
+    const existed = bound.mode === 'orUpdate' && this.returning?.hasAction === true ? await this.table.exist(prepared.keys, transaction) : [];
+    if (bound.mode === 'insert') await this.rejectExisting(prepared, transaction);
     await writer.write(bound.mode === 'orUpdate' ? 'insertOrUpdate' : 'insert', bound.table.id, columns, wanted);
     const keys = wanted.map((w) => prepared.keys[prepared.rows.indexOf(w)] ?? []);
     return { rowCount: wanted.length, rows: await this.readBack(keys, (i) => (existed[i] === true ? 'UPDATE' : 'INSERT'), frame, transaction) };
   }
 
   /** The writer finds a duplicate when the transaction commits; a statement has to say so at once. */
-  private async rejectExisting(prepared: PreparedRows, frame: Frame, transaction: ReadWriteTransaction): Promise<void> {
-    const existing = await this.table.exist(prepared.keys, frame, transaction);
+  private async rejectExisting(prepared: PreparedRows, transaction: ReadWriteTransaction): Promise<void> {
+    const existing = await this.table.exist(prepared.keys, transaction);
     const seen = new Set<string>();
     for (const [i, key] of prepared.keys.entries()) {
-      const text = this.table.key(key, frame);
+      const text = this.table.key(key);
       if (existing[i] === true || seen.has(text)) throw alreadyExists(`Row ${this.table.show(key)} in table ${this.bound.table.name} already exists`);
       seen.add(text);
     }
@@ -117,12 +118,12 @@ export class CompiledDml {
     return { columns, rows: values, keys };
   }
 
-  private async withoutExisting(prepared: PreparedRows, frame: Frame, transaction: ReadWriteTransaction): Promise<readonly (readonly WriteValue[])[]> {
-    const existing = await this.table.exist(prepared.keys, frame, transaction);
+  private async withoutExisting(prepared: PreparedRows, transaction: ReadWriteTransaction): Promise<readonly (readonly WriteValue[])[]> {
+    const existing = await this.table.exist(prepared.keys, transaction);
     const seen = new Set<string>();
     return prepared.rows.filter((_, i) => {
       if (existing[i] === true) return false;
-      const key = this.table.key(prepared.keys[i] ?? [], frame);
+      const key = this.table.key(prepared.keys[i] ?? []);
       if (seen.has(key)) return false;
       seen.add(key);
       return true;
@@ -137,21 +138,21 @@ export class CompiledDml {
     for (const [i, row] of prepared.rows.entries()) {
       frame.checkCancelled();
       const key = prepared.keys[i] ?? [];
-      const found = await conflict.find(this.table, prepared.columns, row, key, frame, transaction);
+      const found = await conflict.find(this.table, prepared.columns, row, key, transaction);
       if (found === undefined) {
         await writer.write('insert', this.bound.table.id, columns, [row]);
-        touched.add(this.table.key(key, frame));
+        touched.add(this.table.key(key));
         changed.push(key);
         actions.push('INSERT');
         continue;
       }
       if (conflict.action === 'nothing') continue;
-      if (touched.has(this.table.key(found.key, frame))) throw outOfRange('INSERT ON CONFLICT DO UPDATE cannot change the same row twice');
+      if (touched.has(this.table.key(found.key))) throw outOfRange('INSERT ON CONFLICT DO UPDATE cannot change the same row twice');
       const update = conflict.update(found.row, this.table.excluded(prepared.columns, row), frame);
       if (update === undefined) continue;
       const inputs = writer.keyInputs(this.bound.table.id).filter((id) => !update.columns.includes(id));
       await writer.write('update', this.bound.table.id, [...inputs, ...update.columns], [[...this.table.valuesOf(inputs, found.row), ...update.values]]);
-      touched.add(this.table.key(found.key, frame));
+      touched.add(this.table.key(found.key));
       changed.push(found.key);
       actions.push('UPDATE');
     }
@@ -184,7 +185,7 @@ export class CompiledDml {
   private async readBack(keys: readonly KeyValues[], action: (i: number) => string, frame: Frame, transaction: ReadWriteTransaction): Promise<readonly Row[]> {
     const { returning } = this;
     if (returning === undefined || keys.length === 0) return [];
-    const rows = await this.table.read(keys, frame, transaction);
+    const rows = await this.table.read(keys, transaction);
     return rows.flatMap((row, i) => (row === undefined ? [] : [returning.items(row, action(i), frame)]));
   }
 }
@@ -204,15 +205,15 @@ function keyValue(value: WriteValue | undefined): SqlValue {
 /** Reads rows of one table by key through a transaction. */
 class TableReader {
   private readonly types: readonly SqlType[];
-  private readonly layout: KeyLayout;
-  private readonly decoder: RowDecoder;
+  private readonly layout: TableLayout;
+  private readonly reader: RowReader;
   private readonly stored: readonly CatalogColumn[];
   private readonly keyPositions: readonly number[];
 
-  constructor(table: CatalogTable) {
-    this.layout = KeyLayout.ofTable(table);
+  constructor(table: CatalogTable, space: KeySpace) {
+    this.layout = space.table(space.schema.tableById(table.id));
     this.stored = table.columns.filter((c) => c.computed === undefined);
-    this.decoder = new RowDecoder(this.layout, table.primaryKey, this.stored);
+    this.reader = new RowReader(this.layout, this.stored.map((c) => columnById(this.layout.table, c.id)));
     this.types = table.primaryKey.map((k) => k.column.type);
     this.keyPositions = table.primaryKey.map((k) => table.columns.findIndex((c) => c.id === k.column.id));
   }
@@ -222,8 +223,8 @@ class TableReader {
     return this.keyPositions.map((p) => row[p] ?? null);
   }
 
-  key(values: KeyValues, frame: Frame): string {
-    return this.layout.prefixOf(frame.execution.keyPrefix, values.map((v, i) => this.layout.encodePart(i, v)));
+  key(values: KeyValues): string {
+    return this.layout.key(values);
   }
 
   /** Columns by id from a row of the stored columns. */
@@ -236,20 +237,21 @@ class TableReader {
     return `[${values.map((v, i) => (v === null ? 'NULL' : valueText(this.types[i] ?? { kind: 'STRING' }, UTC)(v))).join(',')}]`;
   }
 
-  async exist(keys: readonly KeyValues[], frame: Frame, transaction: ReadWriteTransaction): Promise<boolean[]> {
-    const records = await transaction.get(keys.map((k) => asKey(this.key(k, frame))));
+  async exist(keys: readonly KeyValues[], transaction: ReadWriteTransaction): Promise<boolean[]> {
+    const records = await transaction.get(keys.map((k) => this.layout.key(k)));
     return records.map((r) => r !== undefined);
   }
 
   /** Rows of the stored columns; undefined where there is none. */
-  async read(keys: readonly KeyValues[], frame: Frame, transaction: ReadWriteTransaction): Promise<(Row | undefined)[]> {
-    const texts = keys.map((k) => asKey(this.key(k, frame)));
+  async read(keys: readonly KeyValues[], transaction: ReadWriteTransaction): Promise<(Row | undefined)[]> {
+    const texts = keys.map((k) => this.layout.key(k));
     const records = await transaction.get(texts);
     return texts.map((text, i) => {
       const record = records[i];
       if (record === undefined) return undefined;
       const row = new Array<SqlValue>(this.stored.length).fill(null);
-      return this.decoder.decode(text, record, frame.execution.keyPrefix.length, row) ? row : undefined;
+      this.reader.read(text, record, row);
+      return row;
     });
   }
 
@@ -281,9 +283,9 @@ class CompiledConflict {
   readonly action: 'nothing' | 'update';
   private readonly assignments: readonly { readonly id: number; readonly value: Evaluate }[];
   private readonly where: Evaluate | undefined;
-  private readonly index: { readonly layout: KeyLayout; readonly decoder: RowDecoder; readonly columns: readonly number[] } | undefined;
+  private readonly index: { readonly layout: IndexLayout; readonly reader: RowReader; readonly columns: readonly number[] } | undefined;
 
-  constructor(conflict: BoundConflict, table: CatalogTable, plan: PlanScope) {
+  constructor(conflict: BoundConflict, table: CatalogTable, space: KeySpace, plan: PlanScope) {
     this.action = conflict.action;
     const scope = { layout: layoutOf([...conflict.existing, ...conflict.excluded]), plan };
     const compile = (e: Expr): Evaluate => compileExpr(e, scope);
@@ -291,24 +293,25 @@ class CompiledConflict {
     this.where = conflict.where === undefined ? undefined : compile(conflict.where);
     const index = table.indexes.find((i) => i.name === conflict.index);
     if (index !== undefined) {
-      const layout = KeyLayout.ofIndex(index);
-      this.index = { layout, decoder: new RowDecoder(layout, index.key, table.primaryKey.map((k) => k.column)), columns: index.key.map((k) => k.column.id) };
+      const layout = space.index(space.schema.indexById(index.id));
+      this.index = { layout, reader: new RowReader(layout, table.primaryKey.map((k) => columnById(layout.table, k.column.id))), columns: index.key.map((k) => k.column.id) };
     }
   }
 
   /** The row that stands in the way of an insertion. */
-  async find(table: TableReader, columns: readonly CatalogColumn[], row: readonly WriteValue[], key: KeyValues, frame: Frame, transaction: ReadWriteTransaction): Promise<{ readonly key: KeyValues; readonly row: Row } | undefined> {
+  async find(table: TableReader, columns: readonly CatalogColumn[], row: readonly WriteValue[], key: KeyValues, transaction: ReadWriteTransaction): Promise<{ readonly key: KeyValues; readonly row: Row } | undefined> {
     let found: KeyValues | undefined = key;
     if (this.index !== undefined) {
-      const { layout, decoder, columns: ids } = this.index;
+      const { layout, reader, columns: ids } = this.index;
       const values = ids.map((id) => keyValue(row[columns.findIndex((c) => c.id === id)]));
-      const text = asKey(layout.prefixOf(frame.execution.keyPrefix, values.map((v, i) => layout.encodePart(i, v))));
+      const text = layout.key(values);
       const [record] = await transaction.get([text]);
       const base: SqlValue[] = [];
-      found = record !== undefined && decoder.decode(text, record, frame.execution.keyPrefix.length, base) ? base : undefined;
+      if (record !== undefined) reader.read(text, record, base);
+      found = record === undefined ? undefined : base;
     }
     if (found === undefined) return undefined;
-    const [existing] = await table.read([found], frame, transaction);
+    const [existing] = await table.read([found], transaction);
     return existing === undefined ? undefined : { key: found, row: existing };
   }
 

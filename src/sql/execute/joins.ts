@@ -8,26 +8,37 @@ import { groupingKey, joinKeys } from '../values/compare.ts';
 import type { SqlType } from '../types/types.ts';
 import type { SqlValue } from '../values/value.ts';
 import type { Evaluate } from './expressions.ts';
-import { lookUp, type CompiledScan } from './scan.ts';
 import { BATCH_ROWS, collect, type Frame, type Operator, type Plan, type Row } from './runtime.ts';
 
 export const nulls = (width: number): Row => new Array<SqlValue>(width).fill(null);
 
-/** Puts out what one left row gives with its candidates on the right. */
-export function emit(type: JoinType, left: Row, candidates: readonly Row[], condition: Evaluate | undefined, frame: Frame, rightNulls: Row, out: Row[], onMatch?: (i: number) => void): void {
+/** Puts out the pairs of a left row and its candidates on the right; whether there was any. */
+export function match(type: JoinType, left: Row, candidates: readonly Row[], condition: Evaluate | undefined, frame: Frame, out: Row[], onMatch?: (i: number) => void): boolean {
+  const test = type === 'semi' || type === 'anti';
   let matched = false;
   for (let i = 0; i < candidates.length; i++) {
     const right = candidates[i];
     if (right === undefined) continue;
-    const row = [...left, ...right];
+    if (test && condition === undefined) return true;
+    const row = left.concat(right);
     if (condition !== undefined && condition(row, frame) !== true) continue;
     matched = true;
     onMatch?.(i);
-    if (type === 'semi' || type === 'anti') break;
+    if (test) return true;
     out.push(row);
   }
+  return matched;
+}
+
+/** Puts out what a left row gives once all its candidates have been seen. */
+export function finish(type: JoinType, left: Row, matched: boolean, rightNulls: Row, out: Row[]): void {
   if (type === 'semi' ? matched : type === 'anti' && !matched) out.push(left);
-  else if (!matched && (type === 'left' || type === 'full')) out.push([...left, ...rightNulls]);
+  else if (!matched && (type === 'left' || type === 'full')) out.push(left.concat(rightNulls));
+}
+
+/** Puts out what one left row gives with its candidates on the right. */
+function emit(type: JoinType, left: Row, candidates: readonly Row[], condition: Evaluate | undefined, frame: Frame, rightNulls: Row, out: Row[], onMatch?: (i: number) => void): void {
+  finish(type, left, match(type, left, candidates, condition, frame, out, onMatch), rightNulls, out);
 }
 
 /** Batches of left rows through `each`; `last` may add rows at the end (unmatched right rows of a full join). */
@@ -188,21 +199,6 @@ export function hashJoinPlan(join: JoinParts, keys: HashKeys): Plan {
 const noteMatch = (row: Row | undefined, matched: Set<Row>): void => {
   if (row !== undefined) matched.add(row);
 };
-
-export function lookupJoinPlan(type: JoinType, left: Plan, right: CompiledScan, condition: Evaluate | undefined): Plan {
-  const rightNulls = nulls(right.scan.columns.length);
-  return (frame) =>
-    leftDriven(
-      left(frame),
-      frame,
-      async (batch, out) => {
-        const found = await lookUp(right, batch, frame);
-        for (const [i, row] of batch.entries()) emit(type, row, found[i] ?? [], condition, frame, rightNulls, out);
-      },
-      nothing,
-      done,
-    );
-}
 
 /** `open` gives the right side for one left row. */
 export function lateralJoinPlan(type: JoinType, left: Plan, rightWidth: number, rowsFor: (row: Row, frame: Frame) => readonly Row[] | Promise<readonly Row[]>, condition: Evaluate | undefined): Plan {

@@ -36,6 +36,8 @@ export const DEFAULT_MEMORY_LIMIT_BYTES = 256 * 1024 * 1024;
 
 /** An account of memory. What a subplan takes counts for the statement until the run of the subplan ends. */
 export class Memory {
+  /** The most that was held at once. */
+  peak = 0;
   private used = 0;
   private readonly limit: number;
   private readonly parent: Memory | undefined;
@@ -48,6 +50,7 @@ export class Memory {
   take(bytes: number): void {
     this.used += bytes;
     this.parent?.take(bytes);
+    if (this.used > this.peak) this.peak = this.used;
     if (this.used > this.limit) {
       throw resourceExhausted(`The statement needs more than ${this.limit} bytes of memory. Use fewer or smaller rows in sorts, joins and groups.`);
     }
@@ -62,7 +65,7 @@ export class Memory {
     this.used = 0;
   }
 
-  private give(bytes: number): void {
+  give(bytes: number): void {
     this.used -= bytes;
     this.parent?.give(bytes);
   }
@@ -97,8 +100,6 @@ export type VirtualTables = (name: string) => Promise<readonly Row[]>;
 /** The same for all frames of one statement. */
 export interface Execution {
   readonly view: ReadView;
-  /** What every key of the database begins with. */
-  readonly keyPrefix: string;
   readonly context: EvaluationContext;
   readonly parameters: readonly SqlValue[];
   readonly memory: Memory;
@@ -107,8 +108,32 @@ export interface Execution {
   readonly statistics: ScanStatistics;
   /** Limits the scan that drives the plan: one partition of a query or of a partitioned DML statement. */
   readonly partition: KeyRange | undefined;
-  /** Rows that left each node, by the node's number in the compiled plan; only when profiling. */
-  readonly profile: Map<number, { rows: number; executions: number }> | undefined;
+  /** What each node did, by its number in the compiled plan; only when profiling. */
+  readonly profile: Profile | undefined;
+  /** A clock for the durations in the profile. */
+  readonly monotonicMicros: () => number;
+}
+
+/** What one node of a plan did in a run. */
+export interface NodeCounts {
+  /** Rows that left it. */
+  rows: number;
+  executions: number;
+  /** Of a scan: rows read of its table and index. */
+  scanned: number;
+  /** Time until its rows were there, that of the nodes below it included. */
+  latencyMicros: number;
+}
+
+export type Profile = Map<number, NodeCounts>;
+
+export function countsOf(profile: Profile, number: number): NodeCounts {
+  let counts = profile.get(number);
+  if (counts === undefined) {
+    counts = { rows: 0, executions: 0, scanned: 0, latencyMicros: 0 };
+    profile.set(number, counts);
+  }
+  return counts;
 }
 
 export class Frame {

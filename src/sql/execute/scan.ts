@@ -1,60 +1,81 @@
 /**
  * Scans of tables and indexes: point reads in one call, ranges in key order, rows fetched behind an index.
+ *
+ * A stored row is read in two steps: first the columns that the condition needs, then, when the row is kept, the others.
+ * Behind an index, what the entry can decide is decided before the row is fetched.
  */
-import { defined } from '../../base/assert.ts';
 import type { Key } from '../../base/ids.ts';
-import type { KeyRange, RangeReadOptions, ReadOptions, RowCursor } from '../../txn/types.ts';
-import type { CatalogColumn } from '../bind/catalog.ts';
+import type { KeyRange, RangeReadOptions, ReadOptions, Row as StoredRow, RowCursor } from '../../txn/types.ts';
+import type { Expr } from '../bind/tree.ts';
+import { freeColumns } from '../bind/walk.ts';
+import { conjunction, conjuncts } from '../plan/conjuncts.ts';
 import type { PhysScan } from '../plan/physical.ts';
+import { RowReader } from '../rows/decode.ts';
+import type { IndexLayout, KeySpace, TableLayout } from '../rows/keyspace.ts';
+import type { Column } from '../schema/objects.ts';
+import { columnById } from '../schema/schema.ts';
 import type { SqlValue } from '../values/value.ts';
-import { RowDecoder } from './decode.ts';
 import { compileExpr, layoutOf, NO_ROW, type Evaluate, type PlanScope } from './expressions.ts';
-import { asKey, boundedRange, compileSeek, intersect, KeyLayout, seekPrefixes, type CompiledSeek } from './keys.ts';
-import { BATCH_ROWS, type Frame, type Operator, type Plan, type Row } from './runtime.ts';
+import { compileSeeks, intersect, pointsOf, rangesOf, type CompiledSeek } from './keys.ts';
+import { BATCH_ROWS, countsOf, type Frame, type Operator, type Plan, type Row } from './runtime.ts';
 
-/** Ranges of one scan that are read at the same time. */
-const PARALLEL_RANGES = 16;
+/** How a scan is put together: what surrounds it in the plan. */
+export interface ScanOptions {
+  readonly space: KeySpace;
+  readonly plan: PlanScope;
+  /** Columns that the seek may refer to: those of a join's left side. */
+  readonly seekLayout: ReadonlyMap<number, number>;
+  /** The scan drives the plan and is what partitions divide. */
+  readonly isRoot: boolean;
+  /** Under which the rows it reads are counted. */
+  readonly number: number | undefined;
+}
 
 /** A scan made ready: it can read the ranges of a seek, for no row (a plain scan) or for rows of a join. */
 export class CompiledScan {
   readonly scan: PhysScan;
-  readonly seek: CompiledSeek;
-  readonly layout: KeyLayout;
-  private readonly decoder: RowDecoder;
-  private readonly residual: Evaluate | undefined;
+  readonly layout: TableLayout | IndexLayout;
+  private readonly seeks: readonly CompiledSeek[];
+  private readonly reader: StoredReader;
   private readonly limit: Evaluate | undefined;
   private readonly back: BackFetch | undefined;
-  private readonly width: number;
-
-  /** Whether the scan drives the plan and is what partitions divide. */
   private readonly isRoot: boolean;
+  private readonly number: number | undefined;
 
-  constructor(scan: PhysScan, plan: PlanScope, seekLayout: ReadonlyMap<number, number>, isRoot = false) {
+  constructor(scan: PhysScan, options: ScanOptions) {
+    const { space, plan } = options;
     this.scan = scan;
-    this.isRoot = isRoot;
-    this.width = scan.columns.length;
-    const key = scan.index?.key ?? scan.table.primaryKey;
-    this.layout = scan.index === undefined ? KeyLayout.ofTable(scan.table) : KeyLayout.ofIndex(scan.index);
-    this.seek = compileSeek(scan.seek, (e) => compileExpr(e, { layout: seekLayout, plan }));
-    const own = { layout: layoutOf(scan.columns), plan };
-    this.residual = scan.residual === undefined ? undefined : compileExpr(scan.residual, own);
-    this.limit = scan.limit === undefined ? undefined : compileExpr(scan.limit, own);
-    if (scan.back && scan.index !== undefined) {
-      this.back = new BackFetch(scan);
-      this.decoder = new RowDecoder(this.layout, key, this.back.entryColumns);
+    this.isRoot = options.isRoot;
+    this.number = options.number;
+    const table = space.table(space.schema.tableById(scan.table.id));
+    const index = scan.index === undefined ? undefined : space.index(space.schema.indexById(scan.index.id));
+    this.layout = index ?? table;
+    this.seeks = compileSeeks(scan.seeks, { layout: options.seekLayout, plan });
+    const layout = layoutOf(scan.columns);
+    const compile = (e: Expr | undefined): Evaluate | undefined => (e === undefined ? undefined : compileExpr(e, { layout, plan }));
+    this.limit = compile(scan.limit);
+    const source = scan.source.map((c) => columnById(table.table, c.id));
+    if (scan.back && index !== undefined) {
+      const entry = new EntryColumns(scan, table, index, source);
+      const early = conjuncts(scan.residual).filter((c) => entry.decides(c));
+      const late = conjuncts(scan.residual).filter((c) => !early.includes(c));
+      this.reader = new StoredReader(index, entry.columns, positionsOf(conjunction(early), layout), compile(conjunction(early)));
+      this.back = new BackFetch(table, entry, source, compile(conjunction(late)));
     } else {
+      this.reader = new StoredReader(this.layout, source, positionsOf(scan.residual, layout), compile(scan.residual));
       this.back = undefined;
-      this.decoder = new RowDecoder(this.layout, key, scan.source);
     }
   }
 
-  readOptions(frame: Frame): ReadOptions {
+  private readOptions(frame: Frame): ReadOptions {
     const { signal } = frame.execution;
     return { ...(this.scan.lock ? { lock: 'exclusive' as const } : {}), ...(signal === undefined ? {} : { signal }) };
   }
 
-  rangeOptions(frame: Frame): RangeReadOptions {
-    const limit = this.limit === undefined || this.residual !== undefined || this.scan.table.hasChildren || this.scan.table.path.length > 1 ? undefined : Number(this.limit(NO_ROW, frame));
+  /** `most`: that many rows are enough for the reader. */
+  private rangeOptions(frame: Frame, most: number | undefined): RangeReadOptions {
+    const own = this.limit === undefined || this.scan.residual !== undefined || this.layout.isShared ? undefined : Number(this.limit(NO_ROW, frame));
+    const limit = most ?? own;
     return {
       ...this.readOptions(frame),
       ...(this.scan.reverse ? { reverse: true } : {}),
@@ -62,106 +83,163 @@ export class CompiledScan {
     };
   }
 
-  /** Rows of keys and records, before the residual. Sparse where a key is another table's. */
-  private decodeAll(keys: readonly Key[], records: readonly (Uint8Array | undefined)[], frame: Frame): SqlValue[][] {
-    const prefixLength = frame.execution.keyPrefix.length;
+  private count(rows: number, frame: Frame): void {
+    const { statistics, profile } = frame.execution;
+    statistics.rowsScanned += rows;
+    if (profile !== undefined && this.number !== undefined) countsOf(profile, this.number).scanned += rows;
+  }
+
+  /** Rows out of what a cursor gave, with how many of them were of this table or index. */
+  async rowsOf(batch: readonly StoredRow[], frame: Frame): Promise<{ readonly rows: Row[]; readonly own: number }> {
+    const { reader, layout, back } = this;
+    const shared = layout.isShared;
     const rows: SqlValue[][] = [];
-    for (const [i, key] of keys.entries()) {
+    let own = 0;
+    for (const { key, record } of batch) {
+      if (shared && !layout.owns(key)) continue;
+      own++;
+      const row = reader.row(key, record, frame);
+      if (row !== undefined) rows.push(row);
+    }
+    this.count(own, frame);
+    if (back === undefined || rows.length === 0) return { rows, own };
+    const complete = await back.complete(rows, frame, this.readOptions(frame));
+    this.count(rows.length, frame);
+    return { rows: complete.filter((row) => row !== undefined), own };
+  }
+
+  /** The rows at whole keys, undefined where there is none or the condition does not hold. */
+  async rowsAt(keys: readonly Key[], frame: Frame): Promise<readonly (Row | undefined)[]> {
+    if (keys.length === 0) return [];
+    const records = await frame.execution.view.get(keys, this.readOptions(frame));
+    const rows: (SqlValue[] | undefined)[] = [];
+    let own = 0;
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i];
       const record = records[i];
-      if (record === undefined) continue;
-      const row = new Array<SqlValue>(this.back?.width ?? this.width).fill(null);
-      if (this.decoder.decode(key, record, prefixLength, row)) rows.push(row);
+      if (key === undefined || record === undefined) rows.push(undefined);
+      else {
+        own++;
+        rows.push(this.reader.row(key, record, frame));
+      }
     }
-    frame.execution.statistics.rowsScanned += rows.length;
-    return rows;
+    this.count(own, frame);
+    const { back } = this;
+    if (back === undefined) return rows;
+    const kept = rows.filter((row) => row !== undefined);
+    const complete = await back.complete(kept, frame, this.readOptions(frame));
+    this.count(kept.length, frame);
+    let next = 0;
+    return rows.map((row) => (row === undefined ? undefined : complete[next++]));
   }
 
-  /** What the keys and records are as rows: decoded, completed from the table, filtered. */
-  async rowsOf(keys: readonly Key[], records: readonly (Uint8Array | undefined)[], frame: Frame): Promise<Row[]> {
-    let rows = this.decodeAll(keys, records, frame);
-    if (this.back !== undefined && rows.length > 0) rows = await this.back.complete(rows, frame, this.readOptions(frame));
-    const { residual } = this;
-    return residual === undefined ? rows : rows.filter((row) => residual(row, frame) === true);
-  }
-
+  /** What is to be read for a row, in the order of the scan. */
   ranges(row: Row, frame: Frame): KeyRange[] {
-    const prefixes = seekPrefixes(this.seek, this.layout, frame.execution.keyPrefix, row, frame);
-    const ranges: KeyRange[] = [];
     const limits = this.isRoot ? frame.execution.partition : undefined;
-    for (const prefix of prefixes) {
-      const whole = boundedRange(prefix, this.seek, this.layout, row, frame);
-      const range = whole === undefined ? undefined : intersect(whole, limits);
-      if (range !== undefined) ranges.push(range);
-    }
+    const ranges = rangesOf(this.seeks, this.layout, row, frame).flatMap((range) => intersect(range, limits) ?? []);
     return this.scan.reverse ? ranges.reverse() : ranges;
   }
 
   points(row: Row, frame: Frame): Key[] {
-    const keys = seekPrefixes(this.seek, this.layout, frame.execution.keyPrefix, row, frame).map(asKey);
     const limits = this.isRoot ? frame.execution.partition : undefined;
-    return limits === undefined ? keys : keys.filter((k) => k >= limits.from && k < limits.to);
+    const keys = pointsOf(this.seeks, this.layout, row, frame);
+    const inside = limits === undefined ? keys : keys.filter((k) => k >= limits.from && k < limits.to);
+    return this.scan.reverse ? inside.reverse() : inside;
   }
 
-  /** All rows of one range. */
-  async readRange(range: KeyRange, frame: Frame): Promise<Row[]> {
-    const cursor = frame.execution.view.scan(range, this.rangeOptions(frame));
-    const rows: Row[] = [];
-    try {
-      for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
-        frame.checkCancelled();
-        rows.push(...(await this.rowsOf(batch.map((r) => r.key), batch.map((r) => r.record), frame)));
-      }
-    } finally {
-      await cursor.close();
-    }
-    return rows;
+  openCursor(range: KeyRange, frame: Frame, most?: number): RowCursor {
+    return frame.execution.view.scan(range, this.rangeOptions(frame, most));
   }
 
   open(frame: Frame): Operator {
-    return this.scan.point ? new PointOperator(this, frame) : new RangeOperator(this, frame);
+    return this.scan.point ? new PointOperator(this, frame) : new RangeReader(this, undefined, frame);
+  }
+}
+
+/** Positions of the columns that an expression reads. */
+function positionsOf(e: Expr | undefined, layout: ReadonlyMap<number, number>): ReadonlySet<number> {
+  return new Set(e === undefined ? [] : [...freeColumns(e)].flatMap((id) => layout.get(id) ?? []));
+}
+
+/** Stored rows of one layout: those that meet a condition, with the columns in their positions. */
+class StoredReader {
+  private readonly width: number;
+  private readonly first: RowReader;
+  private readonly rest: RowReader | undefined;
+  private readonly condition: Evaluate | undefined;
+
+  constructor(layout: TableLayout | IndexLayout, columns: readonly (Column | undefined)[], early: ReadonlySet<number>, condition: Evaluate | undefined) {
+    this.width = columns.length;
+    this.condition = condition;
+    const twice = condition !== undefined && columns.some((c, i) => c !== undefined && !early.has(i));
+    this.first = new RowReader(layout, twice ? columns.map((c, i) => (early.has(i) ? c : undefined)) : columns);
+    this.rest = twice ? new RowReader(layout, columns.map((c, i) => (early.has(i) ? undefined : c))) : undefined;
+  }
+
+  row(key: string, record: Uint8Array, frame: Frame): SqlValue[] | undefined {
+    const row = new Array<SqlValue>(this.width).fill(null);
+    this.first.read(key, record, row);
+    if (this.condition !== undefined && this.condition(row, frame) !== true) return undefined;
+    this.rest?.read(key, record, row);
+    return row;
+  }
+}
+
+/** What is read from an entry of an index that lacks columns: the scan's columns that it has, then the rest of the primary key. */
+class EntryColumns {
+  readonly columns: readonly (Column | undefined)[];
+  readonly keyPositions: readonly number[];
+  /** Columns of the scan, by id: those that the entry has, and all. */
+  private readonly decided: ReadonlySet<number>;
+  private readonly own: ReadonlySet<number>;
+
+  constructor(scan: PhysScan, table: TableLayout, index: IndexLayout, source: readonly Column[]) {
+    const has = new Set([...index.parts.map((p) => p.column.id), ...index.cellColumns.map((c) => c.id)]);
+    const columns: (Column | undefined)[] = source.map((c) => (has.has(c.id) ? c : undefined));
+    this.decided = new Set(scan.columns.flatMap((c, i) => (columns[i] === undefined ? [] : [c.id])));
+    this.own = new Set(scan.columns.map((c) => c.id));
+    this.keyPositions = table.parts.map((part) => {
+      const at = columns.findIndex((c) => c?.id === part.column.id);
+      return at >= 0 ? at : columns.push(part.column) - 1;
+    });
+    this.columns = columns;
+  }
+
+  /** Whether the entry has all columns of the row that a condition reads. */
+  decides(e: Expr): boolean {
+    return [...freeColumns(e)].every((id) => this.decided.has(id) || !this.own.has(id));
   }
 }
 
 /** Fetches the rows of a table that index entries point to, and puts their columns beside what the entries have. */
 class BackFetch {
-  /** What is read from an entry: the scan's columns that it has, then the primary key parts that are not among them. */
-  readonly entryColumns: readonly (CatalogColumn | undefined)[];
-  readonly width: number;
+  private readonly table: TableLayout;
   private readonly keyPositions: readonly number[];
-  private readonly table: KeyLayout;
-  private readonly decoder: RowDecoder;
-  private readonly columns: number;
+  private readonly reader: RowReader;
+  private readonly width: number;
+  private readonly condition: Evaluate | undefined;
 
-  constructor(scan: PhysScan) {
-    const index = defined(scan.index, 'only an index needs fetches');
-    this.columns = scan.columns.length;
-    const has = new Set([...index.key.map((k) => k.column.id), ...index.stored.map((c) => c.id)]);
-    const entry: (CatalogColumn | undefined)[] = scan.source.map((c) => (has.has(c.id) ? c : undefined));
-    this.keyPositions = scan.table.primaryKey.map((k) => {
-      const at = entry.findIndex((c) => c?.id === k.column.id);
-      return at >= 0 ? at : entry.push(k.column) - 1;
-    });
-    this.entryColumns = entry;
-    this.width = entry.length;
-    this.table = KeyLayout.ofTable(scan.table);
-    this.decoder = new RowDecoder(this.table, scan.table.primaryKey, scan.source.map((c) => (has.has(c.id) ? undefined : c)));
+  constructor(table: TableLayout, entry: EntryColumns, source: readonly Column[], condition: Evaluate | undefined) {
+    this.table = table;
+    this.keyPositions = entry.keyPositions;
+    this.width = source.length;
+    this.reader = new RowReader(table, source.map((c, i) => (entry.columns[i] === undefined ? c : undefined)));
+    this.condition = condition;
   }
 
-  async complete(rows: readonly SqlValue[][], frame: Frame, options: ReadOptions): Promise<SqlValue[][]> {
-    const { keyPrefix, view, statistics } = frame.execution;
-    const keys = rows.map((row) => asKey(this.table.prefixOf(keyPrefix, this.keyPositions.map((p, i) => this.table.encodePart(i, row[p] ?? null)))));
-    const records = await view.get(keys, options);
-    const complete: SqlValue[][] = [];
-    for (const [i, row] of rows.entries()) {
+  /** As many as given: undefined where the condition does not hold. */
+  async complete(rows: readonly SqlValue[][], frame: Frame, options: ReadOptions): Promise<(Row | undefined)[]> {
+    const { table, keyPositions, reader, width, condition } = this;
+    const keys = rows.map((row) => table.key(keyPositions.map((p) => row[p] ?? null)));
+    const records = await frame.execution.view.get(keys, options);
+    return rows.map((row, i) => {
       const record = records[i];
-      const key = keys[i];
       // An entry without its row can be seen only while both are being written; the row decides.
-      if (record === undefined || key === undefined) continue;
-      row.length = this.columns;
-      if (this.decoder.decode(key, record, keyPrefix.length, row)) complete.push(row);
-    }
-    statistics.rowsScanned += complete.length;
-    return complete;
+      if (record === undefined) return undefined;
+      row.length = width;
+      reader.read(keys[i] ?? '', record, row);
+      return condition === undefined || condition(row, frame) === true ? row : undefined;
+    });
   }
 }
 
@@ -177,15 +255,11 @@ class PointOperator implements Operator {
 
   async next(): Promise<readonly Row[] | undefined> {
     this.frame.checkCancelled();
-    if (this.keys === undefined) {
-      this.keys = this.scan.points(NO_ROW, this.frame);
-      if (this.scan.scan.reverse) this.keys.reverse();
-    }
+    this.keys ??= this.scan.points(NO_ROW, this.frame);
     while (this.keys.length > 0) {
-      const some = this.keys.splice(0, BATCH_ROWS);
-      const records = await this.frame.execution.view.get(some, this.scan.readOptions(this.frame));
-      const rows = await this.scan.rowsOf(some, records, this.frame);
-      if (rows.length > 0) return rows;
+      const rows = await this.scan.rowsAt(this.keys.splice(0, BATCH_ROWS), this.frame);
+      const found = rows.filter((row) => row !== undefined);
+      if (found.length > 0) return found;
     }
     return undefined;
   }
@@ -196,8 +270,8 @@ class PointOperator implements Operator {
   }
 }
 
-/** One range after the other, since their order is that of the key. */
-class RangeOperator implements Operator {
+/** Rows of ranges, one range after the other, since their order is that of the key. */
+export class RangeReader implements Operator {
   private ranges: KeyRange[] | undefined;
   private cursor: RowCursor | undefined;
   /** What the cursor reads. */
@@ -205,9 +279,16 @@ class RangeOperator implements Operator {
   private readonly scan: CompiledScan;
   private readonly frame: Frame;
 
-  constructor(scan: CompiledScan, frame: Frame) {
+  /** Without ranges: those of a scan for no row. */
+  constructor(scan: CompiledScan, ranges: KeyRange[] | undefined, frame: Frame) {
     this.scan = scan;
+    this.ranges = ranges;
     this.frame = frame;
+  }
+
+  /** Whether `next` would say undefined, as far as that is known without reading. */
+  get isDone(): boolean {
+    return this.cursor === undefined && this.ranges?.length === 0;
   }
 
   async next(): Promise<readonly Row[] | undefined> {
@@ -219,7 +300,7 @@ class RangeOperator implements Operator {
         const range = this.ranges.shift();
         if (range === undefined) return undefined;
         this.current = range;
-        this.cursor = frame.execution.view.scan(range, scan.rangeOptions(frame));
+        this.cursor = scan.openCursor(range, frame);
       }
       const batch = await this.cursor.next();
       if (batch === undefined) {
@@ -228,26 +309,24 @@ class RangeOperator implements Operator {
         await cursor.close();
         continue;
       }
-      const rows = await scan.rowsOf(batch.map((r) => r.key), batch.map((r) => r.record), frame);
-      await this.skipOthers(batch.at(-1)?.key, rows.length, batch.length);
+      const { rows, own } = await scan.rowsOf(batch, frame);
+      await this.skipOthers(batch.at(-1)?.key, own, batch.length);
       if (rows.length > 0) return rows;
     }
   }
 
   /** When most of a batch were rows of other tables inside this one's, the scan goes on behind them. */
-  private async skipOthers(last: Key | undefined, useful: number, read: number): Promise<void> {
+  private async skipOthers(last: Key | undefined, own: number, read: number): Promise<void> {
     const { layout, scan } = this.scan;
-    const shared = scan.index === undefined && !scan.reverse && (scan.table.hasChildren || layout.isInterleaved);
-    const { cursor, current, frame } = this;
-    if (!shared || last === undefined || cursor === undefined || current === undefined || useful * 2 > read) return;
-    const prefixLength = frame.execution.keyPrefix.length;
-    if (layout.decode(last, prefixLength, 0, [])) return;
-    const from = asKey(layout.seekPast(last, prefixLength));
+    const { cursor, current } = this;
+    if (!layout.isShared || scan.reverse || last === undefined || cursor === undefined || current === undefined || own * 2 > read) return;
+    if (layout.owns(last)) return;
+    const from = layout.seekPast(last);
     this.cursor = undefined;
     await cursor.close();
     if (from >= current.to) return;
     this.current = { from, to: current.to };
-    this.cursor = frame.execution.view.scan(this.current, this.scan.rangeOptions(frame));
+    this.cursor = this.scan.openCursor(this.current, this.frame);
   }
 
   async close(): Promise<void> {
@@ -258,49 +337,7 @@ class RangeOperator implements Operator {
   }
 }
 
-export function compileScan(scan: PhysScan, plan: PlanScope, isRoot: boolean): Plan {
-  const compiled = new CompiledScan(scan, plan, new Map(), isRoot);
+export function compileScan(scan: PhysScan, options: ScanOptions): Plan {
+  const compiled = new CompiledScan(scan, options);
   return (frame) => compiled.open(frame);
-}
-
-/** For every row the rows that its seek finds. Equal seeks are read once. */
-export async function lookUp(scan: CompiledScan, rows: readonly Row[], frame: Frame): Promise<readonly (readonly Row[])[]> {
-  if (scan.scan.point) return lookUpPoints(scan, rows, frame);
-  const known = new Map<string, Promise<Row[]>>();
-  const results: Promise<readonly Row[]>[] = [];
-  let running: Promise<unknown>[] = [];
-  for (const row of rows) {
-    const parts = scan.ranges(row, frame).map((range) => {
-      const id = `${range.from.length}:${range.from}${range.to}`;
-      let found = known.get(id);
-      if (found === undefined) {
-        found = scan.readRange(range, frame);
-        known.set(id, found);
-        running.push(found);
-      }
-      return found;
-    });
-    results.push(parts.length === 1 ? defined(parts[0], 'range') : Promise.all(parts).then((lists) => lists.flat()));
-    if (running.length >= PARALLEL_RANGES) {
-      await Promise.all(running);
-      running = [];
-    }
-  }
-  return Promise.all(results);
-}
-
-async function lookUpPoints(scan: CompiledScan, rows: readonly Row[], frame: Frame): Promise<readonly (readonly Row[])[]> {
-  const wanted = rows.map((row) => scan.points(row, frame));
-  const keys = [...new Set(wanted.flat())];
-  const records = keys.length === 0 ? [] : await frame.execution.view.get(keys, scan.readOptions(frame));
-  const byKey = new Map<Key, Row>();
-  const found = await Promise.all(keys.map(async (key, i): Promise<readonly Row[]> => (records[i] === undefined ? [] : scan.rowsOf([key], [records[i]], frame))));
-  for (const [i, key] of keys.entries()) {
-    const row = found[i]?.[0];
-    if (row !== undefined) byKey.set(key, row);
-  }
-  return wanted.map((list) => list.flatMap((key) => {
-    const row = byKey.get(key);
-    return row === undefined ? [] : [row];
-  }));
 }

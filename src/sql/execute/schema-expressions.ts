@@ -79,7 +79,6 @@ function bareExecution(context: EvaluationContext): Execution {
   };
   return {
     view: { readTimestamp: undefined, get: noReads, scan: noReads },
-    keyPrefix: '',
     context: { ...contextOf(context), pendingCommitTimestamp: () => PENDING_COMMIT_TIMESTAMP as unknown as SqlValue },
     parameters: [],
     memory: new Memory(Infinity),
@@ -88,6 +87,7 @@ function bareExecution(context: EvaluationContext): Execution {
     statistics: { rowsScanned: 0, rowsReturned: 0 },
     partition: undefined,
     profile: undefined,
+    monotonicMicros: () => 0,
   };
 }
 

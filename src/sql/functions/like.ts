@@ -29,6 +29,17 @@ export function likeMatcher(pattern: string): Match {
   return matcher;
 }
 
+/** What every text that matches begins with. */
+export function likePrefix(pattern: string): string {
+  let prefix = '';
+  for (let i = 0; i < pattern.length; i++) {
+    const c = pattern[i];
+    if (c === '%' || c === '_') break;
+    prefix += c === '\\' ? (pattern[++i] ?? '') : c;
+  }
+  return prefix;
+}
+
 function parse(pattern: string): Segment[] {
   const segments: Segment[] = [];
   let current: (string | undefined)[] = [];

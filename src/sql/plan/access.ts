@@ -7,7 +7,7 @@ import { invalidArgument } from '../../base/errors.ts';
 import type { CatalogIndex, CatalogKeyPart } from '../bind/catalog.ts';
 import type { Expr, Rel } from '../bind/tree.ts';
 import { conjunction, rejectsNulls } from './conjuncts.ts';
-import type { OrderPart, PhysScan } from './physical.ts';
+import { isNarrow, type OrderPart, type PhysScan } from './physical.ts';
 import { chooseSeek, type SeekChoice } from './seek.ts';
 
 const ASSUMED_ROWS = 10_000;
@@ -46,7 +46,7 @@ export function chooseAccess(rel: TableRel, conditions: readonly Expr[], wanted:
   for (const index of rel.table.indexes) {
     if (!index.seekable || !admits(index, rel, conditions)) continue;
     const access = accessOf(rel, index, conditions, own, wanted);
-    const useful = access.prefix > 0 || access.scan.seek.lower !== undefined || access.scan.seek.upper !== undefined || satisfies(access.order, wanted, new Set());
+    const useful = isNarrow(access.scan) || satisfies(access.order, wanted, new Set());
     if (useful && access.cost < best.cost) best = access;
   }
   return best;
@@ -68,7 +68,7 @@ function accessOf(rel: TableRel, index: CatalogIndex | undefined, conditions: re
   const idOf = (columnId: number): number | undefined => rel.columns[rel.source.findIndex((c) => c.id === columnId)]?.id;
   const choice = chooseSeek(key, idOf, conditions, own);
   const back = index !== undefined && !covers(index, rel);
-  const point = choice.seek.parts.length === key.length && (index === undefined || index.unique || key.length > 0);
+  const point = choice.parts === key.length && key.length > 0;
   const rows = estimate(choice, point);
   const ascending = orderOf(key, idOf, choice, false);
   const descending = orderOf(key, idOf, choice, true);
@@ -78,17 +78,17 @@ function accessOf(rel: TableRel, index: CatalogIndex | undefined, conditions: re
   const cost = rows * (back ? FETCH_COST : 1) * (sorted ? 1 : 1.5) + (index === undefined ? 0 : 0.5);
   const residual = conjunction(conditions.filter((c) => !choice.consumed.has(c)));
   const scan: PhysScan = {
-    kind: 'scan', columns: rel.columns, source: rel.source, table: rel.table, index, seek: choice.seek, point, reverse, lock: rel.lock || rel.hints.get('lock_scanned_ranges') === 'exclusive', back, residual, limit: undefined,
+    kind: 'scan', columns: rel.columns, source: rel.source, table: rel.table, index, seeks: choice.seeks, point, reverse, lock: rel.lock || rel.hints.get('lock_scanned_ranges') === 'exclusive', back, residual, limit: undefined,
   };
   const fixedFirst = [...choice.fixed].map((id): OrderPart => ({ id, descending: false }));
-  return { scan, rows, cost, order: sorted && wanted.length > 0 ? wanted : dedupe([...fixedFirst, ...order]), prefix: choice.seek.parts.length };
+  return { scan, rows, cost, order: sorted && wanted.length > 0 ? wanted : dedupe([...fixedFirst, ...order]), prefix: choice.parts };
 }
 
 const dedupe = (order: readonly OrderPart[]): readonly OrderPart[] => order.filter((o, i) => order.findIndex((x) => x.id === o.id) === i);
 
 function estimate(choice: SeekChoice, point: boolean): number {
   if (point) return choice.ranges;
-  const fraction = EQUAL_FRACTION ** choice.seek.parts.length * BOUND_FRACTION ** choice.bounds;
+  const fraction = EQUAL_FRACTION ** choice.parts * BOUND_FRACTION ** choice.bounds;
   return Math.max(1, ASSUMED_ROWS * fraction * choice.ranges);
 }
 

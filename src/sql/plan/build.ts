@@ -2,11 +2,11 @@
  * From the rewritten relations to the physical plan: access paths, order and method of joins, sorts that the order of keys
  * makes unnecessary, limits that stop scans early, grouping in a stream.
  */
-import type { Column, Expr, Hints, JoinType, Rel, SortKey } from '../bind/tree.ts';
-import { columnExpr } from '../bind/walk.ts';
+import type { Assignment, Column, Expr, Hints, JoinType, Rel, SortKey } from '../bind/tree.ts';
+import { columnExpr, substitute } from '../bind/walk.ts';
 import { isFloating } from '../types/traits.ts';
 import { chooseAccess, satisfies, type Access } from './access.ts';
-import { conjunction, conjuncts, usesOnly } from './conjuncts.ts';
+import { conjunction, conjuncts, isMovable, usesOnly } from './conjuncts.ts';
 import type { OrderPart, Phys, PhysScan } from './physical.ts';
 
 export interface BuildOptions {
@@ -237,7 +237,7 @@ class Builder {
       const later = new Set(remaining.flatMap((r, j) => (j === i ? [] : [...r.ids])));
       const usable = conditions.filter((c) => usesOnly(c, later) && !usesOnly(c, input.ids) && !usesOnly(c, have));
       const lookup = this.lookup(input.rel, usable);
-      const s = lookup?.scan.point === true ? 3 : lookup !== undefined ? 2 : usable.length > 0 ? 1 : 0;
+      const s = lookup?.access.scan.point === true ? 3 : lookup !== undefined ? 2 : usable.length > 0 ? 1 : 0;
       if (s > score) {
         score = s;
         best = i;
@@ -246,18 +246,31 @@ class Builder {
     return best;
   }
 
-  /** The right side as a scan by keys that come from the left. */
-  private lookup(rel: Rel, conditions: readonly Expr[]): Access | undefined {
-    const own: Expr[] = [];
+  /** The right side as a scan by keys that come from the left, and what the side computes of the scanned columns. */
+  private lookup(rel: Rel, conditions: readonly Expr[]): Lookup | undefined {
+    if (!this.options.optimize) return undefined;
+    let all = [...conditions];
+    let own: Expr[] = [];
+    let items: ReadonlyMap<number, Expr> | undefined;
     let table = rel;
-    while (table.kind === 'filter') {
-      own.push(...conjuncts(table.condition));
+    for (;;) {
+      if (table.kind === 'filter') {
+        const more = conjuncts(table.condition);
+        all.push(...more);
+        own.push(...more);
+      } else if (table.kind === 'project' && table.items.every((i) => isMovable(i.expr))) {
+        const values = new Map(table.items.map((i): [number, Expr] => [i.column.id, i.expr]));
+        all = all.map((c) => substitute(c, values));
+        own = own.map((c) => substitute(c, values));
+        items = items === undefined ? values : new Map([...items].map(([id, e]) => [id, substitute(e, values)]));
+      } else break;
       table = table.input;
     }
-    if (table.kind !== 'table' || !this.options.optimize) return undefined;
-    const access = chooseAccess(table, [...conditions, ...own], []);
+    if (table.kind !== 'table') return undefined;
+    const access = chooseAccess(table, all, []);
     const plain = chooseAccess(table, own, []);
-    return access.prefix > plain.prefix || (access.prefix > 0 && access.scan.index !== plain.scan.index) ? access : undefined;
+    const useful = access.prefix > plain.prefix || (access.prefix > 0 && access.scan.index !== plain.scan.index);
+    return useful ? { access, items } : undefined;
   }
 
   private joinWith(left: Built, rightRel: Rel, type: JoinType, conditions: readonly Expr[], hints: Hints): Built {
@@ -265,7 +278,10 @@ class Builder {
     const wantsHash = method === 'hash_join' || method === 'push_broadcast_hash_join';
     if (type !== 'full' && type !== 'right' && !wantsHash && this.options.optimize) {
       const lookup = this.lookup(rightRel, conditions);
-      if (lookup !== undefined) return lookupJoin(left, lookup, type);
+      if (lookup !== undefined) {
+        const joined = lookupJoin(left, lookup, type, rightRel.columns);
+        if (joined !== undefined) return joined;
+      }
     }
     const right = this.build(rightRel, []);
     const leftIds = new Set(left.phys.columns.map((c) => c.id));
@@ -299,18 +315,26 @@ function joinColumns(type: string, left: Phys, right: Phys): readonly Column[] {
   return type === 'semi' || type === 'anti' ? left.columns : [...left.columns, ...right.columns];
 }
 
-function lookupJoin(left: Built, access: Access, type: 'inner' | 'left' | 'semi' | 'anti'): Built {
+/** A way to the right rows of a join; `items` are the right side's columns over those of the scan, when they differ. */
+interface Lookup {
+  readonly access: Access;
+  readonly items: ReadonlyMap<number, Expr> | undefined;
+}
+
+/** Undefined when the right side computes what an outer join could not leave NULL. */
+function lookupJoin(left: Built, { access, items }: Lookup, type: 'inner' | 'left' | 'semi' | 'anti', rightColumns: readonly Column[]): Built | undefined {
+  if (type === 'left' && items !== undefined && [...items.values()].some((e) => e.kind !== 'column')) return undefined;
   const leftIds = new Set(left.phys.columns.map((c) => c.id));
   // The scan may check what is about its own row; what needs both rows is the join's condition.
   const residual = conjuncts(access.scan.residual);
   const own = residual.filter((c) => usesOnly(c, leftIds));
   const both = residual.filter((c) => !usesOnly(c, leftIds));
   const right: PhysScan = { ...access.scan, residual: conjunction(own) };
-  return {
-    phys: { kind: 'lookupJoin', columns: joinColumns(type, left.phys, right), type, left: left.phys, right, condition: conjunction(both) },
-    order: left.order,
-    rows: left.rows * (access.scan.point ? 1 : 5),
-  };
+  const joined: Phys = { kind: 'lookupJoin', columns: joinColumns(type, left.phys, right), type, left: left.phys, right, condition: conjunction(both) };
+  const rows = left.rows * (access.scan.point ? 1 : 5);
+  if (items === undefined || type === 'semi' || type === 'anti') return { phys: joined, order: left.order, rows };
+  const all = [...left.phys.columns.map((column): Assignment => ({ column, expr: columnExpr(column) })), ...rightColumns.map((column): Assignment => ({ column, expr: items.get(column.id) ?? columnExpr(column) }))];
+  return { phys: { kind: 'project', columns: all.map((i) => i.column), input: joined, items: all }, order: left.order, rows };
 }
 
 function equalSides(c: Expr, left: ReadonlySet<number>, right: ReadonlySet<number>): { readonly left: Expr; readonly right: Expr } | undefined {

@@ -64,8 +64,17 @@ function describeCall(e: Expr & { kind: 'call' }): string {
   return `${e.safe ? 'SAFE.' : ''}${name.replace(/^\$/, '').toUpperCase()}(${args.join(', ')})`;
 }
 
-/** The seek of a scan over the names of its key, as a condition. */
-export function describeSeek(seek: Seek, names: readonly string[]): string {
+/** The seeks of a scan over the names of its key, as a condition. */
+export function describeSeeks(seeks: readonly Seek[], names: readonly string[]): string {
+  const shown = seeks.slice(0, MAX_SEEKS_SHOWN).map((s) => describeSeek(s, names));
+  const rest = seeks.length - shown.length;
+  return [...(shown.length > 1 ? shown.map((s) => `(${s})`) : shown), ...(rest > 0 ? [`${rest} more`] : [])].join(' OR ');
+}
+
+const MAX_SEEKS_SHOWN = 20;
+const BOUND_WORDS = { '<': '<', '<=': '<=', '>': '>', '>=': '>=', starts: 'STARTS WITH', like: 'LIKE' } as const;
+
+function describeSeek(seek: Seek, names: readonly string[]): string {
   const parts = seek.parts.map((p, i) => {
     const name = `$${names[i] ?? i}`;
     switch (p.kind) {
@@ -80,7 +89,6 @@ export function describeSeek(seek: Seek, names: readonly string[]): string {
     }
   });
   const next = `$${names[seek.parts.length] ?? ''}`;
-  if (seek.lower !== undefined) parts.push(`${next} ${seek.lower.inclusive ? '>=' : '>'} ${describe(seek.lower.value)}`);
-  if (seek.upper !== undefined) parts.push(`${next} ${seek.upper.inclusive ? '<=' : '<'} ${describe(seek.upper.value)}`);
-  return parts.join(' AND ');
+  for (const b of seek.bounds) parts.push(`${next} ${BOUND_WORDS[b.operator]} ${describe(b.value)}`);
+  return `${parts.join(' AND ')}${seek.each === undefined ? '' : ` FOR EACH $${seek.each.element.name} OF ${describe(seek.each.array)}`}`;
 }

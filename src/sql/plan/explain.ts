@@ -1,5 +1,5 @@
 /** A physical plan as indented text. The text is stable: golden files and the console depend on it. */
-import { describe, describeSeek } from './describe.ts';
+import { describe, describeSeeks } from './describe.ts';
 import { childrenOf, type Phys } from './physical.ts';
 
 export function explain(plan: Phys): string {
@@ -71,7 +71,7 @@ function limits(count: Parameters<typeof describe>[0] | undefined, offset: Param
 function describeScan(p: Phys & { kind: 'scan' }): readonly string[] {
   const key = p.index?.key ?? p.table.primaryKey;
   const what = p.index === undefined ? `table ${p.table.name}` : `index ${p.index.name} of ${p.table.name}`;
-  const seek = describeSeek(p.seek, key.map((k) => k.column.name));
+  const seek = describeSeeks(p.seeks, key.map((k) => k.column.name));
   return [
     `${p.point ? 'point read of' : 'scan of'} ${what}${p.back ? ' with rows' : ''}${p.reverse ? ' in reverse' : ''}${p.lock ? ' for update' : ''}`,
     ...(seek === '' ? [] : [`seek ${seek}`]),

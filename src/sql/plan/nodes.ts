@@ -3,8 +3,8 @@
  * root first, children after their parents. Source: Spanner "Query execution operators", query_plan.proto.
  */
 import type { Expr } from '../bind/tree.ts';
-import { describe, describeSeek } from './describe.ts';
-import type { Phys } from './physical.ts';
+import { describe, describeSeeks } from './describe.ts';
+import { isNarrow, type Phys } from './physical.ts';
 
 export interface PlanNode {
   readonly index: number;
@@ -27,7 +27,8 @@ interface Draft {
 }
 
 type Numbers = ReadonlyMap<Phys, number>;
-type Profile = ReadonlyMap<number, { readonly rows: number; readonly executions: number }>;
+type Counts = { readonly rows: number; readonly executions: number; readonly scanned: number; readonly latencyMicros: number };
+type Profile = ReadonlyMap<number, Counts>;
 
 export function planNodes(plan: Phys, numbers?: Numbers, profile?: Profile): readonly PlanNode[] {
   const writer = new Writer(numbers, profile);
@@ -99,11 +100,27 @@ class Writer {
     const node = this.node(p);
     const number = this.numbers?.get(p);
     const counts = number === undefined ? undefined : this.profile?.get(number);
-    const draft = this.nodes[node];
-    if (counts !== undefined && draft !== undefined) {
-      draft.executionStats = { rows: { total: String(counts.rows), unit: 'rows' }, execution_summary: { num_executions: String(counts.executions) } };
-    }
+    if (counts !== undefined) this.count(node, p, counts);
     return node;
+  }
+
+  private count(node: number, p: Phys, counts: Counts): void {
+    const draft = this.nodes[node];
+    if (draft === undefined) return;
+    draft.executionStats = {
+      rows: { total: String(counts.rows), unit: 'rows' },
+      latency: { total: millis(counts.latencyMicros), unit: 'msecs' },
+      execution_summary: { num_executions: String(counts.executions) },
+    };
+    if (p.kind !== 'scan') return;
+    const scan = this.nodes[draft.displayName === 'Filter Scan' ? node + 1 : node];
+    if (scan !== undefined) {
+      scan.executionStats = {
+        ...draft.executionStats,
+        scanned_rows: { total: String(counts.scanned), unit: 'rows' },
+        filtered_rows: { total: String(Math.max(0, counts.scanned - counts.rows)), unit: 'rows' },
+      };
+    }
   }
 
   private one(name: string, input: Phys, metadata: Record<string, string> = {}): number {
@@ -214,18 +231,20 @@ class Writer {
 
   private scan(p: Phys & { kind: 'scan' }): number {
     const key = p.index?.key ?? p.table.primaryKey;
-    const seekable = p.seek.parts.length > 0 || p.seek.lower !== undefined || p.seek.upper !== undefined;
+    const seekable = isNarrow(p);
     const metadata: Record<string, string> = { scan_type: p.index === undefined ? 'TableScan' : 'IndexScan', scan_target: p.index?.name ?? p.table.name, scan_method: 'Row', execution_method: 'Row' };
     if (!seekable) metadata['Full scan'] = 'true';
     if (!seekable && p.residual === undefined) return this.relational(p.index === undefined ? 'Table Scan' : 'Index Scan', metadata, '');
-    const filter = this.relational('Filter Scan', { seekable_key_size: String(p.seek.parts.length), execution_method: 'Row' }, '');
+    const filter = this.relational('Filter Scan', { seekable_key_size: String(Math.min(...p.seeks.map((s) => s.parts.length))), execution_method: 'Row' }, '');
     const scan = this.relational(p.index === undefined ? 'Table Scan' : 'Index Scan', metadata, '');
     this.child(filter, scan);
-    this.text(filter, describeSeek(p.seek, key.map((k) => k.column.name)), 'Seek Condition');
+    this.text(filter, describeSeeks(p.seeks, key.map((k) => k.column.name)), 'Seek Condition');
     this.scalar(filter, p.residual, 'Residual Condition');
     return filter;
   }
 }
+
+const millis = (micros: number): string => (micros / 1000).toFixed(2);
 
 const joinName = (type: string): string => ({ inner: 'INNER', left: 'LEFT_OUTER', right: 'RIGHT_OUTER', full: 'FULL_OUTER', semi: 'SEMI', anti: 'ANTI_SEMI' })[type] ?? type;
 

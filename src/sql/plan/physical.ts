@@ -14,16 +14,23 @@ export type SeekPart =
   | { readonly kind: 'array'; readonly array: Expr }
   | { readonly kind: 'null' };
 
+/** `starts`: begins with the value. `like`: begins with what the pattern has before its first wildcard. */
 export interface SeekBound {
+  readonly operator: '<' | '<=' | '>' | '>=' | 'starts' | 'like';
   readonly value: Expr;
-  readonly inclusive: boolean;
 }
 
-/** Ranges of a key: fixed leading parts, then perhaps bounds on the next part. No parts and no bounds: everything. */
+/** The id of the column that stands for an element of `Seek.each`; no column of a relation has it. */
+export const ELEMENT_ID = -1;
+
+/**
+ * Ranges of a key: fixed leading parts, then perhaps bounds on the next part. No parts and no bounds: everything. With
+ * `each` there are ranges for every element of an array, to which the values may refer.
+ */
 export interface Seek {
+  readonly each: { readonly array: Expr; readonly element: Column } | undefined;
   readonly parts: readonly SeekPart[];
-  readonly lower: SeekBound | undefined;
-  readonly upper: SeekBound | undefined;
+  readonly bounds: readonly SeekBound[];
 }
 
 export interface PhysScan {
@@ -32,7 +39,8 @@ export interface PhysScan {
   readonly source: readonly CatalogColumn[];
   readonly table: CatalogTable;
   readonly index: CatalogIndex | undefined;
-  readonly seek: Seek;
+  /** The ranges that are read are those of all seeks together. */
+  readonly seeks: readonly Seek[];
   /** The parts of the seek fix the whole key, so that each range is one row. */
   readonly point: boolean;
   readonly reverse: boolean;
@@ -120,6 +128,9 @@ export interface PhysAggregate {
   readonly aggregates: readonly AggregateItem[];
   readonly streaming: boolean;
 }
+
+/** Whether the scan reads less than all of its table or index. */
+export const isNarrow = (scan: PhysScan): boolean => scan.seeks.every((s) => s.parts.length > 0 || s.bounds.length > 0);
 
 /** One column of the order in which a node's rows come. */
 export interface OrderPart {

@@ -1,46 +1,113 @@
 /**
  * Which part of a key conditions fix: the longest prefix of parts with an equality, IN or IS NULL each, then bounds on the
  * part after it. Values may be constants, parameters or columns of enclosing rows; they are known when the scan opens.
+ *
+ * A condition with alternatives (OR, IN over structs) gives a seek for each of them when every alternative narrows the key
+ * further than the other conditions do alone.
  */
 import type { CatalogKeyPart } from '../bind/catalog.ts';
-import type { Expr } from '../bind/tree.ts';
+import type { Column, Expr } from '../bind/tree.ts';
+import { columnExpr } from '../bind/walk.ts';
 import { isFloating } from '../types/traits.ts';
 import { typesEqual } from '../types/types.ts';
-import { isMovable, usesOnly } from './conjuncts.ts';
-import type { Seek, SeekBound, SeekPart } from './physical.ts';
+import { conjuncts, isMovable, usesOnly } from './conjuncts.ts';
+import { ELEMENT_ID, type Seek, type SeekBound, type SeekPart } from './physical.ts';
+import { equal } from './untie.ts';
 
 /** IN lists of several key parts multiply; beyond this many ranges the later parts are filtered instead. */
-const MAX_RANGES = 1000;
+const MAX_RANGES = 10_000;
+/** Alternatives with seeks of their own. */
+const MAX_ALTERNATIVES = 1000;
+/** What the length of an array parameter is taken for. */
+const ASSUMED_ELEMENTS = 10;
 
 export interface SeekChoice {
-  readonly seek: Seek;
-  /** Conditions that the seek fully expresses. */
+  readonly seeks: readonly Seek[];
+  /** Conditions that the seeks fully express. */
   readonly consumed: ReadonlySet<Expr>;
-  /** How many leading parts have one value each, and how many ranges IN lists make of them. */
-  readonly equalParts: number;
-  readonly ranges: number;
+  /** Leading parts that every seek fixes, and bounds on the next one. */
+  readonly parts: number;
   readonly bounds: number;
+  readonly ranges: number;
   /** Columns, by id of the relation, that have one value in the whole scan. */
   readonly fixed: ReadonlySet<number>;
 }
 
-type Comparison = { readonly column: number; readonly operator: '=' | '<' | '<=' | '>' | '>='; readonly value: Expr };
+type ColumnOf = (columnId: number) => number | undefined;
+type Comparison = { readonly operator: '=' | SeekBound['operator']; readonly value: Expr };
 
 const FLIPPED = { '=': '=', '<': '>', '<=': '>=', '>': '<', '>=': '<=' } as const;
-const OPERATORS: Readonly<Record<string, Comparison['operator']>> = { $equal: '=', $less: '<', $less_or_equal: '<=', $greater: '>', $greater_or_equal: '>=' };
+const OPERATORS: Readonly<Record<string, keyof typeof FLIPPED>> = { $equal: '=', $less: '<', $less_or_equal: '<=', $greater: '>', $greater_or_equal: '>=' };
 
 const plainArg = (e: Expr & { kind: 'call' }, i: number): Expr | undefined => {
   const a = e.args[i];
   return a === undefined || a.kind === 'lambda' || a.kind === 'keyword' ? undefined : a;
 };
 
-/** Finds the seek of one key. `columnOf` gives the id under which the relation shows a column of the table. */
-export function chooseSeek(key: readonly CatalogKeyPart[], columnOf: (columnId: number) => number | undefined, conditions: readonly Expr[], own: ReadonlySet<number>): SeekChoice {
+/** Finds the seeks of one key. `columnOf` gives the id under which the relation shows a column of the table. */
+export function chooseSeek(key: readonly CatalogKeyPart[], columnOf: ColumnOf, conditions: readonly Expr[], own: ReadonlySet<number>): SeekChoice {
+  let best = oneSeek(key, columnOf, conditions, own);
+  for (const condition of conditions) {
+    const alternatives = alternativesOf(condition, own);
+    if (alternatives === undefined || alternatives.length === 0 || alternatives.length > MAX_ALTERNATIVES) continue;
+    const others = conditions.filter((c) => c !== condition);
+    const choices = alternatives.map((a) => {
+      const choice = oneSeek(key, columnOf, [...others, ...a.conditions], own);
+      return { ...choice, seeks: choice.seeks.map((s) => ({ ...s, each: a.each })), ranges: choice.ranges * (a.each === undefined ? 1 : ASSUMED_ELEMENTS) };
+    });
+    const parts = Math.min(...choices.map((c) => c.parts));
+    const bounds = Math.min(...choices.filter((c) => c.parts === parts).map((c) => c.bounds));
+    const ranges = choices.reduce((n, c) => n + c.ranges, 0);
+    if (ranges > MAX_RANGES || parts < best.parts || (parts === best.parts && bounds <= best.bounds)) continue;
+    const consumed = new Set(others.filter((o) => choices.every((c) => c.consumed.has(o))));
+    const fixed = new Set([...oneSeek(key, columnOf, others, own).fixed].filter((id) => choices.every((c) => c.fixed.has(id))));
+    best = { seeks: choices.flatMap((c) => c.seeks), consumed, parts, bounds, ranges, fixed };
+  }
+  return best;
+}
+
+/** The elements of an array, one of which must meet the conditions of a seek. */
+interface Each {
+  readonly array: Expr;
+  readonly element: Column;
+}
+
+interface Alternative {
+  readonly conditions: readonly Expr[];
+  readonly each: Each | undefined;
+}
+
+/** A condition as a list of alternatives, of which one at least must hold; undefined when it is not such a list. */
+function alternativesOf(condition: Expr, own: ReadonlySet<number>): readonly Alternative[] | undefined {
+  if (condition.kind === 'or') return condition.args.map((a) => ({ conditions: conjuncts(a), each: undefined }));
+  if (condition.kind === 'inList' && condition.operand.kind === 'struct') {
+    const { fields } = condition.operand;
+    return condition.items.map((item) => ({ conditions: fieldsEqual(fields, item), each: undefined }));
+  }
+  if (condition.kind !== 'call' || condition.call.definition.name !== '$in_array') return undefined;
+  const operand = plainArg(condition, 0);
+  const array = plainArg(condition, 1);
+  if (operand?.kind !== 'struct' || array?.type.kind !== 'ARRAY' || !isMovable(array) || !usesOnly(array, own)) return undefined;
+  const element: Column = { id: ELEMENT_ID, name: 'element', type: array.type.element };
+  return [{ conditions: fieldsEqual(operand.fields, columnExpr(element)), each: { array, element } }];
+}
+
+function fieldsEqual(fields: readonly Expr[], other: Expr): Expr[] {
+  const { type } = other;
+  if (type.kind !== 'STRUCT') return [];
+  return fields.flatMap((field, index) => {
+    const fieldType = type.fields[index]?.type;
+    if (fieldType === undefined || !typesEqual(fieldType, field.type)) return [];
+    return [equal(field, other.kind === 'struct' ? (other.fields[index] ?? other) : { kind: 'field', type: fieldType, operand: other, index })];
+  });
+}
+
+/** The seek of conditions that must all hold. */
+function oneSeek(key: readonly CatalogKeyPart[], columnOf: ColumnOf, conditions: readonly Expr[], own: ReadonlySet<number>): SeekChoice {
   const parts: SeekPart[] = [];
   const consumed = new Set<Expr>();
   const fixed = new Set<number>();
   let ranges = 1;
-  let equalParts = 0;
   let arrays = 0;
   for (const part of key) {
     const id = columnOf(part.column.id);
@@ -52,51 +119,38 @@ export function chooseSeek(key: readonly CatalogKeyPart[], columnOf: (columnId: 
     ranges *= size;
     if (found.part.kind === 'array') {
       arrays++;
-      ranges *= 10;
+      ranges *= ASSUMED_ELEMENTS;
     }
-    if (found.part.kind === 'equal' || found.part.kind === 'null') {
-      fixed.add(id);
-      equalParts++;
-    }
+    if (found.part.kind === 'equal' || found.part.kind === 'null') fixed.add(id);
     parts.push(found.part);
     if (!isFloating(part.column.type)) consumed.add(found.condition);
   }
+  const bounds: SeekBound[] = [];
   const next = key[parts.length];
   const nextId = next === undefined ? undefined : columnOf(next.column.id);
-  let lower: SeekBound | undefined;
-  let upper: SeekBound | undefined;
   if (next !== undefined && nextId !== undefined) {
     for (const c of conditions) {
-      for (const b of boundsOf(c, nextId, own, next)) {
-        const exact = !isFloating(next.column.type);
-        if (b.operator === '>' || b.operator === '>=') {
-          if (lower !== undefined) continue;
-          lower = { value: b.value, inclusive: b.operator === '>=' };
-        } else {
-          if (upper !== undefined) continue;
-          upper = { value: b.value, inclusive: b.operator === '<=' };
-        }
-        // Both halves of BETWEEN must have been taken for the condition to be expressed.
-        if (exact && !isBetween(c)) consumed.add(c);
-      }
+      const found = boundsOf(c, nextId, own, next);
+      bounds.push(...found.bounds);
+      if (found.exact && !isFloating(next.column.type)) consumed.add(c);
     }
   }
-  return { seek: { parts, lower, upper }, consumed, equalParts, ranges, bounds: (lower === undefined ? 0 : 1) + (upper === undefined ? 0 : 1), fixed };
+  const lower = bounds.some((b) => b.operator !== '<' && b.operator !== '<=');
+  const upper = bounds.some((b) => b.operator !== '>' && b.operator !== '>=');
+  return { seeks: [{ each: undefined, parts, bounds }], consumed, parts: parts.length, bounds: (lower ? 1 : 0) + (upper ? 1 : 0), ranges, fixed };
 }
-
-const isBetween = (e: Expr): boolean => e.kind === 'call' && e.call.definition.name === '$between';
 
 /** A value that is known before the scan: it does not depend on the scanned row. */
 const known = (e: Expr, own: ReadonlySet<number>, part: CatalogKeyPart): boolean => isMovable(e) && usesOnly(e, own) && typesEqual(e.type, part.column.type);
 
-function comparison(e: Expr, column: number, own: ReadonlySet<number>, part: CatalogKeyPart): Comparison | undefined {
+function comparison(e: Expr, column: number, own: ReadonlySet<number>, part: CatalogKeyPart): { readonly operator: keyof typeof FLIPPED; readonly value: Expr } | undefined {
   if (e.kind !== 'call') return undefined;
   const operator = OPERATORS[e.call.definition.name];
   const left = plainArg(e, 0);
   const right = plainArg(e, 1);
   if (operator === undefined || left === undefined || right === undefined || e.safe) return undefined;
-  if (left.kind === 'column' && left.id === column && known(right, own, part)) return { column, operator, value: right };
-  if (right.kind === 'column' && right.id === column && known(left, own, part)) return { column, operator: FLIPPED[operator], value: left };
+  if (left.kind === 'column' && left.id === column && known(right, own, part)) return { operator, value: right };
+  if (right.kind === 'column' && right.id === column && known(left, own, part)) return { operator: FLIPPED[operator], value: left };
   return undefined;
 }
 
@@ -134,14 +188,31 @@ function severalValues(condition: Expr, column: number, own: ReadonlySet<number>
   return undefined;
 }
 
-function boundsOf(condition: Expr, column: number, own: ReadonlySet<number>, part: CatalogKeyPart): readonly Comparison[] {
+interface Bounds {
+  readonly bounds: readonly SeekBound[];
+  /** The bounds say all that the condition says. */
+  readonly exact: boolean;
+}
+
+const NO_BOUNDS: Bounds = { bounds: [], exact: false };
+
+function boundsOf(condition: Expr, column: number, own: ReadonlySet<number>, part: CatalogKeyPart): Bounds {
   const c = comparison(condition, column, own, part);
-  if (c !== undefined) return c.operator === '=' ? [] : [c];
-  if (condition.kind !== 'call' || condition.call.definition.name !== '$between') return [];
-  const [x, low, high] = [plainArg(condition, 0), plainArg(condition, 1), plainArg(condition, 2)];
-  if (x?.kind !== 'column' || x.id !== column) return [];
-  const result: Comparison[] = [];
-  if (low !== undefined && known(low, own, part)) result.push({ column, operator: '>=', value: low });
-  if (high !== undefined && known(high, own, part)) result.push({ column, operator: '<=', value: high });
-  return result;
+  if (c !== undefined) return c.operator === '=' ? NO_BOUNDS : { bounds: [{ operator: c.operator, value: c.value }], exact: true };
+  if (condition.kind !== 'call' || condition.safe) return NO_BOUNDS;
+  const [x, second, third] = [plainArg(condition, 0), plainArg(condition, 1), plainArg(condition, 2)];
+  if (x?.kind !== 'column' || x.id !== column) return NO_BOUNDS;
+  const valueOf = (e: Expr | undefined, operator: Comparison['operator']): SeekBound[] => (operator === '=' || e === undefined || !known(e, own, part) ? [] : [{ operator, value: e }]);
+  switch (condition.call.definition.name) {
+    case '$between': {
+      const bounds = [...valueOf(second, '>='), ...valueOf(third, '<=')];
+      return { bounds, exact: bounds.length === 2 };
+    }
+    case 'STARTS_WITH':
+      return { bounds: valueOf(second, 'starts'), exact: false };
+    case '$like':
+      return { bounds: x.type.kind === 'STRING' ? valueOf(second, 'like') : [], exact: false };
+    default:
+      return NO_BOUNDS;
+  }
 }

@@ -35,49 +35,70 @@ function converterOf(type: SqlType): Converter | undefined {
   }
 }
 
+const isVirtual = (column: Column): boolean => column.value?.kind === 'generated' && !column.value.stored;
+
 /**
- * A decoder of some columns, in the order asked. Columns that are neither in the key nor stored (generated, not STORED; for an index:
- * not part of it) come out NULL.
+ * Reads some columns of stored rows. Columns that are neither in the key nor stored (generated, not STORED; for an index:
+ * not part of it) are NULL.
  */
-function decoderOf(layout: KeyLayout, columns: readonly Column[], stored: (id: ColumnId) => boolean): RowDecoder {
-  const fromKey: { readonly part: number; readonly out: number; readonly convert: Converter | undefined }[] = [];
-  const fromRecord: { readonly id: ColumnId; readonly out: number; readonly convert: Converter | undefined }[] = [];
-  for (const [out, column] of columns.entries()) {
-    const part = layout.parts.findIndex((candidate) => candidate.column.id === column.id);
-    if (part >= 0) fromKey.push({ part, out, convert: undefined });
-    else if (stored(column.id)) fromRecord.push({ id: column.id, out, convert: converterOf(column.type) });
+export class RowReader {
+  private readonly layout: KeyLayout;
+  /** Leading parts of the key that must be decoded. */
+  private readonly needed: number;
+  private readonly fromKey: readonly { readonly part: number; readonly to: number }[];
+  private readonly ids: readonly number[];
+  private readonly fromRecord: readonly { readonly to: number; readonly convert: Converter | undefined }[];
+  private readonly keyValues: SqlValue[] = [];
+  private readonly cells: unknown[] = [];
+
+  /** `columns[i]` goes to position `i` of rows; undefined leaves the position alone. */
+  constructor(layout: TableLayout | IndexLayout, columns: readonly (Column | undefined)[]) {
+    const stored = new Set(('index' in layout ? layout.cellColumns : layout.table.columns.filter((c) => !isVirtual(c))).map((c) => c.id));
+    const fromKey: { part: number; to: number }[] = [];
+    const cells: { id: ColumnId; to: number; convert: Converter | undefined }[] = [];
+    for (const [to, column] of columns.entries()) {
+      if (column === undefined) continue;
+      const part = layout.parts.findIndex((candidate) => candidate.column.id === column.id);
+      if (part >= 0) fromKey.push({ part, to });
+      else if (stored.has(column.id)) cells.push({ id: column.id, to, convert: converterOf(column.type) });
+    }
+    cells.sort((a, b) => a.id - b.id);
+    this.layout = layout;
+    this.fromKey = fromKey;
+    this.needed = fromKey.reduce((n, k) => Math.max(n, k.part + 1), 0);
+    this.ids = cells.map((c) => c.id);
+    this.fromRecord = cells;
   }
-  fromRecord.sort((a, b) => a.id - b.id);
-  const ids = fromRecord.map((entry) => entry.id);
-  const keyValues: SqlValue[] = [];
-  const cells: unknown[] = [];
+
+  /** Fills positions of a row. The key is of the layout. */
+  read(key: string, record: Uint8Array, row: SqlValue[]): void {
+    const { fromKey, fromRecord, keyValues, cells, ids } = this;
+    if (fromKey.length > 0) {
+      this.layout.decodeInto(key, keyValues, this.needed);
+      for (const { part, to } of fromKey) row[to] = keyValues[part] ?? null;
+    }
+    if (ids.length === 0) return;
+    readRecord(record, ids, cells);
+    for (let i = 0; i < fromRecord.length; i++) {
+      const cell = fromRecord[i];
+      if (cell === undefined) continue;
+      const value = cells[i] as SqlValue;
+      row[cell.to] = value === null || cell.convert === undefined ? value : cell.convert(value);
+    }
+  }
+}
+
+function decoderOf(layout: TableLayout | IndexLayout, columns: readonly Column[]): RowDecoder {
+  const reader = new RowReader(layout, columns);
   const { length } = columns;
   return (key, record) => {
     const row = new Array<SqlValue>(length).fill(null);
-    if (fromKey.length > 0) {
-      layout.decodeInto(key, keyValues);
-      for (const { part, out } of fromKey) row[out] = keyValues[part] ?? null;
-    }
-    if (ids.length > 0) {
-      readRecord(record, ids, cells);
-      for (const [i, { out, convert }] of fromRecord.entries()) {
-        const value = cells[i] as SqlValue;
-        row[out] = value === null || convert === undefined ? value : convert(value);
-      }
-    }
+    reader.read(key, record, row);
     return row;
   };
 }
 
-const isVirtual = (column: Column): boolean => column.value?.kind === 'generated' && !column.value.stored;
-
-export function tableDecoder(layout: TableLayout, columns: readonly Column[]): RowDecoder {
-  const stored = new Set(layout.table.columns.filter((column) => !isVirtual(column)).map((column) => column.id));
-  return decoderOf(layout, columns, (id) => stored.has(id));
-}
+export const tableDecoder = (layout: TableLayout, columns: readonly Column[]): RowDecoder => decoderOf(layout, columns);
 
 /** Of an index entry: columns of the index's key, the table's key, and stored columns. */
-export function indexDecoder(layout: IndexLayout, columns: readonly Column[]): RowDecoder {
-  const stored = new Set(layout.cellColumns.map((column) => column.id));
-  return decoderOf(layout, columns, (id) => stored.has(id));
-}
+export const indexDecoder = (layout: IndexLayout, columns: readonly Column[]): RowDecoder => decoderOf(layout, columns);

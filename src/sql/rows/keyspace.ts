@@ -78,6 +78,27 @@ export class KeyLayout {
     return text;
   }
 
+  /** One value as part `p` of a key. */
+  encodePart(p: number, value: SqlValue): string {
+    const part = defined(this.parts[p], 'key part');
+    return encodeKeyPart(part.type, value, part.descending);
+  }
+
+  /** As the key of values, of leading parts that are encoded already; ends with the tag that must follow them. */
+  keyOfParts(encoded: readonly string[]): string {
+    let text = this.prefix;
+    for (const [i, segment] of this.segments.entries()) {
+      if (i > 0 && encoded.length < segment.from) return text;
+      text += segment.tag;
+      for (let p = segment.from; p < segment.to; p++) {
+        const part = encoded[p];
+        if (part === undefined) return text;
+        text += part;
+      }
+    }
+    return text;
+  }
+
   /** All keys that begin with these values. May hold keys of other tables too: see `owns`. */
   prefixRange(values: KeyValues): KeyRange {
     const from = this.encode(values, values.length);
@@ -115,14 +136,14 @@ export class KeyLayout {
     return values;
   }
 
-  /** As `decode` for a key that is known to be of this layout: values[i] is that of part i. */
-  decodeInto(key: string, values: SqlValue[]): void {
+  /** As `decode` for a key that is known to be of this layout: values[i] is that of part i, for the first `needed` parts. */
+  decodeInto(key: string, values: SqlValue[], needed = this.parts.length): void {
     let offset = this.prefix.length;
     for (const segment of this.segments) {
       offset += TABLE_TAG_LENGTH;
       for (let p = segment.from; p < segment.to; p++) {
         const part = this.parts[p];
-        if (part === undefined) break;
+        if (part === undefined || p >= needed) return;
         const decoded = decodeKeyPart(part.type, key, offset, part.descending);
         values[p] = decoded.value;
         offset = decoded.next;
@@ -180,6 +201,11 @@ export class KeyLayout {
   get isInterleaved(): boolean {
     return this.segments.length > 1;
   }
+
+  /** Whether scans of this layout's ranges meet keys of other tables. */
+  get isShared(): boolean {
+    return this.isInterleaved;
+  }
 }
 
 export class TableLayout extends KeyLayout {
@@ -195,8 +221,7 @@ export class TableLayout extends KeyLayout {
     this.parentParts = segments.length > 1 ? (segments.at(-1)?.from ?? 0) : 0;
   }
 
-  /** Whether scans of this table's ranges meet keys of other tables. */
-  get isShared(): boolean {
+  override get isShared(): boolean {
     return this.hasChildren || this.isInterleaved;
   }
 }

@@ -1,6 +1,7 @@
 /** The GoogleSQL conformance corpus in process, when it is there. Prints the rate; falls below the target only with a reason. */
 import { describe, expect, it } from 'vitest';
 import { SqlEngine } from '../../../src/sql/engine.ts';
+import { KEY_PREFIX } from './database.ts';
 import { Corpus, hasCorpus, isCrash, type CaseResult } from './corpus.ts';
 
 const TARGETS = { core: 0.99, pipe: 1 } as const;
@@ -8,7 +9,7 @@ const TARGETS = { core: 0.99, pipe: 1 } as const;
 describe.runIf(hasCorpus())('conformance', () => {
   for (const tier of ['core', 'pipe'] as const) {
     it(tier, async () => {
-      const corpus = new Corpus(new SqlEngine());
+      const corpus = new Corpus(new SqlEngine({ keyPrefix: KEY_PREFIX }));
       const results: CaseResult[] = [];
       for (const test of corpus.cases(tier)) results.push(await corpus.run(test));
       const judged = results.filter((r) => r.verdict !== 'skip');

@@ -1,10 +1,11 @@
 /** A database of tests: a schema made by DDL, a store, an engine, and the surroundings that a node would hand in. */
-import { key } from '../../../src/base/ids.ts';
-import { encodeCell, encodeRecord, type RecordCell } from '../../../src/storage/record.ts';
+import { encodeRecord } from '../../../src/storage/record.ts';
 import { catalogOf } from '../../../src/sql/bind/schema-catalog.ts';
 import type { SqlEngine, ResultStream, StatementContext } from '../../../src/sql/engine.ts';
-import { KeyLayout } from '../../../src/sql/execute/keys.ts';
 import type { EvaluationContext } from '../../../src/sql/functions/registry.ts';
+import { rowCells } from '../../../src/sql/rows/cells.ts';
+import { KeySpace } from '../../../src/sql/rows/keyspace.ts';
+import { plansOf } from '../../../src/sql/rows/table-plan.ts';
 import { Schema } from '../../../src/sql/schema/schema.ts';
 import type { SchemaData, Table } from '../../../src/sql/schema/objects.ts';
 import type { SqlType } from '../../../src/sql/types/types.ts';
@@ -44,18 +45,9 @@ export function withTable(schema: Schema, name: string, columns: readonly TestCo
 export function loadRow(store: MemoryStore, schema: Schema, tableName: string, values: readonly unknown[]): void {
   const table = schema.table(tableName);
   if (table === undefined) throw new Error(`no table ${tableName}`);
-  const catalog = catalogOf(schema).tableOf(table);
   const row = table.columns.map((c, i): SqlValue => fromWire(values[i], c.type));
-  const layout = KeyLayout.ofTable(catalog);
-  const position = (id: number): number => table.columns.findIndex((c) => c.id === id);
-  const text = layout.prefixOf(KEY_PREFIX, catalog.primaryKey.map((k, i) => layout.encodePart(i, row[position(k.column.id)] ?? null)));
-  const cells: RecordCell[] = [];
-  for (const [i, c] of table.columns.entries()) {
-    const value = row[i] ?? null;
-    if (value === null || catalog.primaryKey.some((k) => k.column.id === c.id)) continue;
-    cells.push({ column: c.id, value: encodeCell(c.type, value) });
-  }
-  store.set(key(text), encodeRecord(cells));
+  const plan = plansOf(new KeySpace(schema, KEY_PREFIX)).of(table);
+  store.set(plan.layout.key(plan.keyOf(row)), encodeRecord(rowCells(plan, row)));
 }
 
 /** Deterministic surroundings. */
@@ -80,7 +72,6 @@ export function testContext(defaultTimeZone: string): EvaluationContext {
 }
 
 export const statementContext = (defaultTimeZone: string): StatementContext => ({
-  keyPrefix: KEY_PREFIX,
   context: testContext(defaultTimeZone),
 });
 

@@ -4,11 +4,11 @@ import { Code, TrestleError } from '../../../src/base/errors.ts';
 import { SqlEngine, type StatementContext } from '../../../src/sql/engine.ts';
 import { Schema } from '../../../src/sql/schema/schema.ts';
 import { INT64, STRING, type SqlType } from '../../../src/sql/types/types.ts';
-import { drain, loadRow, runQuery, statementContext, withTable } from './database.ts';
+import { drain, KEY_PREFIX, loadRow, runQuery, statementContext, withTable } from './database.ts';
 import { MemoryStore } from './store.ts';
 
 const ROWS = 5000;
-const engine = new SqlEngine();
+const engine = new SqlEngine({ keyPrefix: KEY_PREFIX });
 const schema = withTable(Schema.EMPTY, 'T', [{ name: 'k', type: INT64 }, { name: 'v', type: STRING }], ['k']);
 const store = new MemoryStore();
 const NONE: ReadonlyMap<string, unknown> = new Map();

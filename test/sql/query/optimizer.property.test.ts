@@ -7,7 +7,7 @@ import { TrestleError } from '../../../src/base/errors.ts';
 import { parseDdl } from '../../../src/sql/parse/parse.ts';
 import { applyDdl, markIndexReady } from '../../../src/sql/schema/apply.ts';
 import { Schema } from '../../../src/sql/schema/schema.ts';
-import { runQuery } from './database.ts';
+import { KEY_PREFIX, runQuery } from './database.ts';
 import { runDml } from './dml-run.ts';
 import { MemoryStore } from './store.ts';
 
@@ -48,6 +48,18 @@ const rowsOf = {
 
 const columnOf = (alias: string, table: TableName): fc.Arbitrary<string> => fc.constantFrom(...TABLES[table]).map((c) => `${alias}.${c}`);
 
+/** Conditions on the tables' texts. */
+function texts(tables: readonly (readonly [string, TableName])[]): fc.Arbitrary<string> {
+  const columns = tables.flatMap(([alias, table]) => (table === 'p' ? [`${alias}.s`] : table === 'q' ? [`${alias}.z`] : []));
+  if (columns.length === 0) return fc.constant('TRUE');
+  const column = fc.constantFrom(...columns);
+  return fc.oneof(
+    fc.tuple(column, fc.constantFrom('a%', 'a_', '%b', '%', '', 'ab')).map(([c, p]) => `${c} LIKE '${p}'`),
+    fc.tuple(column, fc.constantFrom('a', 'ab', '')).map(([c, p]) => `STARTS_WITH(${c}, '${p}')`),
+    fc.tuple(column, fc.constantFrom("'a'", "'ab'", 'NULL')).map(([c, p]) => `${c} >= ${p}`),
+  );
+}
+
 /** A condition over some aliased tables. */
 function condition(tables: readonly (readonly [string, TableName])[]): fc.Arbitrary<string> {
   const column = fc.oneof(...tables.map(([alias, table]) => columnOf(alias, table)));
@@ -59,6 +71,10 @@ function condition(tables: readonly (readonly [string, TableName])[]): fc.Arbitr
     column.map((c) => `${c} IS NULL`),
     column.map((c) => `${c} IS NOT NULL`),
     fc.tuple(column, small, small).map(([c, a, b]) => `${c} BETWEEN ${a} AND ${b}`),
+    fc.array(fc.array(comparison, { minLength: 1, maxLength: 3 }).map((l) => l.join(' AND ')), { minLength: 2, maxLength: 3 }).map((l) => `(${l.map((each) => `(${each})`).join(' OR ')})`),
+    fc.tuple(column, column, fc.array(fc.tuple(maybe, small), { minLength: 1, maxLength: 3 })).map(([a, b, list]) => `(${a}, ${b}) IN (${list.map(([x, y]) => `(${literal(x)}, ${y})`).join(', ')})`),
+    fc.tuple(column, column, fc.array(fc.tuple(maybe, small), { maxLength: 3 })).map(([a, b, list]) => `(${a}, ${b}) IN UNNEST(ARRAY<STRUCT<INT64, INT64>>[${list.map(([x, y]) => `(${literal(x)}, ${y})`).join(', ')}])`),
+    texts(tables),
     fc.tuple(column, fc.constantFrom('', 'NOT '), fc.constantFrom(...NAMES)).chain(([c, not, t]) => columnOf('i', t).map((inner) => `${c} ${not}IN (SELECT ${inner} FROM ${t} i)`)),
     fc.tuple(column, fc.constantFrom('', 'NOT '), fc.constantFrom(...NAMES), small).chain(([c, not, t, n]) => columnOf('i', t).map((inner) => `${not}EXISTS (SELECT 1 FROM ${t} i WHERE ${inner} = ${c} AND ${inner} > ${n})`)),
     fc.tuple(column, fc.constantFrom(...NAMES)).chain(([c, t]) => columnOf('i', t).map((inner) => `(SELECT COUNT(*) FROM ${t} i WHERE ${inner} = ${c}) > 1`)),
@@ -94,8 +110,8 @@ const query: fc.Arbitrary<string> = fc
 
 describe('optimizer', () => {
   const schema = makeDatabase();
-  const optimized = new SqlEngine();
-  const plain = new SqlEngine({ optimize: false });
+  const optimized = new SqlEngine({ keyPrefix: KEY_PREFIX });
+  const plain = new SqlEngine({ keyPrefix: KEY_PREFIX, optimize: false });
 
   it('changes no results', async () => {
     await fc.assert(

@@ -22,7 +22,7 @@ import { Schema } from '../../../src/sql/schema/schema.ts';
 import type { SqlType } from '../../../src/sql/types/types.ts';
 import { typeName } from '../../../src/sql/types/types.ts';
 import { typeFromWire } from '../../../src/sql/types/wire.ts';
-import { drain, statementContext } from './database.ts';
+import { drain, KEY_PREFIX, statementContext } from './database.ts';
 import { runDml } from './dml-run.ts';
 import { MemoryStore } from './store.ts';
 
@@ -63,7 +63,7 @@ export function printSlt(cases: readonly SltCase[]): string {
 export class SltDatabase {
   private schema = Schema.EMPTY;
   private store = new MemoryStore();
-  private readonly engine = new SqlEngine();
+  private readonly engine = new SqlEngine({ keyPrefix: KEY_PREFIX });
 
   async run(c: SltCase): Promise<string> {
     const [kind = '', ...rest] = c.directive.split(' ');
