@@ -71,6 +71,7 @@ export class NodeBackend implements Backend {
       ddlContext: DDL_CONTEXT,
       work: (work) => workOnRows({ core, meta: this.meta, evaluator: new SchemaEvaluator(work.schema, evaluationContext(core, work.schema)), ...work }),
       settleEverywhere: (database, at) => this.settleEverywhere(database, at),
+      fence: ({ prefix }, version) => core.gateway.raiseFence({ from: prefix as Key, to: databaseEnd(prefix as Key) }, version),
     });
     this.databases = new Databases(core, this.meta, this.catalog, this.operations, changes);
     this.sessions = new Sessions(this.meta, core.env, (name) => Promise.resolve(this.catalog.database(name)));
@@ -208,6 +209,7 @@ export class DatabaseTransactions implements TransactionSystem {
   beginReadWrite(options?: ReadWriteOptions): ReadWriteTransaction {
     return this.core.gateway.beginReadWrite(options, {
       beginCommit: (transaction) => this.database.beginCommit(transaction),
+      schemaVersion: (transaction) => this.database.versionUsedBy(transaction),
       describeConflict: (transaction, conflict) => describeConflict(new KeySpace(this.database.usedBy(transaction), this.database.prefix), conflict),
     });
   }

@@ -9,9 +9,10 @@
  */
 import type { Environment } from '../base/env.ts';
 import { aborted, notFound, unavailable } from '../base/errors.ts';
-import type { Timestamp } from '../base/ids.ts';
+import { timestamp, type Timestamp } from '../base/ids.ts';
 import { decodeSchema } from '../sql/schema/codec.ts';
 import { Schema } from '../sql/schema/schema.ts';
+import { ANY_VERSION } from '../txn/fence.ts';
 import type { ReadWriteTransaction } from '../txn/types.ts';
 import { databasePrefix } from './keyspace.ts';
 import { Kind, type MetaStore } from './meta.ts';
@@ -35,6 +36,15 @@ export interface StoredSchema {
   readonly encoded: string;
 }
 
+interface UsedSchema {
+  readonly schema: Schema;
+  /** The commit timestamp of the schema's record. */
+  readonly version: Timestamp;
+}
+
+/** Older than every version that is stored. */
+const FIRST_VERSION = timestamp(1);
+
 export const databaseNotFound = (name: string): Error =>
   notFound(`Database not found: ${name}`, [{ kind: 'resourceInfo', resourceType: DATABASE_TYPE, resourceName: name, description: 'Database does not exist.' }]);
 
@@ -45,8 +55,8 @@ export class OpenDatabase {
   private readonly meta: MetaStore;
   private version: Timestamp | undefined;
   private current: Schema = Schema.EMPTY;
-  /** The schema that each transaction used first. */
-  private readonly used = new WeakMap<object, Schema>();
+  /** The schema that each transaction used first, and its version. */
+  private readonly used = new WeakMap<object, UsedSchema>();
   private readonly finishers = new WeakMap<object, () => Promise<void>>();
   private readonly committing = new Map<Schema, number>();
 
@@ -79,8 +89,8 @@ export class OpenDatabase {
   use(transaction: ReadWriteTransaction): Schema {
     const schema = this.schema();
     const before = this.used.get(transaction);
-    if (before !== undefined && before !== schema) throw aborted('Transaction was aborted: the schema changed.');
-    if (before === undefined) this.used.set(transaction, schema);
+    if (before !== undefined && before.schema !== schema) throw aborted('Transaction was aborted: the schema changed.');
+    if (before === undefined) this.used.set(transaction, { schema, version: this.version ?? FIRST_VERSION });
     return schema;
   }
 
@@ -91,7 +101,7 @@ export class OpenDatabase {
 
   /** Called before a commit is sent; the answer is called when it has ended. */
   async beginCommit(transaction: ReadWriteTransaction): Promise<() => void> {
-    const schema = this.used.get(transaction);
+    const schema = this.used.get(transaction)?.schema;
     if (schema === undefined) return noop;
     await this.finishers.get(transaction)?.();
     if (schema !== this.schema()) throw aborted('Transaction was aborted: the schema changed.');
@@ -105,7 +115,12 @@ export class OpenDatabase {
 
   /** The schema that the transaction's writes were built with. */
   usedBy(transaction: ReadWriteTransaction): Schema {
-    return this.used.get(transaction) ?? this.schema();
+    return this.used.get(transaction)?.schema ?? this.schema();
+  }
+
+  /** Its version, which splits compare with the least that they still take. */
+  versionUsedBy(transaction: ReadWriteTransaction): Timestamp {
+    return this.used.get(transaction)?.version ?? ANY_VERSION;
   }
 
   /** Resolves when this node uses the schema of `at` or a later one, and no commit under an older one is on its way. */

@@ -79,6 +79,7 @@ export class SchemaChanges {
   private readonly env: Environment;
   private readonly work: RowWork;
   private readonly settleEverywhere: (database: string, at: Timestamp) => Promise<void>;
+  private readonly fence: (database: OpenDatabase, version: Timestamp) => Promise<void>;
 
   constructor(options: {
     readonly meta: MetaStore;
@@ -87,12 +88,15 @@ export class SchemaChanges {
     readonly work: RowWork;
     /** Resolves when every node that is up uses the schema of `at`. */
     readonly settleEverywhere: (database: string, at: Timestamp) => Promise<void>;
+    /** Resolves when no split of the database takes writes under older versions any more. */
+    readonly fence: (database: OpenDatabase, version: Timestamp) => Promise<void>;
   }) {
     this.meta = options.meta;
     this.env = options.env;
     this.ddlContext = options.ddlContext;
     this.work = options.work;
     this.settleEverywhere = options.settleEverywhere;
+    this.fence = options.fence;
   }
 
   /**
@@ -152,6 +156,7 @@ export class SchemaChanges {
       await transaction.write([putRecord(Kind.schema, String(database.stored.number), record)]);
     });
     await this.settleEverywhere(database.stored.name, commitTimestamp);
+    await this.fence(database, commitTimestamp);
     this.env.log.info('schema.installed', { database: database.stored.name, version: schema.version, at: commitTimestamp });
     return commitTimestamp;
   }

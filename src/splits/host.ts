@@ -457,7 +457,9 @@ export class SplitHost implements HostInternals {
     const right: SplitDescriptor = { id, from: at, to, generation: generation + 1 };
     // Without the fence: the new group counts its ballots from the start.
     const { version, members } = hosted.membership;
-    return this.create(right, [hosted.split, ...hosted.ancestors].slice(0, MAX_ANCESTORS), { version, members }, ops);
+    const made = this.create(right, [hosted.split, ...hosted.ancestors].slice(0, MAX_ANCESTORS), { version, members }, ops);
+    hosted.application.inherit(made.application, ops);
+    return made;
   }
 
   private truncate(hosted: HostedSplit, through: Slot): void {

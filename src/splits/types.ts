@@ -59,6 +59,8 @@ export interface SplitApplication {
   drain(): Promise<boolean>;
   /** Ends `drain`, whether the cut happened or not. */
   resume(): void;
+  /** The cut is being applied: what the new split's replica begins with goes into the batch that makes it. */
+  inherit(right: SplitApplication, ops: WriteOp[]): void;
   /** The cut is applied, and `right` is the application of the new split at this node: hands over the leader's memory. */
   cut(right: SplitApplication): void;
   /** Derives the memory from the engine: at start, and when the state was replaced by a snapshot. */

@@ -6,6 +6,7 @@
  *   prepare  a participant's promise: writes kept aside until the outcome
  *   decide   the coordinator's decision, with its own writes; timestamp 0 means abort
  *   outcome  the decision as a participant learns it
+ *   fence    writes under older versions of the schema are refused from here on
  *
  * Two-phase commit over Paxos groups: Spanner, OSDI 2012, §4.2.1. Records may hold the placeholder of the commit
  * timestamp; it is filled in where the timestamp becomes known (commit and decide: before proposing; outcome: on apply).
@@ -56,9 +57,19 @@ export interface OutcomeCommand {
   readonly timestamp: Timestamp;
 }
 
-export type Command = CommitCommand | PrepareCommand | DecideCommand | OutcomeCommand;
+/** Commits and prepares under schema versions below `timestamp` are over (fence.ts). */
+export interface FenceCommand {
+  readonly kind: 'fence';
+  readonly txn: TxnId;
+  readonly timestamp: Timestamp;
+}
 
-const TAG = { commit: 1, prepare: 2, decide: 3, outcome: 4 } as const;
+export type TxnCommand = CommitCommand | PrepareCommand | DecideCommand | OutcomeCommand;
+export type Command = TxnCommand | FenceCommand;
+
+const TAG = { commit: 1, prepare: 2, decide: 3, outcome: 4, fence: 5 } as const;
+/** In the place of the transaction's id where there is none. */
+export const NO_TXN = txnId('0'.repeat(32));
 
 export function writeTxnId(out: ByteWriter, id: TxnId): void {
   out.raw(Buffer.from(id, 'hex'));
@@ -119,6 +130,7 @@ export function encodeCommand(command: Command): Uint8Array {
       writePhysicalWrites(out, command.writes);
       break;
     case 'outcome':
+    case 'fence':
       break;
     default:
       command satisfies never;
@@ -151,6 +163,8 @@ function readCommand(input: ByteReader): Command {
       return { kind: 'decide', txn, timestamp: at, participants: readSplitIds(input), writes: readPhysicalWrites(input) };
     case TAG.outcome:
       return { kind: 'outcome', txn, timestamp: at };
+    case TAG.fence:
+      return { kind: 'fence', txn, timestamp: at };
     default:
       throw new CorruptBytes('unknown transaction command');
   }

@@ -4,17 +4,17 @@
  */
 import type { Environment } from '../base/env.ts';
 import type { TrestleError } from '../base/errors.ts';
-import { timestamp, txnId, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
+import { timestamp, txnId, type Key, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
 import type { Rpc } from '../net/rpc.ts';
 import type { SplitHost } from '../splits/host.ts';
 import type { Router } from '../splits/router.ts';
 import { readTxnId } from './commands.ts';
 import { ByteReader } from '../base/bytes.ts';
-import { decodeIds, encodeIds, encodeOutcome, encodeReference, Method, readStatus, type StatusAnswer } from './protocol.ts';
+import { decodeIds, encodeFence, encodeIds, encodeOutcome, encodeReference, Method, readStatus, type StatusAnswer } from './protocol.ts';
 import { Participant } from './participant.ts';
 import { GatewayTransaction } from './readwrite.ts';
 import { GatewaySnapshot } from './snapshot.ts';
-import type { ReadWriteOptions, ReadWriteTransaction, Snapshot, TimestampBound, TransactionSystem, WriteConflict } from './types.ts';
+import type { KeyRange, ReadWriteOptions, ReadWriteTransaction, Snapshot, TimestampBound, TransactionSystem, WriteConflict } from './types.ts';
 
 /** How long messages that finish a transaction are tried; whoever misses them finds out by itself. */
 const FINISH_LIMIT_MICROS = 5_000_000;
@@ -23,6 +23,8 @@ const FINISH_LIMIT_MICROS = 5_000_000;
 export interface TransactionHooks {
   /** Called when the commit is asked for: may still read and write, and may refuse. What it answers is called at the commit's end. */
   beginCommit(transaction: ReadWriteTransaction): Promise<() => void>;
+  /** The version of the schema that the transaction's writes were made with, once it is being committed. */
+  schemaVersion(transaction: ReadWriteTransaction): Timestamp;
   /** Names the row of a precondition that failed. */
   describeConflict(transaction: ReadWriteTransaction, conflict: WriteConflict): TrestleError;
 }
@@ -109,6 +111,15 @@ export class Gateway implements TransactionSystem {
 
   tellOutcome(split: SplitId, txn: TxnId, at: Timestamp): void {
     this.finish(split, Method.outcome, encodeOutcome({ split, txn, timestamp: at }));
+  }
+
+  /** From here on no commit under a version of the schema below `version` goes through in the range. */
+  async raiseFence(range: KeyRange, version: Timestamp): Promise<void> {
+    for (let at = range.from; at < range.to; ) {
+      const split = await this.router.locate(at);
+      const answer = await this.router.call(split.id, Method.fence, encodeFence({ split: split.id, at, version }));
+      if (answer !== 'rerouted') at = answer.binary() as Key;
+    }
   }
 
   async askStatus(split: SplitId, txn: TxnId): Promise<StatusAnswer> {

@@ -10,7 +10,7 @@ import { timestamp, type Key, type SplitId, type Timestamp, type TxnId } from '.
 import { stageWrite } from '../storage/mvcc.ts';
 import { resolveCommitTimestamps } from '../storage/record.ts';
 import type { Engine, WriteOp } from '../storage/types.ts';
-import { decodeCommand, encodeCommand, type Command, type PhysicalWrite, type PrepareCommand } from './commands.ts';
+import { decodeCommand, encodeCommand, type PhysicalWrite, type PrepareCommand, type TxnCommand } from './commands.ts';
 
 export const OUTCOME_RETENTION_MICROS = 3_600_000_000;
 const SCAN_BATCH = 256;
@@ -73,7 +73,7 @@ export class Ledger {
     return bytes === undefined ? undefined : timestamp(new ByteReader(bytes).varint());
   }
 
-  apply(command: Command, ops: WriteOp[]): void {
+  apply(command: TxnCommand, ops: WriteOp[]): void {
     if (command.timestamp > this.highest) this.highest = command.timestamp;
     switch (command.kind) {
       case 'commit':

@@ -12,9 +12,10 @@ import { timestamp, type NodeId, type SplitId, type Timestamp, type TxnId } from
 import type { WriteOp as EngineOp } from '../storage/types.ts';
 import { isWithin, rangeCovers } from '../splits/ranges.ts';
 import type { SplitApplication, SplitContext } from '../splits/types.ts';
-import { decodeCommand, encodeCommand, type Command, type PhysicalWrite } from './commands.ts';
+import { decodeCommand, encodeCommand, NO_TXN, type Command, type PhysicalWrite } from './commands.ts';
 import { commitWait } from './commit-wait.ts';
 import { evaluate, spansOf, withCommitTimestamp, type Evaluated } from './evaluate.ts';
+import { SchemaFence } from './fence.ts';
 import { NotLeading, RangeMoved, WriteConflictError } from './failures.ts';
 import { Ledger, type StateRange } from './ledger.ts';
 import { VersionHorizon } from './horizon.ts';
@@ -51,6 +52,7 @@ export class Participant implements SplitApplication {
   readonly safeTime: SafeTime;
   /** How far back this replica can be read. */
   readonly horizon: VersionHorizon;
+  readonly fence: SchemaFence;
   private readonly outcomes: OutcomeRetention;
   private readonly links: ParticipantLinks;
   private leadership: Leadership | undefined;
@@ -64,12 +66,15 @@ export class Participant implements SplitApplication {
     this.safeTime = new SafeTime(context, this.ledger);
     this.outcomes = new OutcomeRetention(context.env, this.ledger);
     this.horizon = new VersionHorizon(context.engine, context.split, context.ancestors);
+    this.fence = new SchemaFence(context.engine, context.split);
   }
 
   // ---- the log ----------------------------------------------------------------------------------------------------
 
   apply(data: Uint8Array, ops: EngineOp[]): void {
-    this.ledger.apply(decodeCommand(data), ops);
+    const command = decodeCommand(data);
+    if (command.kind === 'fence') this.fence.apply(command.timestamp, ops);
+    else this.ledger.apply(command, ops);
   }
 
   applied(): void {
@@ -141,6 +146,11 @@ export class Participant implements SplitApplication {
     this.leadership?.resume();
   }
 
+  inherit(right: SplitApplication, ops: EngineOp[]): void {
+    assert(right instanceof Participant, 'both halves of a cut are participants');
+    this.fence.handTo(right.fence, ops);
+  }
+
   cut(right: SplitApplication): void {
     assert(right instanceof Participant, 'both halves of a cut are participants');
     this.horizon.handTo(right.horizon);
@@ -150,11 +160,12 @@ export class Participant implements SplitApplication {
 
   async reload(): Promise<void> {
     this.horizon.reload();
+    this.fence.reload();
     await this.ledger.load();
   }
 
   stateRanges(): readonly StateRange[] {
-    return [...this.ledger.ranges(), ...this.horizon.ranges()];
+    return [...this.ledger.ranges(), ...this.horizon.ranges(), ...this.fence.ranges()];
   }
 
   peerDown(node: NodeId): void {
@@ -467,12 +478,13 @@ export class Participant implements SplitApplication {
   }
 
   /** Checks what was read without locks, then evaluates the writes. What fails here ends the transaction. */
-  private async evaluateLocked(leadership: Leadership, txn: LeaderTxn, { ops, checks }: Ending): Promise<readonly PhysicalWrite[]> {
+  private async evaluateLocked(leadership: Leadership, txn: LeaderTxn, { ops, checks, schemaVersion }: Ending): Promise<readonly PhysicalWrite[]> {
     let evaluated: Evaluated;
     try {
       if (checks.since > 0) await this.validate(checks, spansOf(ops));
       const result = evaluate(this.context.engine, ops, checks.reads);
       evaluated = result instanceof Promise ? await result : result;
+      this.fence.check(schemaVersion);
     } catch (error) {
       leadership.release(txn.owner.id, 'aborted');
       throw error;
@@ -481,6 +493,13 @@ export class Participant implements SplitApplication {
     if ('writes' in evaluated) return evaluated.writes;
     leadership.release(txn.owner.id, 'aborted');
     throw new WriteConflictError(evaluated.conflict);
+  }
+
+  /** Refuses writes under older versions of the schema, from now on and for ever: resolves when that is in the log. */
+  async raiseFence(version: Timestamp): Promise<void> {
+    const leadership = this.leading();
+    this.fence.expect(version);
+    if (this.fence.now() < version) await this.propose(leadership, { kind: 'fence', txn: NO_TXN, timestamp: version });
   }
 
   private assign(leadership: Leadership, floor: Timestamp): Timestamp {
@@ -496,23 +515,26 @@ export class Participant implements SplitApplication {
   }
 
   private log(leadership: Leadership, txn: LeaderTxn, command: Command): Promise<void> {
+    txn.logging = true;
+    return this.propose(leadership, command, () => {
+      txn.logging = false;
+    });
+  }
+
+  private propose(leadership: Leadership, command: Command, ended: () => void = noop): Promise<void> {
     return new Promise((resolve, reject) => {
-      txn.logging = true;
-      const proposed = this.context.propose(encodeCommand(command), (outcome) => {
-        txn.logging = false;
-        if (outcome === 'applied' && this.leadership === leadership) resolve();
+      const settle = (applied: boolean): void => {
+        ended();
+        if (applied && this.leadership === leadership) resolve();
         else reject(new NotLeading());
-      });
-      if (!proposed) {
-        txn.logging = false;
-        reject(new NotLeading());
-      }
+      };
+      if (!this.context.propose(encodeCommand(command), (outcome) => settle(outcome === 'applied'))) settle(false);
     });
   }
 }
 
 /** What a commit and a prepare have in common. */
-type Ending = TxnHeader & { readonly ops: readonly WriteOp[]; readonly checks: Checks };
+type Ending = TxnHeader & { readonly ops: readonly WriteOp[]; readonly checks: Checks; readonly schemaVersion: Timestamp };
 
 const NO_CEILING = timestamp(Number.MAX_SAFE_INTEGER);
 const NOT_COMMITTED = timestamp(0);

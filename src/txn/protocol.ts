@@ -20,6 +20,7 @@ export const Method = {
   outcome: 'txn.outcome',
   release: 'txn.release',
   status: 'txn.status',
+  fence: 'txn.fence',
   wounded: 'txn.wounded',
   forgotten: 'txn.forgotten',
 } as const;
@@ -80,11 +81,15 @@ export interface CommitRequest extends TxnHeader {
   /** Of the split as its gateway knows it: what the transaction read lies in that range, and must lie there still. */
   readonly generation: number;
   readonly maxDelayMicros: number;
+  /** Of the schema that the writes were made with (fence.ts). */
+  readonly schemaVersion: Timestamp;
   readonly checks: Checks;
   readonly ops: readonly WriteOp[];
 }
 export interface PrepareRequest extends TxnHeader {
   readonly coordinator: SplitId;
+  /** As in a commit. */
+  readonly schemaVersion: Timestamp;
   /** Locked by earlier reads, or to be locked and checked now. */
   readonly checks: Checks;
   readonly ops: readonly WriteOp[];
@@ -111,6 +116,12 @@ export interface OutcomeRequest {
   readonly txn: TxnId;
   /** 0: aborted. */
   readonly timestamp: Timestamp;
+}
+/** Raises the fence of the split that holds `at`. */
+export interface FenceRequest {
+  readonly split: SplitId;
+  readonly at: Key;
+  readonly version: Timestamp;
 }
 export type StatusAnswer = { readonly kind: 'pending' } | { readonly kind: 'aborted' } | { readonly kind: 'committed'; readonly timestamp: Timestamp };
 
@@ -256,21 +267,21 @@ function readOps(input: ByteReader): WriteOp[] {
 }
 
 export function encodeCommit(request: CommitRequest): Uint8Array {
-  const out = writeHeader(new ByteWriter(), request).varint(request.generation).varint(request.maxDelayMicros);
+  const out = writeHeader(new ByteWriter(), request).varint(request.generation).varint(request.maxDelayMicros).varint(request.schemaVersion);
   writeOps(writeChecks(out, request.checks), request.ops);
   return out.finish();
 }
 export function decodeCommit(bytes: Uint8Array): CommitRequest {
-  return whole(bytes, (input) => ({ ...readHeader(input), generation: input.varint(), maxDelayMicros: input.varint(), checks: readChecks(input), ops: readOps(input) }));
+  return whole(bytes, (input) => ({ ...readHeader(input), generation: input.varint(), maxDelayMicros: input.varint(), schemaVersion: timestamp(input.varint()), checks: readChecks(input), ops: readOps(input) }));
 }
 
 export function encodePrepare(request: PrepareRequest): Uint8Array {
-  const out = writeHeader(new ByteWriter(), request).varint(request.coordinator);
+  const out = writeHeader(new ByteWriter(), request).varint(request.coordinator).varint(request.schemaVersion);
   writeOps(writeChecks(out, request.checks), request.ops);
   return out.finish();
 }
 export function decodePrepare(bytes: Uint8Array): PrepareRequest {
-  return whole(bytes, (input) => ({ ...readHeader(input), coordinator: readSplitId(input), checks: readChecks(input), ops: readOps(input) }));
+  return whole(bytes, (input) => ({ ...readHeader(input), coordinator: readSplitId(input), schemaVersion: timestamp(input.varint()), checks: readChecks(input), ops: readOps(input) }));
 }
 
 export function encodeDecide(request: DecideRequest): Uint8Array {
@@ -294,6 +305,13 @@ export function encodeOutcome(request: OutcomeRequest): Uint8Array {
 }
 export function decodeOutcome(bytes: Uint8Array): OutcomeRequest {
   return whole(bytes, (input) => ({ split: readSplitId(input), txn: readTxnId(input), timestamp: timestamp(input.varint()) }));
+}
+
+export function encodeFence(request: FenceRequest): Uint8Array {
+  return new ByteWriter().varint(request.split).binary(request.at).varint(request.version).finish();
+}
+export function decodeFence(bytes: Uint8Array): FenceRequest {
+  return whole(bytes, (input) => ({ split: readSplitId(input), at: input.binary() as Key, version: timestamp(input.varint()) }));
 }
 
 /** A bare reference to a transaction at a split: release and status. */

@@ -14,6 +14,7 @@ import { timestamp, type Key, type SplitId, type Timestamp, type TxnId } from '.
 import { SplitCursor, OverlayCursor } from './cursor.ts';
 import { commitWait } from './commit-wait.ts';
 import { tooLarge } from './evaluate.ts';
+import { ANY_VERSION } from './fence.ts';
 import type { Gateway, TransactionHooks } from './gateway.ts';
 import { MAX_COMMAND_BYTES, MAX_READ_SPANS, MAX_TRANSACTION_BYTES, MAX_WRITES } from './limits.ts';
 import type { Span } from './locks.ts';
@@ -231,11 +232,15 @@ export class GatewayTransaction implements ReadWriteTransaction {
     return at;
   }
 
+  private schemaVersion(): Timestamp {
+    return this.hooks?.schemaVersion(this) ?? ANY_VERSION;
+  }
+
   /** Everything in one split: one call, one Paxos round. Undefined when the split was cut meanwhile. */
   private async onePhase(part: Part, options: CommitOptions): Promise<Timestamp | undefined> {
     // Locks of earlier reads are there as long as their leadership is, which the header says.
     const checks = this.checksOf(this.snapshotReads === undefined ? [] : part.reads);
-    const body = protocol.encodeCommit({ ...this.header(part.split), generation: part.split.generation, maxDelayMicros: options.maxCommitDelayMicros ?? 0, checks, ops: part.ops });
+    const body = protocol.encodeCommit({ ...this.header(part.split), generation: part.split.generation, maxDelayMicros: options.maxCommitDelayMicros ?? 0, schemaVersion: this.schemaVersion(), checks, ops: part.ops });
     if (body.length > MAX_COMMAND_BYTES) throw tooLarge();
     this.preparing.add(part.split.id);
     this.deciding = true;
@@ -314,7 +319,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private async preparePart(part: Part, coordinator: SplitId, options: CommitOptions, round: number): Promise<Prepared[]> {
     if (round > MAX_ROUNDS) throw aborted('Transaction was aborted: its splits moved too often.');
     const { split, ops, reads } = part;
-    const body = protocol.encodePrepare({ ...this.header(split), coordinator, checks: this.checksOf(reads), ops });
+    const body = protocol.encodePrepare({ ...this.header(split), coordinator, schemaVersion: this.schemaVersion(), checks: this.checksOf(reads), ops });
     if (body.length > MAX_COMMAND_BYTES) throw tooLarge();
     this.preparing.add(split.id);
     const answer = await this.gateway.router.call(split.id, Method.prepare, body, { signal: options.signal });

@@ -62,6 +62,7 @@ export class TxnService {
     rpc.handle(Method.decide, (_, body) => this.decide(protocol.decodeDecide(body)));
     rpc.handle(Method.outcome, (_, body) => this.outcome(protocol.decodeOutcome(body)));
     rpc.handle(Method.release, (_, body) => this.release(protocol.decodeReference(body)));
+    rpc.handle(Method.fence, (_, body) => this.fence(protocol.decodeFence(body)));
     rpc.handle(Method.status, (_, body) => this.status(protocol.decodeReference(body)));
   }
 
@@ -245,6 +246,14 @@ export class TxnService {
     return this.serve(request.split, [], async ({ participant }) => {
       await participant.learnOutcome(request.txn, request.timestamp);
       return okAnswer().finish();
+    });
+  }
+
+  /** Answers how far the split reaches that is fenced now. */
+  private fence(request: protocol.FenceRequest): MaybePromise<Uint8Array> {
+    return this.serve(request.split, [{ from: request.at, to: undefined }], async ({ participant, descriptor }) => {
+      await participant.raiseFence(request.version);
+      return okAnswer().binary(descriptor().to).finish();
     });
   }
 

@@ -13,6 +13,7 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('decide' as const), txn: txnIds, timestamp: timestamps, participants: fc.array(splitIds, { maxLength: 4 }), writes }),
   fc.record({ kind: fc.constant('outcome' as const), txn: txnIds, timestamp: timestamps }),
+  fc.record({ kind: fc.constant('fence' as const), txn: txnIds, timestamp: timestamps }),
 );
 
 const ID = txnId('000102030405060708090a0b0c0d0e0f');
@@ -37,6 +38,7 @@ describe('commands of transactions in the log', () => {
     ],
     [{ kind: 'decide', txn: ID, timestamp: timestamp(0), participants: [splitId(1), splitId(2)], writes: [] }, '03000102030405060708090a0b0c0d0e0f0002010200'],
     [{ kind: 'outcome', txn: ID, timestamp: AT }, `04${HEAD}`],
+    [{ kind: 'fence', txn: ID, timestamp: AT }, `05${HEAD}`],
   ])('%# keep their format', (command, hex) => {
     expect(Buffer.from(encodeCommand(command)).toString('hex')).toBe(hex);
     expect(decodeCommand(Buffer.from(hex, 'hex'))).toEqual(command);

@@ -6,7 +6,7 @@ import { MemoryDisk } from '../../src/storage/memory-disk.ts';
 import { latestVersion } from '../../src/storage/mvcc.ts';
 import { COMMIT_TIMESTAMP_CELL, encodeCell, encodeRecord, readRecord } from '../../src/storage/record.ts';
 import type { Engine, WriteOp } from '../../src/storage/types.ts';
-import type { Command } from '../../src/txn/commands.ts';
+import type { TxnCommand } from '../../src/txn/commands.ts';
 import { Ledger, OUTCOME_RETENTION_MICROS } from '../../src/txn/ledger.ts';
 import { k } from './cluster.ts';
 import { TestEnvironment } from '../storage/support.ts';
@@ -19,7 +19,7 @@ function start(split: SplitId = SPLIT, ancestors: readonly SplitId[] = [], engin
   const env = new TestEnvironment();
   const opened = engine ?? openEngine(new MemoryDisk(env.scheduler), env);
   const ledger = new Ledger(opened, split, ancestors);
-  const apply = (command: Command): void => {
+  const apply = (command: TxnCommand): void => {
     const ops: WriteOp[] = [];
     ledger.apply(command, ops);
     opened.write(ops);
@@ -44,7 +44,7 @@ const value = (engine: Engine, key: Key): unknown => {
   return out[0];
 };
 const write = (name: string, n: number) => ({ key: k(name), record: encodeRecord([{ column: 1, value: encodeCell({ kind: 'INT64' }, n) }]) });
-const prepare = (txn: typeof A, at: number, name: string, n: number): Command => ({
+const prepare = (txn: typeof A, at: number, name: string, n: number): TxnCommand => ({
   kind: 'prepare', txn, age: 1, gateway: nodeId(1), timestamp: timestamp(at), coordinator: splitId(9), reads: [], writes: [write(name, n)],
 });
 

@@ -1,3 +1,4 @@
+import { timestamp } from '../../src/base/ids.ts';
 import { expect, it } from 'vitest';
 import { encodeCell } from '../../src/storage/record.ts';
 import type { Key } from '../../src/base/ids.ts';
@@ -112,7 +113,7 @@ it('a second commit of the same transaction is refused, and does not disturb the
   await expect(c.run(txn.commit())).rejects.toMatchObject({ code: Code.FAILED_PRECONDITION });
   await c.run(first);
   const slow = c.core(2).gateway;
-  const hooked = slow.beginReadWrite({}, { beginCommit: async () => { await Promise.resolve(); return () => undefined; }, describeConflict: () => expect.fail('no conflict') });
+  const hooked = slow.beginReadWrite({}, { beginCommit: async () => { await Promise.resolve(); return () => undefined; }, schemaVersion: () => timestamp(0), describeConflict: () => expect.fail('no conflict') });
   await hooked.write([put(k('x'), 8)]);
   const both = Promise.allSettled([hooked.commit(), hooked.commit()]);
   expect((await c.run(both)).map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);

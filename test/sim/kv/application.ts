@@ -123,6 +123,9 @@ export class KvApplication implements SplitApplication {
   resume(): void {
     // Never drained.
   }
+  inherit(): void {
+    // Never cut.
+  }
   cut(): void {
     // Never cut.
   }

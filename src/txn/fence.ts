@@ -1,0 +1,77 @@
+/**
+ * The least version of its database's schema that a split still takes writes under. It is raised when the schema
+ * changes, so that a gateway that has not heard of the change can commit nothing built with an older one
+ * (docs/decisions/0013-schema-fence.md). To a split a version is a number that travels with every commit and prepare.
+ *
+ * Invariants
+ *  1. It is part of the split's state: raised by an entry of the log, handed to the right half of a cut.
+ *  2. Its leader refuses older versions from the moment that it proposes to raise it. Whatever passed before holds its
+ *     locks until it has ended, so that work that reads rows under locks after the raise sees all of it.
+ *
+ * In the engine, per split: 'f' ++ split → the version.
+ */
+import { ByteReader, ByteWriter } from '../base/bytes.ts';
+import { aborted } from '../base/errors.ts';
+import { timestamp, type Key, type SplitId, type Timestamp } from '../base/ids.ts';
+import type { Engine, WriteOp } from '../storage/types.ts';
+
+/** Of writes that no schema was used for: the cluster's metadata, and the work of schema changes itself. */
+export const ANY_VERSION: Timestamp = timestamp(0);
+
+function keyOf(split: SplitId): string {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(BigInt(split));
+  return `f${bytes.toString('latin1')}`;
+}
+
+export class SchemaFence {
+  private readonly engine: Engine;
+  private readonly key: string;
+  private known: Timestamp | undefined;
+  private expected: Timestamp = ANY_VERSION;
+
+  constructor(engine: Engine, split: SplitId) {
+    this.engine = engine;
+    this.key = keyOf(split);
+  }
+
+  /** As of the applied entries. */
+  now(): Timestamp {
+    if (this.known === undefined) {
+      const bytes = this.engine.get(this.key as Key);
+      this.known = bytes === undefined ? ANY_VERSION : timestamp(new ByteReader(bytes).varint());
+    }
+    return this.known;
+  }
+
+  /** At the leader: it is about to be raised to `version`. */
+  expect(version: Timestamp): void {
+    if (version > this.expected) this.expected = version;
+  }
+
+  /** ABORTED for writes under a version that is over. */
+  check(version: Timestamp): void {
+    if (version !== ANY_VERSION && version < Math.max(this.now(), this.expected)) throw aborted('Transaction was aborted: the schema changed.');
+  }
+
+  apply(version: Timestamp, ops: WriteOp[]): void {
+    if (version <= this.now()) return;
+    this.known = version;
+    ops.push({ key: this.key as Key, value: new ByteWriter(8).varint(version).finish() });
+  }
+
+  /** The right half of a cut begins with what holds here. */
+  handTo(right: SchemaFence, ops: WriteOp[]): void {
+    right.apply(this.now(), ops);
+  }
+
+  /** The stored state was replaced. */
+  reload(): void {
+    this.known = undefined;
+  }
+
+  /** Where it is kept, for snapshots of the split. */
+  ranges(): { readonly from: Key; readonly to: Key; readonly shared: boolean }[] {
+    return [{ from: this.key as Key, to: `${this.key}\0` as Key, shared: false }];
+  }
+}
