@@ -226,10 +226,9 @@ export class SplitHost implements HostInternals {
       if (!(await hosted.application.drain()) || !hosted.isLeading()) return false;
       // Another cut may have come first: then the caller finds the right split.
       if (!isWithin(at, hosted.descriptor()) || at === hosted.descriptor().from) return true;
-      const outcome = await new Promise<ProposalOutcome>((resolve) => {
-        if (!this.proposeRaw(hosted, encodeCut(at, right), resolve)) resolve('lost');
+      return await new Promise<boolean>((resolve) => {
+        if (!this.proposeRaw(hosted, encodeCut(at, right), (outcome) => resolve(outcome === 'applied'))) resolve(false);
       });
-      return outcome === 'applied';
     } finally {
       hosted.application.resume();
     }
