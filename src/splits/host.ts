@@ -212,13 +212,9 @@ export class SplitHost implements HostInternals {
     const { from, to } = hosted.descriptor();
     assert(from < at && at < to, 'a split is cut inside its range');
     while (hosted.cutting !== undefined) await hosted.cutting;
-    const cut = this.cutAlone(hosted, at, right);
+    const cut = this.cutAlone(hosted, at, right).finally(() => (hosted.cutting = undefined));
     hosted.cutting = cut.catch(() => undefined);
-    try {
-      return await cut;
-    } finally {
-      hosted.cutting = undefined;
-    }
+    return await cut;
   }
 
   private async cutAlone(hosted: HostedSplit, at: Key, right: SplitId): Promise<boolean> {
