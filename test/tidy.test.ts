@@ -47,7 +47,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sql: ['base', 'storage', 'txn'],
   api: ['base', 'sql', 'txn'],
   client: ['base', 'api'],
-  cli: ['base', 'client', 'sql'],
+  import: ['base', 'client', 'sql'],
+  cli: ['base', 'client', 'sql', 'import'],
   node: ['base', 'storage', 'net', 'paxos', 'splits', 'txn', 'sql', 'api', 'cli'],
   sim: ['base', 'net', 'storage'],
 };

@@ -22,6 +22,7 @@ import {
 } from './arguments.ts';
 import { detachedFailed, detachedOutput, detachedReady, isDetached, runDetached } from './detach.ts';
 import { cliEntry, nodeCommand, PROCESS_MARKS } from './node-command.ts';
+import { DIALECTS, type Dialect } from '../import/dialect.ts';
 import { errnoOf, messageOf, terminalOutput, UserError, type Output } from './output.ts';
 import { LOG_LEVELS, type LogLevel } from './process-contract.ts';
 
@@ -87,6 +88,7 @@ export function createProgram(output: Output, setExitCode: (code: number) => voi
   addStop(program, output);
   addSplit(program, output);
   addSql(program, output);
+  addImport(program, output);
   addNode(program);
   return program;
 }
@@ -202,6 +204,33 @@ function addSql(program: Command, output: Output): void {
       const { runSql } = await import('./commands/sql.ts');
       const stop = process.stdin.isTTY && flags.execute.length === 0 ? new AbortController().signal : stopSignal();
       await runSql({ execute: flags.execute, format: flags.format, create: flags.create, name: nameOf(flags), endpoint: flags.endpoint, dataDir: flags.dataDir }, output, stop);
+    });
+}
+
+interface ImportFlags extends EndpointFlags {
+  readonly dialect: Dialect;
+  readonly dryRun: boolean;
+  readonly strict: boolean;
+  readonly resume: boolean;
+  readonly sourceDatabase?: string;
+}
+
+function addImport(program: Command, output: Output): void {
+  const command = program
+    .command('import')
+    .description('tables and rows of a dump of MySQL, PostgreSQL or SQLite into a new database')
+    .argument('<dump.sql>')
+    .addOption(new Option('--dialect <dialect>', 'what made the dump').choices(DIALECTS).makeOptionMandatory())
+    .option('--dry-run', 'print the schema that would be made, and what would be lost; write nothing', false)
+    .option('--strict', 'fail when anything cannot be carried over', false)
+    .option('--resume', 'go on with an import that broke off', false)
+    .option('--source-database <name>', 'which database, where the dump holds several');
+  withEndpoint(withNames(command))
+    .addHelpText('after', '\nMake the dump with: pg_dump --no-owner, mariadb-dump --hex-blob, mysqldump --hex-blob, or sqlite3 FILE .dump\n\nExamples:\n  trestle import shop.sql --dialect postgresql --dry-run\n  trestle import shop.sql --dialect mysql --database shop')
+    .action(async (path: string, flags: ImportFlags) => {
+      const { runImport } = await import('./commands/import.ts');
+      const { dialect, dryRun, strict, resume, sourceDatabase, endpoint, dataDir } = flags;
+      await runImport({ path, dialect, dryRun, strict, resume, sourceDatabase, name: nameOf(flags), endpoint, dataDir }, output, stopSignal());
     });
 }
 
