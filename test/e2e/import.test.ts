@@ -49,7 +49,7 @@ describe('two dumps of one database give the same rows', () => {
 
 test('values are those of the source', async () => {
   expect(await rowsOf('postgresql-copy', 'SELECT id, full_name, born, bio, CAST(rating AS FLOAT64) > 0.33, CAST(score AS STRING), mood, tags, numbers, created, token FROM authors WHERE id = 1')).toEqual([
-    [1n, 'Author 1', '1950-01-02', 'line one\nline two\r\n-- not a comment; $$x$$', true, 'nan', 'glad', ['x', 'y "z"', null, 'ü\\'], [1n, null, -1n], '2024-03-01T12:00:00.500000Z', '00000000-0000-4000-8000-000000000001'].map((value) => (typeof value === 'string' && /^2024/.test(value) ? expect.stringMatching(/^2024-03-01T12:00:00\.50*Z$/) : value)),
+    [1n, 'Author 1', '1950-01-02', 'line one\nline two\r\n-- not a comment; $$x$$', true, 'nan', 'glad', ['x', 'y "z"', null, 'ü\\'], [1n, null, -1n], expect.stringMatching(/^2024-03-01T12:00:00\.50*Z$/), '00000000-0000-4000-8000-000000000001'],
   ]);
   expect(await rowsOf('mariadb', 'SELECT full_name, mood, perms, flags, big, seen FROM authors WHERE id = 1')).toEqual([['Author 1', "gl'ad", 'r,x', 10n, 1n, expect.stringMatching(/^2020-01-01T10:00:00\.123456/)]]);
   expect(await rowsOf('mariadb', 'SELECT name, active FROM publishers WHERE id = 7')).toEqual([['Publisher 7 \\ tab\t; \'quote\' "dq" \n \0 x', true]]);
