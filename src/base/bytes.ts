@@ -14,6 +14,8 @@ export class CorruptBytes extends Error {
 
 const INITIAL_CAPACITY = 256;
 const TWO_POW_7 = 128;
+/** Of typed arrays up to this size V8 keeps the bytes beside the object. */
+const IN_HEAP_BYTES = 64;
 
 export class ByteWriter {
   private buffer: Buffer;
@@ -101,14 +103,16 @@ export class ByteWriter {
     return this;
   }
 
-  /** A copy of what was written; the writer may be reused after `reset`. */
+  /** A copy of what was written, without spare room, for what is kept; the writer may be reused after `reset`. */
   finish(): Buffer {
     const out = Buffer.allocUnsafeSlow(this.length);
-    this.buffer.copy(out, 0, 0, this.length);
+    // Small buffers live in the heap, and Buffer.copy would move them out of it.
+    if (this.length <= IN_HEAP_BYTES) out.set(this.view());
+    else this.buffer.copy(out, 0, 0, this.length);
     return out;
   }
 
-  /** What was written, without copying: valid until the writer is next used. */
+  /** What was written, without copying: valid until the writer is next used. For what is soon copied or sent. */
   view(): Buffer {
     return this.buffer.subarray(0, this.length);
   }
@@ -139,7 +143,10 @@ export class ByteReader {
   }
 
   u8(): number {
-    return this.buffer.readUInt8(this.take(1));
+    const byte = this.buffer[this.offset];
+    if (byte === undefined) throw new CorruptBytes('record ends early');
+    this.offset++;
+    return byte;
   }
 
   bool(): boolean {
@@ -153,10 +160,13 @@ export class ByteReader {
   }
 
   varint(): number {
+    const { buffer } = this;
     let value = 0;
     let scale = 1;
     for (let i = 0; i < 8; i++) {
-      const byte = this.u8();
+      const byte = buffer[this.offset];
+      if (byte === undefined) throw new CorruptBytes('record ends early');
+      this.offset++;
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) {
         if (!Number.isSafeInteger(value)) throw new CorruptBytes('integer too large');

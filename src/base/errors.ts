@@ -37,13 +37,22 @@ export type ErrorDetail =
   | { readonly kind: 'retryInfo'; readonly delayMicros: number }
   | { readonly kind: 'resourceInfo'; readonly resourceType: string; readonly resourceName: string; readonly description: string };
 
-/** An error with a gRPC status. `details` travel to the client in grpc-status-details-bin. */
+/** The errors that whoever looks for a bug wants to know the place of. */
+const WITH_STACK: ReadonlySet<Code> = new Set([Code.INTERNAL, Code.UNKNOWN, Code.DATA_LOSS]);
+
+/**
+ * An error with a gRPC status. `details` travel to the client in grpc-status-details-bin. Most are answers, of which a
+ * busy node gives thousands a second: they carry no stack, which would cost more than the call that they answer.
+ */
 export class TrestleError extends Error {
   readonly code: Code;
   readonly details: readonly ErrorDetail[];
 
   constructor(code: Code, message: string, details: readonly ErrorDetail[] = []) {
+    const limit = Error.stackTraceLimit;
+    if (!WITH_STACK.has(code)) Error.stackTraceLimit = 0;
     super(message);
+    Error.stackTraceLimit = limit;
     this.name = 'TrestleError';
     this.code = code;
     this.details = details;

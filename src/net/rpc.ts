@@ -138,6 +138,11 @@ export class Rpc {
     for (const peer of new Set([...this.peers.keys(), this.transport.self])) this.peerDown(peer, 'this node is shutting down');
   }
 
+  /** Whether a call to the node is worth the trouble: otherwise it would be refused at once. */
+  isUp(node: NodeId): boolean {
+    return node === this.transport.self || this.transport.isUp(node);
+  }
+
   private register(method: string): number {
     const hash = methodHash(method);
     assert(!this.handlers.has(hash) && !this.streamHandlers.has(hash), 'rpc method registered twice, or two names with one hash');
@@ -199,7 +204,7 @@ export class Rpc {
   private refusal(to: NodeId, method: string, isStream: boolean, signal: AbortSignal | undefined): TrestleError | undefined {
     if (signal?.aborted === true) return cancelled(`call of ${method} was cancelled`);
     if (this.closed) return new RpcUnavailable('this node is shutting down', false);
-    if (to !== this.transport.self && !this.transport.isUp(to)) return new RpcUnavailable(`node ${to} is down (${method})`, false);
+    if (!this.isUp(to)) return new RpcUnavailable(`node ${to} is down (${method})`, false);
     const peer = this.peers.get(to);
     if (peer !== undefined && (peer.outgoing >= MAX_CALLS_PER_PEER || (isStream && peer.streams >= MAX_STREAMS_PER_PEER))) {
       return resourceExhausted(`too many calls in flight to node ${to}`);

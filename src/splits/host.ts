@@ -398,7 +398,8 @@ export class SplitHost implements HostInternals {
   }
 
   private send(to: NodeId, out: ByteWriter): void {
-    this.transport.send(to, Channel.paxos, out.finish());
+    // A copy from Node's pool: it is on its way soon.
+    this.transport.send(to, Channel.paxos, Buffer.from(out.view()));
     out.reset();
   }
 
@@ -425,8 +426,7 @@ export class SplitHost implements HostInternals {
       if (entry.kind === 'application') hosted.application.apply(entry.data, ops);
       else right = this.applyCut(hosted, entry.at, entry.right, ops);
     }
-    const state = encodeState({ descriptor: hosted.descriptor(), ancestors: hosted.ancestors, installing: false });
-    ops.push(...groups.appliedOps(hosted.split, slot, membership, state));
+    ops.push(...groups.appliedOps(hosted.split, slot, membership, hosted.storedState()));
     this.engine.write(ops);
     hosted.replica.applied(slot);
     hosted.application.applied();

@@ -7,6 +7,7 @@ import type { NodeId, Slot, SplitId, Timestamp } from '../base/ids.ts';
 import type { Membership } from '../paxos/types.ts';
 import type { Replica } from '../paxos/replica.ts';
 import type { Engine } from '../storage/types.ts';
+import { encodeState } from './entries.ts';
 import type { HostInternals } from './host.ts';
 import type { ProposalOutcome, SplitApplication, SplitContext, SplitDescriptor } from './types.ts';
 
@@ -23,6 +24,7 @@ export class HostedSplit implements SplitContext {
   installing = false;
   /** Ends with the cut of it that is under way here. */
   cutting: Promise<unknown> | undefined;
+  private stored: { readonly descriptor: SplitDescriptor; readonly bytes: Uint8Array } | undefined;
   private readonly proposals = new Map<Slot, (outcome: ProposalOutcome) => void>();
 
   /** As of the applied slot: the log's own membership may be ahead, by entries chosen and not yet applied. */
@@ -66,6 +68,13 @@ export class HostedSplit implements SplitContext {
   narrow(descriptor: SplitDescriptor): void {
     assert(descriptor.generation > this.current.generation, 'the range of a split changes with its generation');
     this.current = descriptor;
+  }
+  /** What is stored beside the applied slot; made anew only when the range has changed. */
+  storedState(): Uint8Array {
+    if (this.stored?.descriptor !== this.current) {
+      this.stored = { descriptor: this.current, bytes: encodeState({ descriptor: this.current, ancestors: this.ancestors, installing: false }) };
+    }
+    return this.stored.bytes;
   }
   neighbours(): readonly SplitDescriptor[] {
     return this.host.descriptors();

@@ -87,8 +87,9 @@ export class Router {
     let hops = 0;
     for (;;) {
       let follows = false;
+      if (options.signal?.aborted === true) throw new TrestleError(Code.CANCELLED, 'The call was cancelled.');
       for (const node of this.candidates(split, hint)) {
-        if (options.signal?.aborted === true) throw new TrestleError(Code.CANCELLED, 'The call was cancelled.');
+        if (!rpc.isUp(node)) continue;
         const timeoutMicros = deadline - env.clock.monotonicMicros();
         if (timeoutMicros <= 0) throw unavailable(`No leader of split ${split} answered in time; try again.`);
         const answer = await this.attempt(rpc, node, method, body, timeoutMicros, options.signal);

@@ -10,6 +10,7 @@ import type { PhysicalWrite } from './commands.ts';
 import { LockTable, type HeldMode, type LockEvents, type LockOwner, type Span } from './locks.ts';
 import type { PrepareAnswer, TxnHeader } from './protocol.ts';
 
+const ENDED = (): unknown => aborted('Transaction was aborted.');
 /** How many ended transactions are remembered, so that their late calls are refused. */
 const ENDED_REMEMBERED = 10_000;
 
@@ -137,19 +138,19 @@ export class Leadership {
   /** Ends the transaction here: its locks go, whoever waits for them is served. */
   release(id: TxnId, reason: EndReason): void {
     for (const heir of this.heirs) if (heir.txns.get(id)?.owner.pinned === false) heir.release(id, reason);
-    this.forget(id, aborted('Transaction was aborted.'), reason);
+    this.forget(id, ENDED, reason);
     this.locks.release(id);
     for (const wake of [...this.onRelease]) wake();
   }
 
   /** Drops the record, and fails its waiting requests. The lock table has released, or will. */
-  forget(id: TxnId, error: unknown, reason: EndReason = 'aborted'): void {
+  forget(id: TxnId, error: () => unknown, reason: EndReason = 'aborted'): void {
     const txn = this.txns.get(id);
     if (txn === undefined) return;
     this.txns.delete(id);
     this.remember(id, reason);
     if (txn.owner.pinned) this.pinnedCount--;
-    for (const reject of txn.waits) reject(error);
+    for (const reject of txn.waits) reject(error());
     txn.waits.clear();
   }
 
@@ -248,7 +249,7 @@ export class Leadership {
 
   /** Leadership is over. */
   end(error: unknown): void {
-    for (const id of [...this.txns.keys()]) this.forget(id, error);
+    for (const id of [...this.txns.keys()]) this.forget(id, () => error);
     for (const wake of [...this.onRelease]) wake();
     this.resume();
   }

@@ -225,7 +225,7 @@ export class Participant implements SplitApplication {
   private lockEvents() {
     return {
       wounded: (owner: { id: TxnId; gateway: NodeId }): void => {
-        this.leadership?.forget(owner.id, aborted('Transaction was aborted: it was wounded by an older transaction that needs its locks.'));
+        this.leadership?.forget(owner.id, () => aborted('Transaction was aborted: it was wounded by an older transaction that needs its locks.'));
         this.links.notifyWounded(owner.gateway, owner.id);
       },
       contested: (owner: { id: TxnId; gateway: NodeId }): void => {

@@ -172,7 +172,7 @@ function readLock(input: ByteReader): LockMode {
 export function encodeGet(request: GetRequest): Uint8Array {
   const out = writeHeader(new ByteWriter(), request).u8(LOCK_MODES.indexOf(request.lock));
   writeKeys(out, request.keys);
-  return out.finish();
+  return out.view();
 }
 export function decodeGet(bytes: Uint8Array): GetRequest {
   return whole(bytes, (input) => ({ ...readHeader(input), lock: readLock(input), keys: readKeys(input) }));
@@ -201,7 +201,7 @@ function readScanSpec(input: ByteReader): ScanSpec {
 export function encodeScan(request: ScanRequest): Uint8Array {
   const out = writeHeader(new ByteWriter(), request).u8(LOCK_MODES.indexOf(request.lock));
   writeScanSpec(out, request);
-  return out.finish();
+  return out.view();
 }
 export function decodeScan(bytes: Uint8Array): ScanRequest {
   return whole(bytes, (input) => ({ ...readHeader(input), lock: readLock(input), ...readScanSpec(input) }));
@@ -221,7 +221,7 @@ export function readScanAnswer(input: ByteReader): ScanAnswer {
 export function encodeSnapshotGet(request: SnapshotGetRequest): Uint8Array {
   const out = new ByteWriter().varint(request.split).varint(request.at);
   writeKeys(out, request.keys);
-  return out.finish();
+  return out.view();
 }
 export function decodeSnapshotGet(bytes: Uint8Array): SnapshotGetRequest {
   return whole(bytes, (input) => ({ split: readSplitId(input), at: timestamp(input.varint()), keys: readKeys(input) }));
@@ -229,7 +229,7 @@ export function decodeSnapshotGet(bytes: Uint8Array): SnapshotGetRequest {
 export function encodeSnapshotScan(request: SnapshotScanRequest): Uint8Array {
   const out = new ByteWriter().varint(request.split).varint(request.at);
   writeScanSpec(out, request);
-  return out.finish();
+  return out.view();
 }
 export function decodeSnapshotScan(bytes: Uint8Array): SnapshotScanRequest {
   return whole(bytes, (input) => ({ split: readSplitId(input), at: timestamp(input.varint()), ...readScanSpec(input) }));
@@ -269,7 +269,7 @@ function readOps(input: ByteReader): WriteOp[] {
 export function encodeCommit(request: CommitRequest): Uint8Array {
   const out = writeHeader(new ByteWriter(), request).varint(request.generation).varint(request.maxDelayMicros).varint(request.schemaVersion);
   writeOps(writeChecks(out, request.checks), request.ops);
-  return out.finish();
+  return out.view();
 }
 export function decodeCommit(bytes: Uint8Array): CommitRequest {
   return whole(bytes, (input) => ({ ...readHeader(input), generation: input.varint(), maxDelayMicros: input.varint(), schemaVersion: timestamp(input.varint()), checks: readChecks(input), ops: readOps(input) }));
@@ -278,7 +278,7 @@ export function decodeCommit(bytes: Uint8Array): CommitRequest {
 export function encodePrepare(request: PrepareRequest): Uint8Array {
   const out = writeHeader(new ByteWriter(), request).varint(request.coordinator).varint(request.schemaVersion);
   writeOps(writeChecks(out, request.checks), request.ops);
-  return out.finish();
+  return out.view();
 }
 export function decodePrepare(bytes: Uint8Array): PrepareRequest {
   return whole(bytes, (input) => ({ ...readHeader(input), coordinator: readSplitId(input), schemaVersion: timestamp(input.varint()), checks: readChecks(input), ops: readOps(input) }));
@@ -287,7 +287,7 @@ export function decodePrepare(bytes: Uint8Array): PrepareRequest {
 export function encodeDecide(request: DecideRequest): Uint8Array {
   const out = writeHeader(new ByteWriter(), request).varint(request.floor).varint(request.ceiling).varint(request.participants.length);
   for (const split of request.participants) out.varint(split);
-  return out.finish();
+  return out.view();
 }
 export function decodeDecide(bytes: Uint8Array): DecideRequest {
   return whole(bytes, (input) => {
@@ -301,14 +301,14 @@ export function decodeDecide(bytes: Uint8Array): DecideRequest {
 export function encodeOutcome(request: OutcomeRequest): Uint8Array {
   const out = new ByteWriter().varint(request.split);
   writeTxnId(out, request.txn);
-  return out.varint(request.timestamp).finish();
+  return out.varint(request.timestamp).view();
 }
 export function decodeOutcome(bytes: Uint8Array): OutcomeRequest {
   return whole(bytes, (input) => ({ split: readSplitId(input), txn: readTxnId(input), timestamp: timestamp(input.varint()) }));
 }
 
 export function encodeFence(request: FenceRequest): Uint8Array {
-  return new ByteWriter().varint(request.split).binary(request.at).varint(request.version).finish();
+  return new ByteWriter().varint(request.split).binary(request.at).varint(request.version).view();
 }
 export function decodeFence(bytes: Uint8Array): FenceRequest {
   return whole(bytes, (input) => ({ split: readSplitId(input), at: input.binary() as Key, version: timestamp(input.varint()) }));
@@ -318,7 +318,7 @@ export function decodeFence(bytes: Uint8Array): FenceRequest {
 export function encodeReference(split: SplitId, txn: TxnId): Uint8Array {
   const out = new ByteWriter().varint(split);
   writeTxnId(out, txn);
-  return out.finish();
+  return out.view();
 }
 export function decodeReference(bytes: Uint8Array): { readonly split: SplitId; readonly txn: TxnId } {
   return whole(bytes, (input) => ({ split: readSplitId(input), txn: readTxnId(input) }));
@@ -327,7 +327,7 @@ export function decodeReference(bytes: Uint8Array): { readonly split: SplitId; r
 export function encodeIds(ids: readonly TxnId[]): Uint8Array {
   const out = new ByteWriter().varint(ids.length);
   for (const id of ids) writeTxnId(out, id);
-  return out.finish();
+  return out.view();
 }
 export function decodeIds(bytes: Uint8Array): TxnId[] {
   return whole(bytes, (input) => {

@@ -80,7 +80,7 @@ export class TxnService {
           bytes += record?.length ?? 0;
         }
         protocol.writeRecords(out, records);
-        return out.finish();
+        return out.view();
       };
       if (request.lock === 'none') return read(request.token);
       const token = participant.tryLock(request, spans, request.lock);
@@ -128,7 +128,7 @@ export class TxnService {
       };
       const answer = (): Uint8Array => {
         protocol.writeRecords(out, records);
-        return out.finish();
+        return out.view();
       };
       const older = async (first: Promise<Uint8Array | undefined>): Promise<Uint8Array> => {
         take(await first);
@@ -219,7 +219,7 @@ export class TxnService {
   private scanAnswer(found: { rows: readonly Row[]; done: boolean }, token: string): Uint8Array {
     const out = okAnswer();
     protocol.writeScanAnswer(out, { token, rows: found.rows, done: found.done });
-    return out.finish();
+    return out.view();
   }
 
   // ---- commits ----------------------------------------------------------------------------------------------------
@@ -227,25 +227,25 @@ export class TxnService {
   private commit(request: protocol.CommitRequest): MaybePromise<Uint8Array> {
     return this.serve(request.split, [...spansOf(request.ops), ...request.checks.reads], async ({ participant }) => {
       const at = await participant.commit(request);
-      return okAnswer().u8(0).varint(at).finish();
+      return okAnswer().u8(0).varint(at).view();
     });
   }
 
   private prepare(request: protocol.PrepareRequest): MaybePromise<Uint8Array> {
     return this.serve(request.split, [...spansOf(request.ops), ...request.checks.reads], async ({ participant }) => {
       const { floor, ceiling, token, committed } = await participant.prepare(request);
-      return okAnswer().u8(0).varint(floor).varint(ceiling).string(token).varint(committed).finish();
+      return okAnswer().u8(0).varint(floor).varint(ceiling).string(token).varint(committed).view();
     });
   }
 
   private decide(request: protocol.DecideRequest): MaybePromise<Uint8Array> {
-    return this.serve(request.split, [], async ({ participant }) => okAnswer().varint(await participant.decide(request)).finish());
+    return this.serve(request.split, [], async ({ participant }) => okAnswer().varint(await participant.decide(request)).view());
   }
 
   private outcome(request: protocol.OutcomeRequest): MaybePromise<Uint8Array> {
     return this.serve(request.split, [], async ({ participant }) => {
       await participant.learnOutcome(request.txn, request.timestamp);
-      return okAnswer().finish();
+      return okAnswer().view();
     });
   }
 
@@ -260,7 +260,7 @@ export class TxnService {
   private release(request: { split: SplitId; txn: protocol.TxnHeader['txn'] }): MaybePromise<Uint8Array> {
     return this.serve(request.split, [], ({ participant }) => {
       participant.release(request.txn, true);
-      return okAnswer().finish();
+      return okAnswer().view();
     });
   }
 
@@ -268,7 +268,7 @@ export class TxnService {
     return this.serve(request.split, [], async ({ participant }) => {
       const out = okAnswer();
       protocol.writeStatus(out, await participant.status(request.txn));
-      return out.finish();
+      return out.view();
     });
   }
 
@@ -332,7 +332,7 @@ export class TxnService {
 
 /** In place of a result: 1 a row exists, 2 it is missing, and its key. */
 function conflictAnswer(conflict: WriteConflict): Uint8Array {
-  return okAnswer().u8(conflict.kind === 'exists' ? 1 : 2).binary(conflict.key).finish();
+  return okAnswer().u8(conflict.kind === 'exists' ? 1 : 2).binary(conflict.key).view();
 }
 
 export function readResultOrConflict(input: { u8(): number; binary(): string }): WriteConflict | undefined {

@@ -13,7 +13,7 @@ const never: Scheduler = { after: () => ({ cancel: () => undefined }), endOfTurn
 function leadership(): Leadership {
   const made: Leadership = new Leadership('token', {
     wounded: (owner) => {
-      made.forget(owner.id, new Error('wounded'));
+      made.forget(owner.id, () => new Error('wounded'));
     },
     contested: () => undefined,
   });

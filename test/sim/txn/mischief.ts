@@ -162,7 +162,7 @@ export const TXN_MISCHIEFS: Readonly<Record<string, TxnMischief>> = {
     replace(Leadership.prototype, 'release', (original) =>
       function (this: object, ...[id, reason]: unknown[]) {
         if (reason !== 'aborted') return original.apply(this, [id, reason]);
-        return (Reflect.get(Leadership.prototype, 'forget') as Method).apply(this, [id, new Error('leaked'), reason]);
+        return (Reflect.get(Leadership.prototype, 'forget') as Method).apply(this, [id, () => new Error('leaked'), reason]);
       }),
 
   /** Some participants never hear the outcome, and do not ask. */
