@@ -1,17 +1,23 @@
 /**
- * Runs many seeds of a workload in several processes: node test/sim/run.ts --seeds 1000 [--seed 1] [--seconds 60]
- * [--nodes 5] [--workload kv] [--workers 2] [--max-failures 5]. One seed runs in this process; with --trace it prints what the
- * nodes log. Exit code 1 when a seed failed; each failing seed is printed with the command that replays it.
+ * Runs many seeds of a workload in several processes: node test/sim/run.ts --seeds 1000 [--seed 1] [--seconds 20]
+ * [--nodes 5] [--workload txn] [--workers 2] [--max-failures 5] [--report FILE]. One seed runs in this process; with --trace
+ * it prints what the nodes log. Exit code 1 when a seed failed; each failing seed is printed with the command that replays
+ * it. A long run keeps its report file up to date, so that one that is interrupted is not lost.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { LogSink } from '../../src/sim/process.ts';
+import { ProgressBar, Totals, reportText, writeReport } from './report.ts';
 import type { Job, JobResult } from './worker.ts';
-import { WORKLOADS, type RunOptions, type RunReport } from './workloads.ts';
+import { WORKLOADS, defaultSeconds, type RunOptions, type RunReport } from './workloads.ts';
 
 /** Every so many seeds one is run twice, to compare the hashes. */
 const TWICE_EVERY = 50;
+/** Runs of this many seeds write a report file without being asked. */
+const SOAK_SEEDS = 1_000;
+/** Clusters of one run are garbage at its end: a roomy nursery spares the collector from moving what is about to die. */
+const WORKER_FLAGS = ['--max-semi-space-size=64'];
 const say = (text: string): void => {
   process.stdout.write(text);
 };
@@ -25,6 +31,7 @@ interface Settings {
   readonly workers: number;
   readonly maxFailures: number;
   readonly trace: boolean;
+  readonly reportFile: string | undefined;
 }
 
 function settings(): Settings {
@@ -32,12 +39,13 @@ function settings(): Settings {
     options: {
       seeds: { type: 'string' },
       seed: { type: 'string' },
-      seconds: { type: 'string', default: '60' },
+      seconds: { type: 'string' },
       nodes: { type: 'string' },
-      workload: { type: 'string', default: 'kv' },
+      workload: { type: 'string', default: 'txn' },
       workers: { type: 'string', default: '2' },
       'max-failures': { type: 'string', default: '5' },
       trace: { type: 'boolean', default: false },
+      report: { type: 'string' },
     },
   });
   const whole = (name: string, text: string, min: number, max: number): number => {
@@ -46,15 +54,17 @@ function settings(): Settings {
     return n;
   };
   if (WORKLOADS[values.workload] === undefined) throw new RangeError(`--workload must be one of ${Object.keys(WORKLOADS).join(', ')}`);
+  const seeds = whole('seeds', values.seeds ?? (values.seed === undefined ? '100' : '1'), 1, 10_000_000);
   return {
     workload: values.workload,
     first: whole('seed', values.seed ?? '1', 0, 2 ** 31),
-    seeds: whole('seeds', values.seeds ?? (values.seed === undefined ? '100' : '1'), 1, 10_000_000),
-    seconds: whole('seconds', values.seconds, 1, 100_000),
+    seeds,
+    seconds: whole('seconds', values.seconds ?? String(defaultSeconds(values.workload)), 1, 100_000),
     nodes: values.nodes === undefined ? undefined : whole('nodes', values.nodes, 3, 7),
     workers: whole('workers', values.workers, 1, 64),
     maxFailures: whole('max-failures', values['max-failures'], 1, 1_000_000),
     trace: values.trace,
+    reportFile: values.report ?? (seeds >= SOAK_SEEDS ? `sim-report-${values.workload.replace(':', '-')}.md` : undefined),
   };
 }
 
@@ -64,73 +74,6 @@ function optionsFor(s: Settings, seed: number): RunOptions {
 
 const replayCommand = (s: Settings, seed: number): string =>
   `npm run sim -- --workload ${s.workload} --seed ${seed} --seconds ${s.seconds}${s.nodes === undefined ? '' : ` --nodes ${s.nodes}`} --trace`;
-
-/** Sums over all runs. */
-class Totals {
-  done = 0;
-  events = 0;
-  longestHealMicros = 0;
-  readonly failures: Extract<JobResult, { ok: false }>[] = [];
-  readonly faults = new Map<string, number>();
-  readonly counters = new Map<string, number>();
-  private readonly startedAt = performance.now();
-
-  add(result: JobResult): void {
-    this.done++;
-    if (!result.ok) {
-      this.failures.push(result);
-      return;
-    }
-    this.events += result.report.events;
-    this.longestHealMicros = Math.max(this.longestHealMicros, result.report.healedMicros);
-    for (const [name, n] of Object.entries(result.report.faults)) this.faults.set(name, (this.faults.get(name) ?? 0) + n);
-    for (const [name, n] of Object.entries(result.report.counters)) this.counters.set(name, (this.counters.get(name) ?? 0) + n);
-  }
-
-  get seconds(): number {
-    return (performance.now() - this.startedAt) / 1000;
-  }
-}
-
-function report(s: Settings, totals: Totals): void {
-  const { done, events, seconds } = totals;
-  const list = (map: ReadonlyMap<string, number>): string => [...map].map(([name, n]) => `${n.toLocaleString('en')} ${name}`).join(', ');
-  say(`\n${done} seeds of ${s.seconds} simulated seconds in ${seconds.toFixed(1)} s: ${((done * s.seconds) / seconds).toFixed(0)} times real time, ${(events / 1e6).toFixed(1)} million events\n`);
-  say(`  done    ${list(totals.counters)}\n`);
-  say(`  faults  ${list(totals.faults)}\n`);
-  say(`  healed  within ${(totals.longestHealMicros / 1e6).toFixed(2)} s in every run\n`);
-  for (const failure of totals.failures) {
-    say(`\nseed ${failure.seed} failed: ${failure.message}\n  replay: ${replayCommand(s, failure.seed)}\n`);
-  }
-  say(totals.failures.length === 0 ? '  no violation found\n' : `\n${totals.failures.length} of ${done} seeds failed\n`);
-}
-
-class ProgressBar {
-  private readonly total: number;
-  private readonly live = process.stderr.isTTY;
-  private shownTenths = 0;
-  private shownAt = 0;
-
-  constructor(total: number) {
-    this.total = total;
-  }
-
-  show(totals: Totals): void {
-    const share = totals.done / this.total;
-    const left = totals.done === 0 ? 0 : (totals.seconds / totals.done) * (this.total - totals.done);
-    const text = `${totals.done}/${this.total} seeds, ${totals.failures.length} failed, ${left.toFixed(0)} s left`;
-    if (this.live) {
-      const now = performance.now();
-      if (now - this.shownAt < 100 && totals.done < this.total) return;
-      this.shownAt = now;
-      const full = Math.round(share * 30);
-      process.stderr.write(`\r[${'#'.repeat(full)}${'.'.repeat(30 - full)}] ${text}   `);
-    } else if (Math.floor(share * 10) > this.shownTenths) {
-      this.shownTenths = Math.floor(share * 10);
-      process.stderr.write(`${text}\n`);
-    }
-  }
-}
 
 function runMany(s: Settings): Promise<Totals> {
   const totals = new Totals();
@@ -154,11 +97,12 @@ function runMany(s: Settings): Promise<Totals> {
       worker.send(job);
     };
     for (let i = 0; i < Math.min(s.workers, s.seeds); i++) {
-      const worker = fork(fileURLToPath(new URL('worker.ts', import.meta.url)));
+      const worker = fork(fileURLToPath(new URL('worker.ts', import.meta.url)), [], { execArgv: [...process.execArgv, ...WORKER_FLAGS] });
       workers.add(worker);
       worker.on('message', (result: JobResult) => {
         totals.add(result);
         bar.show(totals);
+        if (s.reportFile !== undefined) writeReport(s.reportFile, s, totals);
         give(worker);
       });
       worker.on('exit', (code) => {
@@ -191,7 +135,11 @@ async function main(): Promise<number> {
   const s = settings();
   if (s.seeds === 1) return runOne(s);
   const totals = await runMany(s);
-  report(s, totals);
+  say(reportText(s, totals, (seed) => replayCommand(s, seed)));
+  if (s.reportFile !== undefined) {
+    writeReport(s.reportFile, s, totals, true);
+    say(`  report  ${s.reportFile}\n`);
+  }
   return totals.failures.length === 0 ? 0 : 1;
 }
 

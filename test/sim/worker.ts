@@ -9,27 +9,34 @@ export interface Job {
   readonly twice: boolean;
 }
 
+/** `cpuMicros`: of all threads of the worker, for this job. */
 export type JobResult =
-  | { readonly seed: number; readonly ok: true; readonly report: RunReport }
-  | { readonly seed: number; readonly ok: false; readonly message: string; readonly stack: string };
+  | { readonly seed: number; readonly cpuMicros: number; readonly ok: true; readonly report: RunReport }
+  | { readonly seed: number; readonly cpuMicros: number; readonly ok: false; readonly message: string; readonly stack: string };
 
 export async function runJob({ workload, options, twice }: Job): Promise<JobResult> {
   const run = WORKLOADS[workload];
   assert(run !== undefined, 'workload is unknown');
   const { seed } = options;
+  const before = process.cpuUsage();
+  const cpuMicros = (): number => {
+    const { user, system } = process.cpuUsage(before);
+    return user + system;
+  };
   try {
     const report = await run(options);
-    if (!twice) return { seed, ok: true, report };
+    if (!twice) return { seed, cpuMicros: cpuMicros(), ok: true, report };
     const again = await run(options);
-    if (again.hash === report.hash) return { seed, ok: true, report };
-    return { seed, ok: false, message: `not deterministic: hashes ${report.hash} and ${again.hash}`, stack: '' };
+    if (again.hash === report.hash) return { seed, cpuMicros: cpuMicros(), ok: true, report };
+    return { seed, cpuMicros: cpuMicros(), ok: false, message: `not deterministic: hashes ${report.hash} and ${again.hash}`, stack: '' };
   } catch (error) {
-    return failed(seed, error);
+    return failed(seed, error, cpuMicros());
   }
 }
 
-function failed(seed: number, error: unknown): JobResult {
-  return error instanceof Error ? { seed, ok: false, message: error.message, stack: error.stack ?? '' } : { seed, ok: false, message: String(error), stack: '' };
+function failed(seed: number, error: unknown, cpuMicros = 0): JobResult {
+  const { message, stack } = error instanceof Error ? error : { message: String(error), stack: '' };
+  return { seed, cpuMicros, ok: false, message, stack: stack ?? '' };
 }
 
 if (process.send !== undefined) {

@@ -34,3 +34,6 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
   txn: runTxn,
   ...Object.fromEntries(Object.entries(TXN_MISCHIEFS).map(([name, mischief]) => [`txn:${name}`, (options: RunOptions) => runTxn({ ...options, mischief })])),
 };
+
+/** How long a run lasts unless it is said: a second of transactions costs as much as some seconds of registers. */
+export const defaultSeconds = (workload: string): number => (workload.startsWith('kv') ? 60 : 20);
