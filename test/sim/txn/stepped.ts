@@ -156,13 +156,12 @@ export class SteppedCluster {
   }
 
   async run<T>(work: Promise<T>, limitSeconds = 20): Promise<T> {
-    let ended: { readonly value: T } | { readonly error: unknown } | undefined;
-    work.then(
-      (value) => (ended = { value }),
-      (error: unknown) => (ended = { error }),
-    );
-    await this.until('the end of a call', limitSeconds, () => ended !== undefined);
-    if (ended === undefined || 'error' in ended) throw ended?.error;
-    return (ended as { readonly value: T }).value;
+    let ended = false;
+    const end = (): void => {
+      ended = true;
+    };
+    work.then(end, end);
+    await this.until('the end of a call', limitSeconds, () => ended);
+    return await work;
   }
 }
