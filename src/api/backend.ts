@@ -14,6 +14,7 @@ import { TrestleError, Code, type ErrorDetail } from '../base/errors.ts';
 import type { NodeId, Timestamp, TxnId } from '../base/ids.ts';
 import type { TransactionSystem } from '../txn/types.ts';
 import type { SqlDatabase } from './sql.ts';
+import type { DatabaseStatistics } from './statistics.ts';
 
 export interface Backend {
   readonly localNode: NodeId;
@@ -241,6 +242,7 @@ export interface SplitPoint {
 
 export interface DatabaseHandle {
   readonly name: string;
+  readonly statistics: DatabaseStatistics;
   readonly transactions: TransactionSystem;
   readonly sql: SqlDatabase;
   addSplitPoints(points: readonly SplitPoint[], initiator: string): Promise<void>;

@@ -8,9 +8,11 @@
 import { aborted, Code, TrestleError } from '../base/errors.ts';
 import type { CommitResult, ReadWriteTransaction } from '../txn/types.ts';
 import type { DatabaseHandle, SessionRecord } from './backend.ts';
+import { TransactionMeter } from './data/meter.ts';
 import { MAX_REPLAY_ROWS } from './limits.ts';
 import { lastStatementRan, seqnoOutOfOrder, seqnoReused, transactionClosed, transactionEnded, transactionFailed } from './messages.ts';
 import type { DmlResult, PreparedStatement } from './sql.ts';
+import type { TransactionEnd } from './statistics.ts';
 
 export type GatewayState =
   | { readonly kind: 'active' }
@@ -50,6 +52,14 @@ export function isInterruption(failure: unknown): boolean {
   return failure instanceof Error && failure.name === 'AbortError';
 }
 
+/** How it was begun, for the statistics. */
+export interface TransactionBeginning {
+  readonly tag: string;
+  readonly repeatableRead: boolean;
+  /** It takes over the age of one that was aborted. */
+  readonly retries: boolean;
+}
+
 export class GatewayTransaction {
   /** As clients hold it. */
   readonly id: Buffer;
@@ -58,6 +68,10 @@ export class GatewayTransaction {
   readonly transaction: ReadWriteTransaction;
   state: GatewayState = { kind: 'active' };
   mutationCount = 0;
+  readonly meter = new TransactionMeter();
+  private readonly beginMicros: number;
+  private readonly begun: TransactionBeginning;
+  private reported = false;
   /** Calls that are running: the transaction is not idle meanwhile. */
   running = 0;
   lastUseMicros: number;
@@ -69,12 +83,26 @@ export class GatewayTransaction {
   private replyRows = 0;
   private statements: Promise<unknown> = Promise.resolve();
 
-  constructor(id: Buffer, session: SessionRecord, database: DatabaseHandle, transaction: ReadWriteTransaction, nowMicros: number) {
+  constructor(id: Buffer, session: SessionRecord, database: DatabaseHandle, transaction: ReadWriteTransaction, nowMicros: number, begun: TransactionBeginning) {
     this.id = id;
+    this.beginMicros = nowMicros;
+    this.begun = begun;
     this.session = session;
     this.database = database;
     this.transaction = transaction;
     this.lastUseMicros = nowMicros;
+  }
+
+  /** Reports the end to the statistics, the first time that this is called. */
+  reportEnd(ending: TransactionEnd['ending'], nowMicros: number, commitMicros = 0): void {
+    if (this.reported) return;
+    this.reported = true;
+    const { footprints, writes, deletedRows } = this.meter;
+    this.database.statistics.transaction({
+      ...this.begun, footprints, writes, deletedRows, ending, commitMicros,
+      participants: this.transaction.participants ?? 0,
+      totalMicros: nowMicros - this.beginMicros,
+    });
   }
 
   get active(): boolean {

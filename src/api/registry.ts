@@ -105,6 +105,8 @@ export class TransactionRegistry {
   private retire(entry: GatewayTransaction): void {
     const key = entry.id.toString('latin1');
     if (!this.active.delete(key)) return;
+    // One that is being committed reports its end itself.
+    if (entry.state.kind !== 'committing') entry.reportEnd('neverCommitted', this.nowMicros());
     if (entry.state.kind === 'aborted' && !entry.session.multiplexed) this.rememberAge(entry);
     const own = this.bySession.get(entry.session.name);
     if (own !== undefined) {

@@ -6,6 +6,7 @@
 import type { Timestamp } from '../base/ids.ts';
 import type { SqlType, StructField } from '../sql/types/types.ts';
 import type { SqlValue } from '../sql/values/value.ts';
+import type { ActivePartitionedDml, Footprint } from './statistics.ts';
 import type { KeyRange, ReadView, ReadWriteTransaction } from '../txn/types.ts';
 
 export type SqlRow = readonly SqlValue[];
@@ -15,12 +16,16 @@ export interface RowStream {
   readonly columns: readonly StructField[];
   next(): Promise<readonly SqlRow[] | undefined>;
   close(): Promise<void>;
+  /** Rows read so far to make these. */
+  rowsScanned?(): number;
 }
 
 export interface StatementOptions {
   readonly signal?: AbortSignal;
   /** One of the ranges that `partitionQuery` or `partitionRead` answered: only its part of the rows is wanted. */
   readonly partition?: KeyRange;
+  /** Told how far a partitioned DML statement is. */
+  readonly progress?: Pick<ActivePartitionedDml, 'partitions' | 'partitionDone'>;
 }
 
 /** A statement analysed against the schema. Cached by the SQL layer: (text, parameter types, schema version). */
@@ -32,6 +37,9 @@ export interface PreparedStatement {
   readonly undeclaredParameters: readonly StructField[];
   /** Whether PartitionQuery accepts it. */
   readonly partitionable: boolean;
+  /** It takes locks by FOR UPDATE, which only read-write transactions can. */
+  readonly locks: boolean;
+  readonly footprint: Footprint;
   /** The plan as nodes in the order of their index; the root first. */
   plan(): readonly PlanNode[];
 }

@@ -1,5 +1,5 @@
 /** What the edge (src/api) needs of the cluster, made of this node's core and the cluster's metadata. */
-import { NodeUnreachable, type Backend, type CommitOutcome, type DatabaseHandle, type ForwardedCall, type SplitPoint } from '../api/backend.ts';
+import { NodeUnreachable, type Backend, type CommitOutcome, type DatabaseHandle, type ForwardedCall } from '../api/backend.ts';
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { failedPrecondition, unavailable } from '../base/errors.ts';
 import { keyFromBytes, keyToBytes, splitId, timestamp, type Key, type NodeId, type Timestamp, type TxnId } from '../base/ids.ts';
@@ -11,7 +11,7 @@ import { Databases } from './databases.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { instanceConfigs } from './instance-configs.ts';
 import { Instances } from './instances.ts';
-import { databaseEnd, FIRST_FREE_SPLIT } from './keyspace.ts';
+import { databaseEnd } from './keyspace.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
 import { Kind, MetaStore, putRecord } from './meta.ts';
 import { Operations } from './operations.ts';
@@ -24,7 +24,9 @@ import { SchemaEvaluator } from '../sql/execute/schema-expressions.ts';
 import { describeConflict } from '../sql/rows/conflict.ts';
 import { KeySpace } from '../sql/rows/keyspace.ts';
 import { workOnRows } from './row-work.ts';
-import { splitKeys } from './split-points.ts';
+import { Statistics } from './statistics/statistics.ts';
+import { spannerSys, type OtherTables } from './statistics/tables.ts';
+import { SplitPoints } from './user-split-points.ts';
 
 const FORWARD = 'api.forward';
 const SETTLE = 'schema.settle';
@@ -44,16 +46,18 @@ export class NodeBackend implements Backend {
   readonly operations: Operations;
   readonly sessions: Sessions;
   readonly policies: Policies;
+  readonly splitPoints: SplitPoints;
   readonly catalog: Catalog;
   readonly meta: MetaStore;
   readonly retention: Retention;
   readonly housekeeping: Housekeeping;
+  readonly statistics: Statistics;
   private readonly core: NodeCore;
   private readonly nodes: readonly NodeId[];
   private readonly isUp: (node: NodeId) => boolean;
   private readonly handles = new WeakMap<OpenDatabase, DatabaseHandle>();
 
-  constructor(core: NodeCore, placement: Placement, isUp: (node: NodeId) => boolean) {
+  constructor(core: NodeCore, placement: Placement, isUp: (node: NodeId) => boolean, processorMicros?: () => number) {
     this.core = core;
     this.localNode = core.self;
     this.nodes = placement.zones.map(({ node }) => node);
@@ -61,9 +65,15 @@ export class NodeBackend implements Backend {
     this.meta = new MetaStore(core);
     this.retention = new Retention(this.meta);
     this.catalog = new Catalog(this.meta, core.env);
+    this.statistics = new Statistics({
+      core, isUp, nodes: this.nodes,
+      database: (number) => this.catalog.numbered(number),
+      ...(processorMicros === undefined ? {} : { processorMicros }),
+    });
     const now = (): number => core.env.clock.interval().latest;
     this.instances = new Instances(this.meta, instanceConfigs(placement.zones), now, (name) => this.databases.drop(name));
     this.policies = new Policies(this.meta, core.env.random);
+    this.splitPoints = new SplitPoints(core, this.meta);
     this.operations = new Operations(this.meta, core.env);
     const changes = new SchemaChanges({
       meta: this.meta,
@@ -75,7 +85,7 @@ export class NodeBackend implements Backend {
     });
     this.databases = new Databases(core, this.meta, this.catalog, this.operations, changes);
     this.sessions = new Sessions(this.meta, core.env, (name) => Promise.resolve(this.catalog.database(name)));
-    this.housekeeping = new Housekeeping(core, this.databases, this.sessions, this.operations);
+    this.housekeeping = new Housekeeping(core, this.databases, this.sessions, this.operations, () => this.splitPoints.sweep(), () => this.statistics.splitLoad.sample());
     core.rpc.handle(SETTLE, async (_, body) => {
       const input = new ByteReader(body);
       const at = timestamp(input.varint());
@@ -125,12 +135,22 @@ export class NodeBackend implements Backend {
 
   private makeHandle(name: string, database: OpenDatabase): DatabaseHandle {
     const transactions = new DatabaseTransactions(this.core, database);
+    const { statistics } = this;
+    const { number } = database.stored;
     return {
       name,
       transactions,
-      sql: new NodeSqlDatabase({ core: this.core, meta: this.meta, database, transactions }),
-      addSplitPoints: (points) => this.addSplitPoints(database, points),
+      get statistics() {
+        return statistics.of(number);
+      },
+      sql: new NodeSqlDatabase({ core: this.core, meta: this.meta, database, transactions, systemTables: spannerSys(statistics, number, this.otherTables(database)) }),
+      addSplitPoints: (points, initiator) => this.splitPoints.add(database, points, initiator),
     };
+  }
+
+  /** Tables of SPANNER_SYS that come from the metadata. */
+  private otherTables(database: OpenDatabase): OtherTables {
+    return { USER_SPLIT_POINTS: () => this.splitPoints.rows(database) };
   }
 
   async *forward(node: NodeId, call: ForwardedCall): AsyncGenerator<Uint8Array> {
@@ -153,12 +173,6 @@ export class NodeBackend implements Backend {
       at = split.to;
     }
     return { kind: 'aborted' };
-  }
-
-  private async addSplitPoints(database: OpenDatabase, points: readonly SplitPoint[]): Promise<void> {
-    for (const key of splitKeys(database, points)) {
-      await this.core.cutAt(key, splitId(await this.meta.draw('split', FIRST_FREE_SPLIT)));
-    }
   }
 
   /** Every node that is up uses the schema of `at`, and has ended its commits under older ones. */

@@ -23,6 +23,7 @@ import { resumeDeletions } from '../storage/groupstore.ts';
 import type { Engine } from '../storage/types.ts';
 import { writeTxnId } from '../txn/commands.ts';
 import { Gateway } from '../txn/gateway.ts';
+import type { HeldMode, LockOwner, Span } from '../txn/locks.ts';
 import { Participant, type ParticipantLinks } from '../txn/participant.ts';
 import { decodeIds, encodeIds, Method } from '../txn/protocol.ts';
 import { TxnService } from '../txn/service.ts';
@@ -56,6 +57,8 @@ export interface CoreOptions {
   readonly retentionMicros?: (split: SplitDescriptor) => number | undefined | Promise<number | undefined>;
 }
 
+const noop = (): void => undefined;
+
 export class NodeCore {
   readonly self: NodeId;
   readonly env: Environment;
@@ -65,6 +68,8 @@ export class NodeCore {
   readonly router: Router;
   readonly gateway: Gateway;
   readonly collector: GarbageCollector;
+  /** Told of lock requests that begin to wait at a leader here; what it answers is called at the end of the wait. */
+  lockObserver: ((owner: LockOwner, span: Span, mode: HeldMode) => () => void) | undefined;
   private readonly options: CoreOptions;
   private readonly snapshots: Snapshots;
   private readonly rejoin: Rejoin;
@@ -208,6 +213,7 @@ export class NodeCore {
       },
       askForgotten: async (node: NodeId, ids: readonly TxnId[]): Promise<readonly TxnId[]> =>
         decodeIds(await this.rpc.call(node, Method.forgotten, encodeIds(ids), { timeoutMicros: NOTICE_TIMEOUT_MICROS })),
+      lockWaits: (owner, span, mode) => this.lockObserver?.(owner, span, mode) ?? noop,
       announce: (txn: TxnId, participants: readonly SplitId[], at: Timestamp): void => {
         for (const split of participants) this.gateway.tellOutcome(split, txn, at);
       },

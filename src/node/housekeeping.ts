@@ -1,6 +1,7 @@
 /**
- * What the cluster's metadata needs now and then, done at the node that leads it: schema changes whose node died are
- * ended, sessions that nobody used and operations that ended long ago are forgotten.
+ * What is done now and then. At every node the load of splits is looked at. At the node that leads the cluster's metadata
+ * schema changes whose node died are ended, and what is over is forgotten: sessions that nobody used, operations that
+ * ended long ago, split points that have expired.
  */
 import { META_SPLIT } from './keyspace.ts';
 import type { NodeCore } from './core.ts';
@@ -17,10 +18,14 @@ export class Housekeeping {
   private readonly databases: Databases;
   private readonly sessions: Sessions;
   private readonly operations: Operations;
+  private readonly sweepSplitPoints: () => Promise<void>;
+  private readonly sampleLoad: () => void;
   private round = 0;
   private stopped = false;
 
-  constructor(core: NodeCore, databases: Databases, sessions: Sessions, operations: Operations) {
+  constructor(core: NodeCore, databases: Databases, sessions: Sessions, operations: Operations, sweepSplitPoints: () => Promise<void>, sampleLoad: () => void) {
+    this.sampleLoad = sampleLoad;
+    this.sweepSplitPoints = sweepSplitPoints;
     this.core = core;
     this.databases = databases;
     this.sessions = sessions;
@@ -46,10 +51,12 @@ export class Housekeeping {
 
   private async work(): Promise<void> {
     this.round++;
+    this.sampleLoad();
     if (this.core.host.get(META_SPLIT)?.isLeading() !== true) return;
     await this.databases.endAbandoned();
     if (this.round % SWEEP_ROUNDS !== 0) return;
     await this.sessions.sweep();
     await this.operations.sweep();
+    await this.sweepSplitPoints();
   }
 }

@@ -13,7 +13,7 @@ import type { ReadView, ReadWriteTransaction, WriteOp } from '../txn/types.ts';
 import type { NodeCore } from './core.ts';
 import { META_PREFIX } from './keyspace.ts';
 
-export const Kind = { instance: 'i', database: 'd', operation: 'o', session: 's', split: 'p', counter: 'c', schema: 'x', policy: 'a' } as const;
+export const Kind = { instance: 'i', database: 'd', operation: 'o', session: 's', split: 'p', counter: 'c', schema: 'x', policy: 'a', splitPoint: 'u' } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
 const VALUE_COLUMN = 1;

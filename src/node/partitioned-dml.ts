@@ -4,6 +4,7 @@
  * transaction is not known, so that the count is a lower bound and the statement should bear repetition. Source: Spanner,
  * "Partitioned DML".
  */
+import type { StatementOptions } from '../api/sql.ts';
 import { cancelled, Code, TrestleError } from '../base/errors.ts';
 import type { Key, Timestamp } from '../base/ids.ts';
 import { keyAfter } from '../splits/ranges.ts';
@@ -23,13 +24,19 @@ export interface PartitionedWork {
   /** Runs the statement over the rows in `range`; answers how many it changed. */
   readonly run: (transaction: ReadWriteTransaction, range: KeyRange) => Promise<number>;
   readonly signal: AbortSignal | undefined;
+  readonly progress: StatementOptions['progress'];
 }
 
 /** The least number of rows that were changed. */
 export async function runPartitioned(work: PartitionedWork, ranges: readonly KeyRange[]): Promise<number> {
+  const pieces: KeyRange[] = [];
+  for (const range of ranges) pieces.push(...(await piecesOf(work.router, range)));
+  work.progress?.partitions(pieces.length);
   let changed = 0;
-  for (const range of ranges) {
-    for (const piece of await piecesOf(work.router, range)) changed += await runPiece(work, piece);
+  for (const piece of pieces) {
+    const rows = await runPiece(work, piece);
+    work.progress?.partitionDone(rows);
+    changed += rows;
   }
   return changed;
 }

@@ -94,6 +94,11 @@ export async function runNode(): Promise<void> {
   }
 }
 
+function processorMicros(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
 class ServerProcess {
   private readonly config: NodeConfig;
   private readonly stopper: Stopper;
@@ -156,7 +161,7 @@ class ServerProcess {
     });
     this.core = core;
     const zones = config.nodes.map(({ id, zone, region }) => ({ node: nodeId(id), zone, region }));
-    const backend = new NodeBackend(core, { zones }, (node) => transport.isUp(node));
+    const backend = new NodeBackend(core, { zones }, (node) => transport.isUp(node), processorMicros);
     this.backend = backend;
     this.api = createApiServer(backend, { log: this.log, nowMicros: () => env.clock.interval().latest });
     const { api } = this;

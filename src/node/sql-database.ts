@@ -2,6 +2,7 @@
 import type {
   DmlResult, Mutation, PlanNode, PreparedStatement, ReadSpec, RowStream, SqlDatabase, SqlRow, StatementOptions, StatementParameters,
 } from '../api/sql.ts';
+import type { Footprint } from '../api/statistics.ts';
 import { invalidArgument, notFound, unimplemented } from '../base/errors.ts';
 import type { Timestamp } from '../base/ids.ts';
 import { parameterValues, SqlEngine, type PreparedStatement as EngineStatement, type StatementContext } from '../sql/engine.ts';
@@ -16,6 +17,7 @@ import { tableDecoder, indexDecoder } from '../sql/rows/decode.ts';
 import { KeySpace, type IndexLayout, type TableLayout } from '../sql/rows/keyspace.ts';
 import { scanTable } from '../sql/rows/scan.ts';
 import type { KeySetValues } from '../sql/rows/values.ts';
+import type { VirtualTables } from '../sql/execute/runtime.ts';
 import type { DdlContext } from '../sql/schema/apply.ts';
 import type { Column } from '../sql/schema/objects.ts';
 import type { Schema } from '../sql/schema/schema.ts';
@@ -27,6 +29,7 @@ import type { DatabaseTransactions } from './backend.ts';
 import type { OpenDatabase } from './catalog.ts';
 import type { NodeCore } from './core.ts';
 import type { MetaStore } from './meta.ts';
+import { footprintOf, takesLocks } from './statistics/footprint.ts';
 import { runPartitioned, type PartitionedWork } from './partitioned-dml.ts';
 import { partitionsOf } from './partitions.ts';
 import { SequenceCounters } from './sequences.ts';
@@ -42,10 +45,15 @@ const POINT_BATCH = 500;
 class NodeStatement implements PreparedStatement {
   readonly engine: EngineStatement;
   readonly partitionable: boolean;
+  readonly locks: boolean;
+  readonly footprint: Footprint;
 
   constructor(engine: EngineStatement) {
     this.engine = engine;
     this.partitionable = engine.partitionable;
+    const { locks, footprint } = usesOf(engine);
+    this.locks = locks;
+    this.footprint = footprint;
   }
 
   get kind(): PreparedStatement['kind'] {
@@ -62,6 +70,15 @@ class NodeStatement implements PreparedStatement {
   }
 }
 
+/** What a statement of the engine's cache touches, found once. */
+const uses = new WeakMap<EngineStatement, { readonly locks: boolean; readonly footprint: Footprint }>();
+
+function usesOf(engine: EngineStatement): { readonly locks: boolean; readonly footprint: Footprint } {
+  let found = uses.get(engine);
+  if (found === undefined) uses.set(engine, (found = { locks: takesLocks(engine.physical), footprint: footprintOf(engine) }));
+  return found;
+}
+
 function engineStatement(statement: PreparedStatement): EngineStatement {
   if (statement instanceof NodeStatement) return statement.engine;
   throw invalidArgument('The statement was not prepared here.');
@@ -75,8 +92,10 @@ export class NodeSqlDatabase implements SqlDatabase {
   private readonly spaces = new WeakMap<Schema, KeySpace>();
   private readonly writers = new WeakMap<ReadWriteTransaction, { writer: RowWriter; evaluator: SchemaEvaluator }>();
   private readonly sequences: SequenceCounters;
+  private readonly systemTables: VirtualTables;
 
-  constructor(options: { readonly core: NodeCore; readonly meta: MetaStore; readonly database: OpenDatabase; readonly transactions: DatabaseTransactions }) {
+  constructor(options: { readonly core: NodeCore; readonly meta: MetaStore; readonly database: OpenDatabase; readonly transactions: DatabaseTransactions; readonly systemTables: VirtualTables }) {
+    this.systemTables = options.systemTables;
     this.core = options.core;
     this.database = options.database;
     this.engine = new SqlEngine({ keyPrefix: options.database.prefix });
@@ -93,7 +112,8 @@ export class NodeSqlDatabase implements SqlDatabase {
     const used = this.use(view);
     let prepared = engineStatement(statement);
     if (used !== undefined && prepared.schema !== used) prepared = this.engine.prepare(used, prepared.text, declaredTypes(prepared));
-    return this.engine.query(prepared, new Map(Object.entries(parameters)), view, await this.context(prepared.schema, options));
+    const rows = this.engine.query(prepared, new Map(Object.entries(parameters)), view, await this.context(prepared.schema, options));
+    return { columns: rows.columns, next: () => rows.next(), close: () => rows.close(), rowsScanned: () => rows.statistics().rowsScanned };
   }
 
   checkParameters(statement: PreparedStatement, parameters: StatementParameters): void {
@@ -122,6 +142,7 @@ export class NodeSqlDatabase implements SqlDatabase {
       begin: (age) => this.transactions.beginReadWrite(age === undefined ? {} : { age }),
       run: async (transaction, partition) => (await this.dml(transaction, statement, parameters, { ...options, partition })).rowCount,
       signal: options.signal,
+      progress: options.progress,
     };
     return await runPartitioned(work, ranges);
   }
@@ -222,6 +243,7 @@ export class NodeSqlDatabase implements SqlDatabase {
     return {
       monotonicMicros: () => this.core.env.clock.monotonicMicros(),
       context: evaluationContext(this.core, schema, this.sequences),
+      systemTables: this.systemTables,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(options.partition === undefined ? {} : { partition: options.partition }),
     };

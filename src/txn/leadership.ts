@@ -64,12 +64,14 @@ export class Leadership {
   private endDraining: (() => void) | undefined;
   private readonly ended = new Map<TxnId, EndReason>();
   private pinnedCount = 0;
+  private readonly events: LockEvents;
   private readonly onRelease = new Set<() => void>();
   /** Right halves of cuts that took over locks: a transaction that ends here may not know that it holds locks there. */
   private heirs: Leadership[] = [];
 
   constructor(token: string, events: LockEvents) {
     this.token = token;
+    this.events = events;
     this.locks = new LockTable(events);
   }
 
@@ -95,10 +97,16 @@ export class Leadership {
   /** Undefined when granted at once. Rejects when the transaction is wounded, released, or leadership is lost. */
   acquire(txn: LeaderTxn, span: Span, mode: HeldMode): Promise<void> | undefined {
     if (this.locks.tryAcquire(txn.owner, span, mode)) return undefined;
+    const waited = this.events.waits?.(txn.owner, span, mode);
     return new Promise((resolve, reject) => {
-      txn.waits.add(reject);
+      const refused = (error: unknown): void => {
+        waited?.();
+        reject(error);
+      };
+      txn.waits.add(refused);
       const granted = (): void => {
-        txn.waits.delete(reject);
+        txn.waits.delete(refused);
+        waited?.();
         resolve();
       };
       if (this.locks.acquire(txn.owner, span, mode, granted)) granted();

@@ -59,6 +59,8 @@ export interface LockEvents {
   wounded(owner: LockOwner): void;
   /** An older transaction waits for this pinned owner. */
   contested(owner: LockOwner): void;
+  /** A request begins to wait; the answer is called when it has been granted or dropped. For statistics. */
+  waits?(owner: LockOwner, span: Span, mode: HeldMode): () => void;
 }
 
 export function isOlder(a: LockOwner, b: LockOwner): boolean {

@@ -24,7 +24,7 @@ import { validate } from './validate.ts';
 import { OutcomeRetention } from './outcome-retention.ts';
 import { SafeTime } from './safetime.ts';
 import type { Checks, CommitRequest, DecideRequest, PrepareAnswer, PrepareRequest, StatusAnswer, TxnHeader } from './protocol.ts';
-import type { Span } from './locks.ts';
+import type { HeldMode, LockOwner, Span } from './locks.ts';
 import type { WriteOp } from './types.ts';
 
 /** How long a cut waits for transactions in flight before it gives up, microseconds. */
@@ -44,12 +44,16 @@ export interface ParticipantLinks {
   askForgotten(gateway: NodeId, ids: readonly TxnId[]): Promise<readonly TxnId[]>;
   /** Tells the participants of a decision of this split. */
   announce(txn: TxnId, participants: readonly SplitId[], at: Timestamp): void;
+  /** A lock request begins to wait at this leader; the answer is called when it no longer does. */
+  lockWaits(owner: LockOwner, span: Span, mode: HeldMode): () => void;
 }
 
 export class Participant implements SplitApplication {
   readonly context: SplitContext;
   readonly ledger: Ledger;
   readonly safeTime: SafeTime;
+  /** Calls served here, for statistics. */
+  requests = 0;
   /** How far back this replica can be read. */
   readonly horizon: VersionHorizon;
   readonly fence: SchemaFence;
@@ -231,6 +235,7 @@ export class Participant implements SplitApplication {
       contested: (owner: { id: TxnId; gateway: NodeId }): void => {
         this.links.notifyWounded(owner.gateway, owner.id);
       },
+      waits: (owner: LockOwner, span: Span, mode: HeldMode): (() => void) => this.links.lockWaits(owner, span, mode),
     };
   }
 

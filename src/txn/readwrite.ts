@@ -71,6 +71,8 @@ export class GatewayTransaction implements ReadWriteTransaction {
   /** What was read, and locked, at each split. */
   private readonly touched = new Map<SplitId, Touched>();
   private commitAsked = false;
+  /** Splits that took part in the commit. */
+  participants = 0;
   /** Splits that a prepare was sent to. */
   private readonly preparing = new Set<SplitId>();
   private isWounded = false;
@@ -215,6 +217,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private async run(options: CommitOptions): Promise<Timestamp> {
     for (let round = 0; round <= MAX_ROUNDS; round++) {
       const parts = await this.parts();
+      this.participants = parts.length;
       if (this.isWounded && !this.mayHaveCommitted) throw aborted(WOUNDED);
       const only = parts.length === 1 ? parts[0] : undefined;
       if (parts.length === 0) return await this.nothing();

@@ -311,7 +311,9 @@ export class TxnService {
     const descriptor = hosted.descriptor();
     const inside = spans.every(({ from, to }) => (to === undefined ? isWithin(from, descriptor) : rangeCovers(descriptor, { from, to })));
     if (!inside) return this.wrongSplit(split, spans);
-    return { participant: hosted.application as Participant, descriptor: () => hosted.descriptor() };
+    const participant = hosted.application as Participant;
+    participant.requests++;
+    return { participant, descriptor: () => hosted.descriptor() };
   }
 
   private wrongSplit(split: SplitId, spans: Extent): Uint8Array {

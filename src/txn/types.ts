@@ -123,6 +123,8 @@ export interface ReadWriteTransaction extends ReadView {
   /** The default is serializable. */
   readonly isolation?: IsolationLevel | undefined;
   readonly state: 'active' | 'committing' | 'committed' | 'aborted';
+  /** How many splits it has touched, when that is known. For statistics. */
+  readonly participants?: number;
   /** Adds writes, which later reads of this transaction see. Preconditions are checked at the leaders, here for keys already written. */
   write(ops: readonly WriteOp[]): Promise<void>;
   /** Commits everything written. Throws ABORTED (retry the transaction), or the error of a precondition that failed. */

@@ -17,6 +17,7 @@ import {
   type SplitPoint,
 } from '../../src/api/backend.ts';
 import { databaseNotFound, instanceNotFound, operationNotFound } from '../../src/api/messages.ts';
+import { NO_STATISTICS } from '../../src/api/statistics.ts';
 import type { ApiServer } from '../../src/api/server.ts';
 import { FakeSql } from './fake-sql.ts';
 import { FakeStore } from './fake-transactions.ts';
@@ -58,6 +59,7 @@ export class FakeCluster {
   addDatabase(name: string): FakeDatabase {
     const handle: FakeDatabase = {
       name,
+      statistics: NO_STATISTICS,
       transactions: new FakeStore(),
       sql: new FakeSql(),
       addSplitPoints: (points) => {

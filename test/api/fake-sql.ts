@@ -12,6 +12,7 @@
 import { alreadyExists, invalidArgument, notFound, outOfRange, unavailable } from '../../src/base/errors.ts';
 import { key, type Key, type Timestamp } from '../../src/base/ids.ts';
 import type { DmlResult, KeySetSpec, Mutation, PreparedStatement, ReadSpec, RowStream, SqlDatabase, SqlRow, StatementParameters } from '../../src/api/sql.ts';
+import { NO_FOOTPRINT } from '../../src/api/statistics.ts';
 import { arrayOf, field, INT64, STRING, type SqlType, type StructField } from '../../src/sql/types/types.ts';
 import { fromWire } from '../../src/sql/values/wire.ts';
 import type { SqlValue } from '../../src/sql/values/value.ts';
@@ -61,6 +62,8 @@ export class FakeSql implements SqlDatabase {
       columns: verb === 'SELECT' ? columnsOf(sql, types) : /THEN RETURN/.test(sql) ? TABLE_COLUMNS : [],
       undeclaredParameters: undeclared.map((name) => field(name, STRING)),
       partitionable: !/ORDER BY/.test(sql),
+      locks: /FOR UPDATE/.test(sql),
+      footprint: NO_FOOTPRINT,
       plan: () => [{ kind: 'relational', displayName: 'Scan', children: [], shortRepresentation: 'Scan T', metadata: { scan_target: 'T' } }],
     });
   }

@@ -6,13 +6,14 @@ import { encodeResumeToken, type ResumePoint } from '../resume.ts';
 import { LIST_VALUES_TAG, RowEncoder } from '../wire/cells.ts';
 import { writeMetadata, writePrecommitToken, writeStats } from '../wire/results.ts';
 import { ProtoWriter } from '../wire/writer.ts';
+import type { AnswerMeter } from './meter.ts';
 import type { Run } from './statement-run.ts';
 
 const ROWS_FIELD = 2;
 const STATS_FIELD = 3;
 const PRECOMMIT_FIELD = 5;
 
-export async function answerAtOnce(run: Run): Promise<Buffer> {
+export async function answerAtOnce(run: Run, meter: AnswerMeter): Promise<Buffer> {
   try {
     const writer = new ProtoWriter();
     writeMetadata(writer, run.metadata);
@@ -32,25 +33,36 @@ export async function answerAtOnce(run: Run): Promise<Buffer> {
     const stats = run.stats(rowCount);
     if (stats !== undefined) writeStats(writer, STATS_FIELD, stats);
     if (run.precommit !== undefined) writePrecommitToken(writer, PRECOMMIT_FIELD, run.precommit);
+    meter.rows = rowCount;
+    meter.bytes = writer.size;
     return writer.finish();
   } finally {
     await run.close();
   }
 }
 
-export async function* answerInSets(run: Run, fingerprint: number, resume: ResumePoint | undefined): AsyncGenerator<Buffer, void, undefined> {
+export async function* answerInSets(run: Run, fingerprint: number, resume: ResumePoint | undefined, meter: AnswerMeter, nowMicros: () => number): AsyncGenerator<Buffer, void, undefined> {
   const token = (rows: number, chunks: number): Buffer | undefined =>
     run.resumable ? encodeResumeToken(fingerprint, { rows, chunks, readTimestamp: run.readTimestamp, transactionId: run.begunId }) : undefined;
   try {
-    yield* resultStream({
+    const sets = resultStream({
       metadata: run.metadata,
       next: () => run.next(),
       skipRows: resume?.rows ?? 0,
       skipChunks: resume?.chunks ?? 0,
       token,
-      stats: (rowCount) => run.stats(rowCount),
+      stats: (rowCount) => {
+        meter.rows = rowCount - (resume?.rows ?? 0);
+        return run.stats(rowCount);
+      },
       precommit: run.precommit,
     });
+    for await (const set of sets) {
+      meter.bytes += set.length;
+      const before = nowMicros();
+      yield set;
+      meter.clientWaitMicros += nowMicros() - before;
+    }
   } finally {
     await run.close();
   }

@@ -12,6 +12,7 @@ import { decodeExecuteBatchDml, type ExecuteBatchDmlRequest, type StatementReque
 import { writeMetadata, writePrecommitToken, writeStats } from '../wire/results.ts';
 import { ProtoWriter } from '../wire/writer.ts';
 import { openSession, type Edge } from './edge.ts';
+import { endingOf, StatementMeter } from './meter.ts';
 import { forwardUnary, remoteGateway } from './routing.ts';
 import { resolveTarget } from './selector.ts';
 import { executeDml, fingerprintOf, precommitFor } from './statement-run.ts';
@@ -51,7 +52,7 @@ export async function executeBatchDml(edge: Edge, bytes: Buffer, call: Call): Pr
   return edge.registry.use(entry, async () => {
     try {
       const fingerprint = request.seqno > 0 ? request.statements.map((statement) => fingerprintOf(statement)).join() : '';
-      const outcome = await entry.runOnce(request.seqno, fingerprint, () => runAll(edge, entry, request.statements, call), rowsOf);
+      const outcome = await entry.runOnce(request.seqno, fingerprint, () => runMetered(edge, entry, request, call), rowsOf);
       if (request.lastStatements) entry.closeForStatements();
       if (began && outcome.outcomes.length === 0) edge.registry.drop(entry, { kind: 'rolledBack' });
       return encode(entry, began, outcome);
@@ -63,6 +64,21 @@ export async function executeBatchDml(edge: Edge, bytes: Buffer, call: Call): Pr
 }
 
 const rowsOf = (outcome: BatchOutcome): number => outcome.outcomes.length;
+
+async function runMetered(edge: Edge, entry: GatewayTransaction, request: ExecuteBatchDmlRequest, call: Call): Promise<BatchOutcome> {
+  const texts = request.statements.map(({ sql }) => sql).filter((sql, i, all) => sql !== all[i - 1]);
+  const meter = new StatementMeter(entry.database, { text: texts.join('; '), session: request.session, partitioned: false, statements: request.statements.length }, request.requestTag);
+  meter.inReadWrite = true;
+  try {
+    const outcome = await runAll(edge, entry, request.statements, call);
+    meter.rowsWritten = outcome.outcomes.reduce((sum, { result }) => sum + result.rowCount, 0);
+    meter.end(outcome.failure === undefined ? 'ok' : 'failed');
+    return outcome;
+  } catch (error) {
+    meter.end(endingOf(error, call));
+    throw error;
+  }
+}
 
 async function runAll(edge: Edge, entry: GatewayTransaction, statements: readonly StatementRequest[], call: Call): Promise<BatchOutcome> {
   entry.checkOpen('dml');

@@ -2,8 +2,7 @@
 import { invalidArgument } from '../../base/errors.ts';
 import type { Call } from '../call.ts';
 import { statusOf, writeStatus } from '../status.ts';
-import type { Mutation } from '../sql.ts';
-import { decodeBatchWrite } from '../wire/batches.ts';
+import { decodeBatchWrite, type BatchWriteRequest } from '../wire/batches.ts';
 import { writeTimestamp } from '../wire/time.ts';
 import { ProtoWriter } from '../wire/writer.ts';
 import { blindWrite } from './blind-write.ts';
@@ -13,19 +12,20 @@ export async function* batchWrite(edge: Edge, bytes: Buffer, call: Call): AsyncG
   const request = decodeBatchWrite(bytes);
   const open = await openSession(edge, request.session);
   if (request.groups.length === 0) throw invalidArgument('BatchWrite needs at least one group of mutations.');
-  for (const [index, group] of request.groups.entries()) {
+  for (const index of request.groups.keys()) {
     if (call.signal.aborted) return;
-    yield await writeGroup(edge, open, index, group, call);
+    yield await writeGroup(edge, open, request, index, call);
   }
 }
 
-async function writeGroup(edge: Edge, open: OpenSession, index: number, group: readonly Mutation[], call: Call): Promise<Buffer> {
+async function writeGroup(edge: Edge, open: OpenSession, request: BatchWriteRequest, index: number, call: Call): Promise<Buffer> {
+  const group = request.groups[index] ?? [];
   const writer = new ProtoWriter();
   const indexes = writer.begin(1);
   writer.varint(index);
   writer.end(indexes);
   try {
-    const { commitTimestamp } = await blindWrite(open.database, group, {}, '');
+    const { commitTimestamp } = await blindWrite(edge, open.database, group, {}, request.transactionTag);
     // OK, said by an empty status.
     writer.end(writer.begin(2));
     writeTimestamp(writer, 3, commitTimestamp);

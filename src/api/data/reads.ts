@@ -7,6 +7,7 @@ import { decodeResumeToken, type ResumePoint } from '../resume.ts';
 import { decodeRead, type ReadRequest } from '../wire/requests.ts';
 import { answerAtOnce, answerInSets } from './answers.ts';
 import { openSession, type Edge, type OpenSession } from './edge.ts';
+import { ReadMeter } from './meter.ts';
 import { readPartition } from './partition-tokens.ts';
 import { forwardStream, forwardUnary, remoteGateway, resumedSelector } from './routing.ts';
 import { resolveTarget, untilReadable, type Target } from './selector.ts';
@@ -19,13 +20,15 @@ function checkRequest(request: ReadRequest): void {
   readPartition(request);
 }
 
-async function startRead(edge: Edge, open: OpenSession, request: ReadRequest, resume: ResumePoint | undefined, signal: AbortSignal): Promise<Run> {
+async function startRead(edge: Edge, open: OpenSession, request: ReadRequest, resume: ResumePoint | undefined, meter: ReadMeter, signal: AbortSignal): Promise<Run> {
   const target = await resolveTarget(edge, open, request.transaction, request.transactionTag, resume);
   if (target.kind === 'partitionedDml') throw readInPartitionedDml();
   if (target.kind === 'singleUseReadWrite') throw invalidArgument('A single-use transaction of a read must be read-only.');
   if (target.kind === 'snapshot') await untilReadable(edge, target.view.readTimestamp, signal);
   const entry = target.kind === 'readWrite' ? target.entry : undefined;
   if (entry !== undefined) edge.registry.enter(entry);
+  meter.inReadWrite = entry !== undefined;
+  entry?.meter.touched(meter.footprint);
   try {
     if (entry !== undefined && request.directedRead) throw invalidArgument('Directed reads need a read-only transaction.');
     const partition = readPartition(request);
@@ -51,7 +54,12 @@ export async function read(edge: Edge, bytes: Buffer, call: Call): Promise<Buffe
   const open = await openSession(edge, request.session);
   checkRequest(request);
   if (request.resumeToken.length > 0) throw invalidArgument('Only streaming methods can be resumed.');
-  return answerAtOnce(await startRead(edge, open, request, undefined, call.signal));
+  const meter = new ReadMeter(open.database, request);
+  try {
+    return await answerAtOnce(await startRead(edge, open, request, undefined, meter, call.signal), meter);
+  } finally {
+    meter.end();
+  }
 }
 
 export async function* streamingRead(edge: Edge, bytes: Buffer, call: Call): AsyncGenerator<Buffer, void, undefined> {
@@ -66,5 +74,10 @@ export async function* streamingRead(edge: Edge, bytes: Buffer, call: Call): Asy
   }
   const open = await openSession(edge, request.session);
   checkRequest(request);
-  yield* answerInSets(await startRead(edge, open, request, resume, call.signal), fingerprint, resume);
+  const meter = new ReadMeter(open.database, request);
+  try {
+    yield* answerInSets(await startRead(edge, open, request, resume, meter, call.signal), fingerprint, resume, meter, edge.nowMicros);
+  } finally {
+    meter.end();
+  }
 }

@@ -9,6 +9,7 @@ import { GatewayTransaction } from '../gateway-transaction.ts';
 import { MAX_FUTURE_READ_MICROS } from '../limits.ts';
 import { modeRequired, transactionNotFound } from '../messages.ts';
 import type { ResumePoint } from '../resume.ts';
+import { cleanTag } from '../statistics.ts';
 import { decodeTransactionId, encodeReadOnlyId, encodeReadWriteId } from '../transaction-id.ts';
 import type { TransactionMode, TransactionSelector } from '../wire/options.ts';
 import type { TransactionMessage } from '../wire/results.ts';
@@ -36,7 +37,7 @@ export function beginReadWrite(edge: Edge, open: OpenSession, mode: ReadWriteMod
   };
   const transaction = database.transactions.beginReadWrite(options);
   const id = encodeReadWriteId('readWrite', edge.backend.localNode, transaction.age, transaction.id, session.name);
-  const entry = new GatewayTransaction(id, session, database, transaction, edge.nowMicros());
+  const entry = new GatewayTransaction(id, session, database, transaction, edge.nowMicros(), { tag: cleanTag(tag), repeatableRead: mode.isolation === 'repeatable-read', retries: age !== undefined });
   edge.registry.add(entry);
   return entry;
 }

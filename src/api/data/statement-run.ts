@@ -11,6 +11,7 @@ import type { PreparedStatement, RowStream, SqlRow } from '../sql.ts';
 import type { ExecuteSqlRequest, QueryMode, StatementRequest } from '../wire/requests.ts';
 import type { ResultMetadata, ResultStats, TransactionMessage } from '../wire/results.ts';
 import type { Edge, OpenSession } from './edge.ts';
+import type { StatementMeter } from './meter.ts';
 import { queryPartition } from './partition-tokens.ts';
 import { resolveTarget, untilReadable, type Target } from './selector.ts';
 
@@ -53,6 +54,7 @@ export async function startStatement(
   request: ExecuteSqlRequest,
   mode: QueryMode,
   resume: ResumePoint | undefined,
+  meter: StatementMeter,
   signal: AbortSignal,
 ): Promise<Run> {
   if (request.requestTag !== '') edge.log.debug('api.tagged', { session: open.session.name, requestTag: request.requestTag });
@@ -60,7 +62,8 @@ export async function startStatement(
   const entry = target.kind === 'readWrite' ? target.entry : undefined;
   if (entry !== undefined) edge.registry.enter(entry);
   try {
-    return await startIn(edge, open, request, mode, target, signal);
+    meter.inReadWrite = entry !== undefined;
+    return await startIn(edge, open, request, mode, target, meter, signal);
   } catch (error) {
     if (entry !== undefined) {
       // The client has no id to roll back a transaction that its first statement failed to begin.
@@ -71,18 +74,20 @@ export async function startStatement(
   }
 }
 
-async function startIn(edge: Edge, open: OpenSession, request: ExecuteSqlRequest, mode: QueryMode, target: Target, signal: AbortSignal): Promise<Run> {
+async function startIn(edge: Edge, open: OpenSession, request: ExecuteSqlRequest, mode: QueryMode, target: Target, meter: StatementMeter, signal: AbortSignal): Promise<Run> {
   const at = target.kind === 'snapshot' ? target.view.readTimestamp : undefined;
   if (at !== undefined) await untilReadable(edge, at, signal);
+  const planStart = edge.nowMicros();
   const statement = await open.database.sql.prepare(request.sql, request.paramTypes, at);
+  meter.prepared(statement, edge.nowMicros() - planStart);
   const base = { transaction: announcement(target), undeclaredParameters: mode === 'plan' ? statement.undeclaredParameters : [] };
-  if (statement.kind === 'query') return startQuery(edge, open, request, mode, target, statement, base, signal);
+  if (statement.kind === 'query') return startQuery(edge, open, request, mode, target, statement, base, meter, signal);
   if (target.kind === 'singleUseReadWrite') throw dmlInSingleUse();
   if (target.kind === 'snapshot') throw dmlNeedsReadWrite();
   if (request.directedRead) throw invalidArgument('Directed reads need a read-only transaction.');
   if (mode === 'plan') return planOnly(edge, target, statement, base);
   if (target.kind === 'partitionedDml') return runPartitionedDml(edge, open, request, target, statement, base, signal);
-  return runDml(edge, request, mode, target.entry, statement, base, signal);
+  return runDml(edge, request, mode, target.entry, statement, base, meter, signal);
 }
 
 type MetadataBase = Omit<ResultMetadata, 'columns'>;
@@ -116,10 +121,12 @@ async function startQuery(
   target: Target,
   statement: PreparedStatement,
   base: MetadataBase,
+  meter: StatementMeter,
   signal: AbortSignal,
 ): Promise<Run> {
   if (target.kind === 'partitionedDml') throw readInPartitionedDml();
   if (target.kind === 'singleUseReadWrite') throw invalidArgument('A single-use transaction of a query must be read-only.');
+  if (statement.locks && target.kind === 'snapshot') throw invalidArgument('FOR UPDATE is not supported in read-only transactions.');
   if (mode === 'plan') return planOnly(edge, target, statement, base);
   const entry = target.kind === 'readWrite' ? target.entry : undefined;
   const startMicros = edge.nowMicros();
@@ -127,8 +134,14 @@ async function startQuery(
   const options = partition === undefined ? { signal } : { signal, partition };
   const rows = await readRows(entry, () => open.database.sql.query(target.kind === 'readWrite' ? target.entry.transaction : target.view, statement, request.params, options));
   if (entry !== undefined && request.lastStatement) entry.closeForStatements();
+  entry?.meter.touched(statement.footprint);
+  const run = rowRun(edge, rows, base, target);
   return {
-    ...rowRun(edge, rows, base, target),
+    ...run,
+    close: () => {
+      meter.rowsScanned = rows.rowsScanned?.() ?? 0;
+      return run.close();
+    },
     stats: (rowCount) => queryStats(edge, mode, statement, request.sql, startMicros, rowCount),
   };
 }
@@ -164,6 +177,7 @@ export async function readRows(entry: GatewayTransaction | undefined, openRows: 
         }
       },
       close: () => stream.close(),
+      rowsScanned: () => stream.rowsScanned?.() ?? 0,
     };
   } catch (error) {
     entry?.noteError(error, 'read');
@@ -203,6 +217,7 @@ export async function executeDml(
   return guardDml(entry, async () => {
     const result = await entry.database.sql.dml(entry.transaction, statement, request.params, { signal });
     entry.mutationCount += result.mutationCount;
+    entry.meter.ran(statement, result.rowCount);
     return { statement, result };
   });
 }
@@ -226,6 +241,7 @@ async function runDml(
   entry: GatewayTransaction,
   statement: PreparedStatement,
   base: MetadataBase,
+  meter: StatementMeter,
   signal: AbortSignal,
 ): Promise<Run> {
   const startMicros = edge.nowMicros();
@@ -237,6 +253,7 @@ async function runDml(
   );
   if (request.lastStatement) entry.closeForStatements();
   const { rows, rowCount } = outcome.result;
+  meter.rowsWritten = rowCount;
   let done = false;
   return {
     metadata: { ...base, columns: outcome.statement.columns },
@@ -267,9 +284,14 @@ async function runPartitionedDml(
   if (statement.kind === 'insert') throw invalidArgument('INSERT is not supported in a partitioned DML transaction.');
   if (statement.columns.length > 0) throw invalidArgument('THEN RETURN is not supported in a partitioned DML transaction.');
   if (signal.aborted) throw cancelled('The call was cancelled.');
-  const count = await edge.partitionedDml.run(target.txn, `${String(request.seqno)} ${fingerprintOf(request)}`, () =>
-    open.database.sql.partitionedDml(statement, request.params, { signal }),
-  );
+  const count = await edge.partitionedDml.run(target.txn, `${String(request.seqno)} ${fingerprintOf(request)}`, async () => {
+    const progress = open.database.statistics.partitionedDml(request.sql, request.session);
+    try {
+      return await open.database.sql.partitionedDml(statement, request.params, { signal, progress });
+    } finally {
+      progress.end();
+    }
+  });
   return {
     metadata: { ...base, columns: [] },
     next: endOfRows,

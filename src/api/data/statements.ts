@@ -5,7 +5,8 @@ import { MAX_PARAMETERS, MAX_SQL_CHARS } from '../limits.ts';
 import { decodeResumeToken } from '../resume.ts';
 import { decodeExecuteSql, type ExecuteSqlRequest, type QueryMode, type StatementRequest } from '../wire/requests.ts';
 import { answerAtOnce, answerInSets } from './answers.ts';
-import { openSession, type Edge } from './edge.ts';
+import { openSession, type Edge, type OpenSession } from './edge.ts';
+import { endingOf, StatementMeter } from './meter.ts';
 import { queryPartition } from './partition-tokens.ts';
 import { forwardStream, forwardUnary, remoteGateway, resumedSelector } from './routing.ts';
 import { fingerprintOf, startStatement } from './statement-run.ts';
@@ -33,8 +34,19 @@ export async function executeSql(edge: Edge, bytes: Buffer, call: Call): Promise
   const open = await openSession(edge, request.session);
   queryPartition(request);
   if (request.resumeToken.length > 0) throw invalidArgument('Only streaming methods can be resumed.');
-  return answerAtOnce(await startStatement(edge, open, request, mode, undefined, call.signal));
+  const meter = meterOf(open, request);
+  try {
+    const answer = await answerAtOnce(await startStatement(edge, open, request, mode, undefined, meter, call.signal), meter);
+    meter.end('ok');
+    return answer;
+  } catch (error) {
+    meter.end(endingOf(error, call));
+    throw error;
+  }
 }
+
+const meterOf = (open: OpenSession, request: ExecuteSqlRequest): StatementMeter =>
+  new StatementMeter(open.database, { text: request.sql, session: request.session, partitioned: request.partitionToken.length > 0, statements: 1 }, request.requestTag);
 
 export async function* executeStreamingSql(edge: Edge, bytes: Buffer, call: Call): AsyncGenerator<Buffer, void, undefined> {
   const request = decodeExecuteSql(bytes);
@@ -48,5 +60,15 @@ export async function* executeStreamingSql(edge: Edge, bytes: Buffer, call: Call
   const mode = checkRequest(request);
   const open = await openSession(edge, request.session);
   queryPartition(request);
-  yield* answerInSets(await startStatement(edge, open, request, mode, resume, call.signal), fingerprint, resume);
+  const meter = meterOf(open, request);
+  try {
+    yield* answerInSets(await startStatement(edge, open, request, mode, resume, meter, call.signal), fingerprint, resume, meter, edge.nowMicros);
+    meter.end('ok');
+  } catch (error) {
+    meter.end(endingOf(error, call));
+    throw error;
+  } finally {
+    // The client took no more.
+    meter.end('cancelled');
+  }
 }

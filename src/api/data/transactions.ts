@@ -16,7 +16,8 @@ import type { Mutation } from '../sql.ts';
 import { decodeTransactionId, type TransactionId } from '../transaction-id.ts';
 import { decodeBeginTransaction, decodeCommit, decodeRollback, type CommitRequest } from '../wire/requests.ts';
 import { encodeCommitResponse, encodeTransaction } from '../wire/results.ts';
-import { blindWrite, checkMutationCount } from './blind-write.ts';
+import type { TransactionEnd } from '../statistics.ts';
+import { blindWrite, checkMutationCount, endOfCommit } from './blind-write.ts';
 import { openSession, type Edge, type OpenSession } from './edge.ts';
 import { asBuffer, forwardedCall, forwardUnary, remoteGateway } from './routing.ts';
 import { beginPartitionedDml, beginReadOnly, beginReadWrite } from './selector.ts';
@@ -84,7 +85,7 @@ async function commitSingleUse(edge: Edge, request: CommitRequest, options: { re
   if (options.kind === 'none') throw modeRequired();
   if (options.kind !== 'readWrite') throw commitOfReadOnly();
   const open = await openSession(edge, request.session);
-  const answer = await blindWrite(open.database, request.mutations, commitOptions(request), request.transactionTag);
+  const answer = await blindWrite(edge, open.database, request.mutations, commitOptions(request), request.transactionTag);
   return encodeCommitResponse(answer.commitTimestamp, request.returnCommitStats ? answer.mutationCount : undefined);
 }
 
@@ -118,17 +119,22 @@ async function commitEntry(edge: Edge, entry: GatewayTransaction, id: ReadWriteI
 }
 
 async function commitActive(edge: Edge, entry: GatewayTransaction, id: ReadWriteId, request: CommitRequest): Promise<CommitAnswer> {
+  const startMicros = edge.nowMicros();
+  const report = (ending: TransactionEnd['ending']): void => entry.reportEnd(ending, edge.nowMicros(), edge.nowMicros() - startMicros);
   try {
     await writeMutations(entry, request.mutations);
     const result = await entry.transaction.commit(commitOptions(request));
+    report('committed');
     return { ...result, mutationCount: entry.mutationCount };
   } catch (error) {
+    report(endOfCommit(error));
     return afterFailedCommit(edge, entry, id, error);
   }
 }
 
 async function writeMutations(entry: GatewayTransaction, mutations: readonly Mutation[]): Promise<void> {
   try {
+    entry.meter.mutated(mutations);
     if (mutations.length > 0) entry.mutationCount += await entry.database.sql.write(entry.transaction, mutations, {});
   } catch (error) {
     // Some of them may be written: a repeated Commit would write those twice.

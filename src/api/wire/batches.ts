@@ -4,7 +4,7 @@ import type { KeySetSpec, Mutation, StatementParameters } from '../sql.ts';
 import { readMutation } from './mutations.ts';
 import type { TransactionSelector } from './options.ts';
 import { ProtoReader } from './reader.ts';
-import { decodeExecuteSql, decodeRead } from './requests.ts';
+import { decodeExecuteSql, decodeRead, readRequestOptions } from './requests.ts';
 
 export interface PartitionOptions {
   readonly sizeBytes: number;
@@ -74,14 +74,16 @@ export function decodePartitionRead(bytes: Uint8Array): PartitionReadRequest {
 
 export interface BatchWriteRequest {
   session: string;
+  transactionTag: string;
   groups: Mutation[][];
 }
 
 export function decodeBatchWrite(bytes: Uint8Array): BatchWriteRequest {
   const reader = new ProtoReader(bytes);
-  const out: BatchWriteRequest = { session: '', groups: [] };
+  const out: BatchWriteRequest = { session: '', transactionTag: '', groups: [] };
   while (reader.next()) {
     if (reader.field === 1) out.session = reader.string();
+    else if (reader.field === 3) out.transactionTag = reader.message(readRequestOptions).transactionTag;
     else if (reader.field === 4) out.groups.push(reader.message(readGroup));
     else reader.skip();
   }

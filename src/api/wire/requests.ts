@@ -43,7 +43,7 @@ interface Tags {
   transactionTag: string;
 }
 
-function readRequestOptions(reader: ProtoReader): Tags {
+export function readRequestOptions(reader: ProtoReader): Tags {
   const tags: Tags = { requestTag: '', transactionTag: '' };
   while (reader.next()) {
     if (reader.field === 2) tags.requestTag = reader.string();
@@ -142,18 +142,19 @@ export interface ExecuteBatchDmlRequest {
   statements: StatementRequest[];
   seqno: number;
   lastStatements: boolean;
+  requestTag: string;
   transactionTag: string;
 }
 
 export function decodeExecuteBatchDml(bytes: Uint8Array): ExecuteBatchDmlRequest {
   const reader = new ProtoReader(bytes);
-  const out: ExecuteBatchDmlRequest = { session: '', transaction: ABSENT, statements: [], seqno: 0, lastStatements: false, transactionTag: '' };
+  const out: ExecuteBatchDmlRequest = { session: '', transaction: ABSENT, statements: [], seqno: 0, lastStatements: false, requestTag: '', transactionTag: '' };
   while (reader.next()) {
     if (reader.field === 1) out.session = reader.string();
     else if (reader.field === 2) out.transaction = reader.message(readSelector);
     else if (reader.field === 3) out.statements.push(reader.message(readStatement));
     else if (reader.field === 4) out.seqno = reader.int();
-    else if (reader.field === 5) out.transactionTag = reader.message(readRequestOptions).transactionTag;
+    else if (reader.field === 5) Object.assign(out, reader.message(readRequestOptions));
     else if (reader.field === 6) out.lastStatements = reader.bool();
     else reader.skip();
   }
@@ -184,6 +185,7 @@ export interface ReadRequest {
   directedRead: boolean;
   ordered: boolean;
   lock: 'default' | 'shared' | 'exclusive';
+  requestTag: string;
   transactionTag: string;
 }
 
@@ -205,6 +207,7 @@ export function decodeRead(bytes: Uint8Array): ReadRequest {
     directedRead: false,
     ordered: true,
     lock: 'default',
+    requestTag: '',
     transactionTag: '',
   };
   while (reader.next()) readReadField(reader, out);
@@ -241,7 +244,7 @@ function readReadField(reader: ProtoReader, out: ReadRequest): void {
       out.partitionToken = reader.view();
       return;
     case 11:
-      out.transactionTag = reader.message(readRequestOptions).transactionTag;
+      Object.assign(out, reader.message(readRequestOptions));
       return;
     case 14:
       reader.skip();
