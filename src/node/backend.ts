@@ -4,7 +4,7 @@ import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { failedPrecondition, unavailable } from '../base/errors.ts';
 import { keyFromBytes, keyToBytes, splitId, timestamp, type Key, type NodeId, type Timestamp, type TxnId } from '../base/ids.ts';
 import { RpcUnavailable } from '../net/rpc-error.ts';
-import type { ReadWriteOptions, ReadWriteTransaction, Snapshot, TimestampBound, TransactionSystem } from '../txn/types.ts';
+import type { ReadWriteOptions, ReadWriteTransaction, ReplicaSelection, Snapshot, TimestampBound, TransactionSystem } from '../txn/types.ts';
 import { Catalog, type OpenDatabase } from './catalog.ts';
 import type { NodeCore } from './core.ts';
 import { Databases } from './databases.ts';
@@ -229,22 +229,26 @@ export class DatabaseTransactions implements TransactionSystem {
   }
 
   /** FAILED_PRECONDITION when versions as old as the bound asks for are no longer kept. */
-  snapshot(bound: TimestampBound): Promise<Snapshot> {
-    if (bound.kind === 'strong') return this.core.gateway.snapshot(bound);
+  snapshot(bound: TimestampBound, replicas?: ReplicaSelection): Promise<Snapshot> {
+    return this.core.gateway.snapshot(this.withinRetention(bound), replicas);
+  }
+
+  private withinRetention(bound: TimestampBound): TimestampBound {
+    if (bound.kind === 'strong') return bound;
     const retention = retentionMicros(this.database.schema());
     const earliest = timestamp(Math.max(1, this.core.env.clock.interval().earliest - retention));
     switch (bound.kind) {
       case 'readTimestamp':
         if (bound.timestamp < earliest) throw versionsCollected(new Date(bound.timestamp / 1000).toISOString());
-        return this.core.gateway.snapshot(bound);
+        return bound;
       case 'exactStaleness':
         if (bound.stalenessMicros > retention) throw versionsCollected(`of ${bound.stalenessMicros / 1_000_000} s ago`);
-        return this.core.gateway.snapshot(bound);
+        return bound;
       // The bounded ones may be read at any later timestamp.
       case 'minReadTimestamp':
-        return this.core.gateway.snapshot(bound.timestamp < earliest ? { kind: 'minReadTimestamp', timestamp: earliest } : bound);
+        return bound.timestamp < earliest ? { kind: 'minReadTimestamp', timestamp: earliest } : bound;
       case 'maxStaleness':
-        return this.core.gateway.snapshot(bound.stalenessMicros > retention ? { kind: 'maxStaleness', stalenessMicros: retention } : bound);
+        return bound.stalenessMicros > retention ? { kind: 'maxStaleness', stalenessMicros: retention } : bound;
       default:
         return bound satisfies never;
     }

@@ -27,6 +27,7 @@ import type { HeldMode, LockOwner, Span } from '../txn/locks.ts';
 import { Participant, type ParticipantLinks } from '../txn/participant.ts';
 import { decodeIds, encodeIds, Method } from '../txn/protocol.ts';
 import { TxnService } from '../txn/service.ts';
+import { selectReplicas, type NodePlace } from './directed-reads.ts';
 import { GarbageCollector } from './gc.ts';
 import { hasLostData, Rejoin } from './rejoin.ts';
 import { FIRST_DATABASE_PREFIX, KEYSPACE_END, META_SPLIT, TAIL_SPLIT } from './keyspace.ts';
@@ -53,6 +54,8 @@ export interface CoreOptions {
   readonly onEvent?: (event: HostEvent) => void;
   /** Asked where a key's split lies when this node has no replica of it. */
   readonly lookUp?: (key: Key) => Promise<SplitDescriptor | undefined>;
+  /** Where the nodes are, for directed reads. */
+  readonly places?: readonly NodePlace[];
   /** How long old versions of a split's rows are kept, microseconds. Without it, or while it answers undefined, all are kept. */
   readonly retentionMicros?: (split: SplitDescriptor) => number | undefined | Promise<number | undefined>;
 }
@@ -100,7 +103,13 @@ export class NodeCore {
       lookup: (key) => this.host.descriptorFor(key) ?? this.options.lookUp?.(key),
       leaderHint: (split) => this.host.get(split)?.leaderHint(),
     });
-    this.gateway = new Gateway({ env: options.env, rpc: this.rpc, router: this.router, host: this.host });
+    this.gateway = new Gateway({
+      env: options.env, rpc: this.rpc, router: this.router, host: this.host,
+      select: (split, selection) => {
+        const members = this.host.get(split)?.replica.membership.members ?? options.nodes.map((node) => ({ node, kind: 'read-write' }));
+        return selectReplicas(options.places ?? [], members, selection, options.self);
+      },
+    });
     this.snapshots = new Snapshots(this.host, this.rpc, () => !hasLostData(this.engine));
     this.rejoin = new Rejoin(this.host, this.rpc, this.snapshots, options.nodes.filter((node) => node !== options.self));
     this.collector = new GarbageCollector({ env: options.env, host: this.host, retentionMicros: (split) => options.retentionMicros?.(split) });

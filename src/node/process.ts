@@ -156,11 +156,11 @@ class ServerProcess {
     } catch (error) {
       this.stopper.fatal(`The port ${own.host}:${own.peerPort} for other nodes cannot be used: ${reasonOf(error)}`, ExitCode.portInUse, error);
     }
-    const core = new NodeCore({ self, nodes: config.nodes.map(({ id }) => nodeId(id)), env, disk, transport, founding: config.founding,
+    const zones = config.nodes.map(({ id, zone, region }) => ({ node: nodeId(id), zone, region }));
+    const core = new NodeCore({ places: zones, self, nodes: config.nodes.map(({ id }) => nodeId(id)), env, disk, transport, founding: config.founding,
       onEvent: (event) => this.onSplitEvent(event), lookUp: async (key) => await this.backend?.lookUp(key), retentionMicros: (split) => this.backend?.retention.ofSplit(split),
     });
     this.core = core;
-    const zones = config.nodes.map(({ id, zone, region }) => ({ node: nodeId(id), zone, region }));
     const backend = new NodeBackend(core, { zones }, (node) => transport.isUp(node), processorMicros);
     this.backend = backend;
     this.api = createApiServer(backend, { log: this.log, nowMicros: () => env.clock.interval().latest });

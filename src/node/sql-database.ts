@@ -17,13 +17,13 @@ import { tableDecoder, indexDecoder } from '../sql/rows/decode.ts';
 import { KeySpace, type IndexLayout, type TableLayout } from '../sql/rows/keyspace.ts';
 import { scanTable } from '../sql/rows/scan.ts';
 import type { KeySetValues } from '../sql/rows/values.ts';
+import { keyFromWire, type KeySetRules } from '../sql/rows/wire-keys.ts';
 import type { VirtualTables } from '../sql/execute/runtime.ts';
 import type { DdlContext } from '../sql/schema/apply.ts';
 import type { Column } from '../sql/schema/objects.ts';
 import type { Schema } from '../sql/schema/schema.ts';
 import type { SqlType, StructField } from '../sql/types/types.ts';
 import type { SqlValue } from '../sql/values/value.ts';
-import { fromWire } from '../sql/values/wire.ts';
 import type { KeyRange, LockMode, ReadView, ReadWriteTransaction, Row, RowCursor } from '../txn/types.ts';
 import type { DatabaseTransactions } from './backend.ts';
 import type { OpenDatabase } from './catalog.ts';
@@ -315,15 +315,14 @@ function decoderOf(layout: TableLayout | IndexLayout, columns: readonly Column[]
   return 'index' in layout ? indexDecoder(layout, columns) : tableDecoder(layout, columns);
 }
 
+/** Keys are given in the columns of the table's or index's own key; the rest of an index's key is not the reader's. */
 function typedKeySet(spec: ReadSpec, layout: TableLayout | IndexLayout): KeySetValues {
-  const typed = (parts: readonly unknown[]): SqlValue[] => {
-    if (parts.length > layout.parts.length) throw invalidArgument(`Wrong number of key parts for ${spec.index || spec.table}: expected at most ${layout.parts.length}, found ${parts.length}.`);
-    return parts.map((value, i) => fromWire(value, layout.parts[i]?.column.type ?? { kind: 'INT64' }));
-  };
+  const parts = 'index' in layout ? layout.parts.slice(0, layout.index.keys.length) : layout.parts;
+  const rules: KeySetRules = { name: spec.index === '' ? spec.table : spec.index, parts };
   return {
     all: spec.keySet.all,
-    keys: spec.keySet.keys.map(typed),
-    ranges: spec.keySet.ranges.map((range) => ({ ...range, start: typed(range.start), end: typed(range.end) })),
+    keys: spec.keySet.keys.map((key) => keyFromWire(rules, key, true)),
+    ranges: spec.keySet.ranges.map((range) => ({ ...range, start: keyFromWire(rules, range.start, false), end: keyFromWire(rules, range.end, false) })),
   };
 }
 

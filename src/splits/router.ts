@@ -117,6 +117,34 @@ export class Router {
     }
   }
 
+  /**
+   * Calls one of these nodes, whether it leads or not, again while they have not got that far. Undefined when none of
+   * them can be reached.
+   */
+  async callReplicas(split: SplitId, nodes: readonly NodeId[], method: string, body: Uint8Array, options: RouteOptions = {}): Promise<Routed | undefined> {
+    const { env, rpc } = this.options;
+    const deadline = env.clock.monotonicMicros() + (options.limitMicros ?? DEFAULT_LIMIT_MICROS);
+    for (let backoff = FIRST_BACKOFF_MICROS; ; backoff = Math.min(backoff * 2, MAX_BACKOFF_MICROS)) {
+      let reached = false;
+      for (const node of nodes) {
+        if (options.signal?.aborted === true) throw new TrestleError(Code.CANCELLED, 'The call was cancelled.');
+        const timeoutMicros = deadline - env.clock.monotonicMicros();
+        if (timeoutMicros <= 0) throw unavailable(`None of the selected replicas of split ${split} answered in time; try again.`);
+        const answer = await this.attempt(rpc, node, method, body, timeoutMicros, options.signal);
+        if (answer === undefined) continue;
+        reached = true;
+        if ('result' in answer) return answer.result;
+        if (answer.directions.kind === 'wrongSplit') {
+          this.forget(split);
+          for (const descriptor of answer.directions.known) this.learn(descriptor);
+          return 'rerouted';
+        }
+      }
+      if (!reached) return undefined;
+      await this.sleep(backoff);
+    }
+  }
+
   private async attempt(rpc: Rpc, node: NodeId, method: string, body: Uint8Array, timeoutMicros: number, signal: AbortSignal | undefined) {
     try {
       return readAnswer(await rpc.call(node, method, body, signal === undefined ? { timeoutMicros } : { timeoutMicros, signal }));

@@ -14,7 +14,7 @@ import { decodeIds, encodeFence, encodeIds, encodeOutcome, encodeReference, Meth
 import { Participant } from './participant.ts';
 import { GatewayTransaction } from './readwrite.ts';
 import { GatewaySnapshot } from './snapshot.ts';
-import type { KeyRange, ReadWriteOptions, ReadWriteTransaction, Snapshot, TimestampBound, TransactionSystem, WriteConflict } from './types.ts';
+import type { KeyRange, ReadWriteOptions, ReadWriteTransaction, ReplicaSelection, Snapshot, TimestampBound, TransactionSystem, WriteConflict } from './types.ts';
 
 /** How long messages that finish a transaction are tried; whoever misses them finds out by itself. */
 const FINISH_LIMIT_MICROS = 5_000_000;
@@ -34,18 +34,22 @@ export interface GatewayOptions {
   readonly rpc: Rpc;
   readonly router: Router;
   readonly host: SplitHost;
+  /** The nodes whose replicas of the split are selected, the one to ask first in front. */
+  readonly select?: (split: SplitId, replicas: ReplicaSelection) => readonly NodeId[];
 }
 
 export class Gateway implements TransactionSystem {
   readonly env: Environment;
   readonly router: Router;
   readonly host: SplitHost;
+  readonly select: (split: SplitId, replicas: ReplicaSelection) => readonly NodeId[];
   private readonly active = new Map<TxnId, GatewayTransaction>();
 
   constructor(options: GatewayOptions) {
     this.env = options.env;
     this.router = options.router;
     this.host = options.host;
+    this.select = options.select ?? ((): readonly NodeId[] => []);
     options.rpc.handle(Method.wounded, (_, body) => {
       this.active.get(readTxnId(new ByteReader(body)))?.wounded();
       return EMPTY;
@@ -69,8 +73,8 @@ export class Gateway implements TransactionSystem {
     return transaction;
   }
 
-  async snapshot(bound: TimestampBound): Promise<Snapshot> {
-    return new GatewaySnapshot(this, this.choose(bound));
+  async snapshot(bound: TimestampBound, replicas?: ReplicaSelection): Promise<Snapshot> {
+    return new GatewaySnapshot(this, this.choose(bound), replicas);
   }
 
   private choose(bound: TimestampBound): Timestamp {

@@ -1,18 +1,22 @@
 /** Reads at one timestamp, at any replica that is safe there (Spanner, OSDI 2012, §4.1.3–4.1.4). */
 import type { Key, NodeId, SplitId, Timestamp } from '../base/ids.ts';
+import { unavailable } from '../base/errors.ts';
+import type { Routed } from '../splits/router.ts';
 import { SplitCursor } from './cursor.ts';
 import type { Gateway } from './gateway.ts';
 import { Participant } from './participant.ts';
 import { encodeSnapshotGet, encodeSnapshotScan, Method, readRecords, readScanAnswer, type ScanAnswer, type ScanSpec } from './protocol.ts';
 import { Groups } from './routing.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
-import type { KeyRange, RangeReadOptions, ReadOptions, RowCursor, Snapshot } from './types.ts';
+import type { KeyRange, RangeReadOptions, ReadOptions, ReplicaSelection, RowCursor, Snapshot } from './types.ts';
 
 export class GatewaySnapshot implements Snapshot {
   readonly readTimestamp: Timestamp;
   private readonly gateway: Gateway;
+  private readonly replicas: ReplicaSelection | undefined;
 
-  constructor(gateway: Gateway, at: Timestamp) {
+  constructor(gateway: Gateway, at: Timestamp, replicas?: ReplicaSelection) {
+    this.replicas = replicas;
     this.gateway = gateway;
     this.readTimestamp = at;
   }
@@ -21,6 +25,17 @@ export class GatewaySnapshot implements Snapshot {
   private near(split: SplitId): NodeId | undefined {
     const participant = this.gateway.host.get(split)?.application;
     return participant instanceof Participant && participant.safeTime.now() >= this.readTimestamp ? this.gateway.self : undefined;
+  }
+
+  /** A directed read asks the replicas that were selected, and others when none of those can be reached, if it may. */
+  private async call(split: SplitId, method: string, body: Uint8Array, signal: AbortSignal | undefined): Promise<Routed> {
+    const { router } = this.gateway;
+    if (this.replicas !== undefined) {
+      const answer = await router.callReplicas(split, this.gateway.select(split, this.replicas), method, body, { signal });
+      if (answer !== undefined) return answer;
+      if (!this.replicas.failover) throw unavailable('None of the replicas that the directed read options select can be reached.');
+    }
+    return await router.call(split, method, body, { signal, first: this.near(split) });
   }
 
   async get(keys: readonly Key[], options: ReadOptions = {}): Promise<readonly (Uint8Array | undefined)[]> {
@@ -33,7 +48,7 @@ export class GatewaySnapshot implements Snapshot {
       await Promise.all(
         [...groups.bySplit.values()].map(async ({ split, items }) => {
           const body = encodeSnapshotGet({ split: split.id, at: this.readTimestamp, keys: items.map((index) => keys[index] as Key) });
-          const answer = await this.gateway.router.call(split.id, Method.snapshotGet, body, { signal: options.signal, first: this.near(split.id) });
+          const answer = await this.call(split.id, Method.snapshotGet, body, options.signal);
           if (answer === 'rerouted') left.push(...items);
           else {
             const records = readRecords(answer);
@@ -55,7 +70,7 @@ export class GatewaySnapshot implements Snapshot {
   /** One batch of a scan. */
   async fetch(split: SplitDescriptor, spec: ScanSpec, options: ReadOptions): Promise<ScanAnswer | 'rerouted'> {
     const body = encodeSnapshotScan({ split: split.id, at: this.readTimestamp, ...spec });
-    const answer = await this.gateway.router.call(split.id, Method.snapshotScan, body, { signal: options.signal, first: this.near(split.id) });
+    const answer = await this.call(split.id, Method.snapshotScan, body, options.signal);
     return answer === 'rerouted' ? answer : readScanAnswer(answer);
   }
 }

@@ -53,6 +53,15 @@ export interface ReadView {
   scan(range: KeyRange, options?: RangeReadOptions): RowCursor;
 }
 
+/** Which replicas may serve a snapshot (google.spanner.v1.DirectedReadOptions). */
+export interface ReplicaSelection {
+  readonly kind: 'include' | 'exclude';
+  /** A replica fits one of them when it is in that zone or region (empty: any) and of that type (undefined: any). */
+  readonly selections: readonly { readonly location: string; readonly type: 'read-write' | 'read-only' | undefined }[];
+  /** Others may serve when none of these can be reached. */
+  readonly failover: boolean;
+}
+
 /** How a snapshot chooses its timestamp (google.spanner.v1.TransactionOptions.ReadOnly). Durations in microseconds. */
 export type TimestampBound =
   | { readonly kind: 'strong' }
@@ -136,7 +145,7 @@ export interface ReadWriteTransaction extends ReadView {
 export interface TransactionSystem {
   beginReadWrite(options?: ReadWriteOptions): ReadWriteTransaction;
   /** Chooses the timestamp, waiting for nothing; reads wait for safe time. */
-  snapshot(bound: TimestampBound): Promise<Snapshot>;
+  snapshot(bound: TimestampBound, replicas?: ReplicaSelection): Promise<Snapshot>;
 }
 
 /** A precondition of a write that did not hold, so that the SQL layer can name table and row. */

@@ -1,5 +1,6 @@
 /** SPANNER_SYS: what the nodes record, summed up over the cluster, and how intervals are kept. */
 import { describe, expect, it } from 'vitest';
+import type { DatabaseHandle } from '../../src/api/backend.ts';
 import { NO_FOOTPRINT, type DatabaseStatistics, type Ending } from '../../src/api/statistics.ts';
 import { IntervalStore, LENGTHS } from '../../src/node/statistics/intervals.ts';
 import { QUERIES } from '../../src/node/statistics/kinds.ts';
@@ -159,7 +160,7 @@ describe('SPANNER_SYS', () => {
   it('remembers split points until they expire', async () => {
     const nodes = await cluster();
     const day = 24 * 3_600_000_000;
-    const { addSplitPoints } = nodes.database(1);
+    const addSplitPoints: DatabaseHandle['addSplitPoints'] = (points, initiator) => nodes.database(1).addSplitPoints(points, initiator);
     await nodes.test.run(addSplitPoints([{ table: 'Songs', index: '', keys: [['5'], ['9']], expireMicros: undefined }], 'me'));
     await nodes.test.run(addSplitPoints([{ table: '', index: 'ByTitle', keys: [['m']], expireMicros: nodes.nowMicros() + 1_000_000 }], ''));
     const all = 'SELECT table_name, index_name, initiator, split_key FROM SPANNER_SYS.USER_SPLIT_POINTS ORDER BY split_key';

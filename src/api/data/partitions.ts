@@ -57,6 +57,7 @@ export async function partitionRead(edge: Edge, bytes: Buffer): Promise<Buffer> 
   const request = decodePartitionRead(bytes);
   const open = await openSession(edge, request.session);
   if (request.table === '') throw invalidArgument('A read must name its table.');
+  if (!request.hasKeySet) throw invalidArgument('A read must have a key_set.');
   checkOptions(request.options);
   const { target, id, announce } = await readOnlyTarget(edge, open, request.transaction);
   const ranges = await open.database.sql.partitionRead(target.view, { ...request, limit: 0, ordered: true, lock: 'default' }, request.options.maxPartitions, {});

@@ -4,6 +4,7 @@ import { invalidArgument } from '../../base/errors.ts';
 import type { Call } from '../call.ts';
 import { readInPartitionedDml } from '../messages.ts';
 import { decodeResumeToken, type ResumePoint } from '../resume.ts';
+import { decodeDirectedRead } from '../wire/read-options.ts';
 import { decodeRead, type ReadRequest } from '../wire/requests.ts';
 import { answerAtOnce, answerInSets } from './answers.ts';
 import { openSession, type Edge, type OpenSession } from './edge.ts';
@@ -15,13 +16,14 @@ import { announcement, readRows, rowRun, type Run } from './statement-run.ts';
 
 function checkRequest(request: ReadRequest): void {
   if (request.table === '') throw invalidArgument('A read must name its table.');
+  if (!request.hasKeySet) throw invalidArgument('A read must have a key_set.');
   if (request.limit < 0) throw invalidArgument('The limit of a read must not be negative.');
   if (request.partitionToken.length > 0 && request.limit > 0) throw invalidArgument('A read of a partition cannot have a limit.');
   readPartition(request);
 }
 
 async function startRead(edge: Edge, open: OpenSession, request: ReadRequest, resume: ResumePoint | undefined, meter: ReadMeter, signal: AbortSignal): Promise<Run> {
-  const target = await resolveTarget(edge, open, request.transaction, request.transactionTag, resume);
+  const target = await resolveTarget(edge, open, request.transaction, request.transactionTag, { resume, replicas: decodeDirectedRead(request.directedRead) });
   if (target.kind === 'partitionedDml') throw readInPartitionedDml();
   if (target.kind === 'singleUseReadWrite') throw invalidArgument('A single-use transaction of a read must be read-only.');
   if (target.kind === 'snapshot') await untilReadable(edge, target.view.readTimestamp, signal);
@@ -30,7 +32,6 @@ async function startRead(edge: Edge, open: OpenSession, request: ReadRequest, re
   meter.inReadWrite = entry !== undefined;
   entry?.meter.touched(meter.footprint);
   try {
-    if (entry !== undefined && request.directedRead) throw invalidArgument('Directed reads need a read-only transaction.');
     const partition = readPartition(request);
     const options = partition === undefined ? { signal } : { signal, partition };
     const rows = await readRows(entry, () => open.database.sql.read(viewOf(target), request, options));

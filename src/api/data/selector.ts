@@ -4,7 +4,7 @@
  */
 import { aborted, cancelled, Code, invalidArgument, TrestleError } from '../../base/errors.ts';
 import type { Timestamp, TxnId } from '../../base/ids.ts';
-import type { ReadWriteOptions, Snapshot, TimestampBound } from '../../txn/types.ts';
+import type { ReadWriteOptions, ReplicaSelection, Snapshot, TimestampBound } from '../../txn/types.ts';
 import { GatewayTransaction } from '../gateway-transaction.ts';
 import { MAX_FUTURE_READ_MICROS } from '../limits.ts';
 import { modeRequired, transactionNotFound } from '../messages.ts';
@@ -12,6 +12,7 @@ import type { ResumePoint } from '../resume.ts';
 import { cleanTag } from '../statistics.ts';
 import { decodeTransactionId, encodeReadOnlyId, encodeReadWriteId } from '../transaction-id.ts';
 import type { TransactionMode, TransactionSelector } from '../wire/options.ts';
+import { directedReadInReadWrite } from '../wire/read-options.ts';
 import type { TransactionMessage } from '../wire/results.ts';
 import type { Edge, OpenSession } from './edge.ts';
 
@@ -56,12 +57,12 @@ export interface BegunReadOnly {
   readonly message: TransactionMessage;
 }
 
-export async function beginReadOnly(edge: Edge, open: OpenSession, mode: Extract<TransactionMode, { kind: 'readOnly' }>): Promise<BegunReadOnly> {
+export async function beginReadOnly(edge: Edge, open: OpenSession, mode: Extract<TransactionMode, { kind: 'readOnly' }>, replicas?: ReplicaSelection): Promise<BegunReadOnly> {
   const { bound } = mode;
   if (bound.kind === 'minReadTimestamp' || bound.kind === 'maxStaleness') {
     throw invalidArgument('min_read_timestamp and max_staleness can only be used in single-use read-only transactions.');
   }
-  const view = await open.database.transactions.snapshot(bound);
+  const view = await open.database.transactions.snapshot(bound, replicas);
   const id = encodeReadOnlyId(view.readTimestamp, edge.nextNumber(), open.session.name);
   return { view, message: { id, readMicros: mode.returnReadTimestamp ? view.readTimestamp : undefined } };
 }
@@ -98,38 +99,45 @@ function sleep(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+export interface TargetOptions {
+  readonly resume?: ResumePoint | undefined;
+  /** Of a directed read, which only snapshots can be: FAILED_PRECONDITION for anything else. */
+  readonly replicas?: ReplicaSelection | undefined;
+}
+
 /** Resolves the selector. `resume` fixes timestamp and transaction of a stream that goes on. */
-export async function resolveTarget(edge: Edge, open: OpenSession, selector: TransactionSelector, tag: string, resume?: ResumePoint): Promise<Target> {
+export async function resolveTarget(edge: Edge, open: OpenSession, selector: TransactionSelector, tag: string, { resume, replicas }: TargetOptions = {}): Promise<Target> {
   switch (selector.kind) {
     case 'id':
-      return byId(edge, open, selector.id);
+      return byId(edge, open, selector.id, replicas);
     case 'begin':
-      if (resume !== undefined && resume.transactionId.length > 0) return byId(edge, open, resume.transactionId);
-      return begin(edge, open, selector.options, tag);
+      if (resume !== undefined && resume.transactionId.length > 0) return byId(edge, open, resume.transactionId, replicas);
+      return begin(edge, open, selector.options, tag, replicas);
     case 'absent':
-      return single(open, { kind: 'readOnly', bound: { kind: 'strong' }, returnReadTimestamp: false }, resume);
+      return single(open, { kind: 'readOnly', bound: { kind: 'strong' }, returnReadTimestamp: false }, resume, replicas);
     default:
-      return single(open, selector.options, resume);
+      return single(open, selector.options, resume, replicas);
   }
 }
 
-async function single(open: OpenSession, mode: TransactionMode, resume: ResumePoint | undefined): Promise<Target> {
+async function single(open: OpenSession, mode: TransactionMode, resume: ResumePoint | undefined, replicas: ReplicaSelection | undefined): Promise<Target> {
   if (mode.kind === 'none') throw modeRequired();
   if (mode.kind === 'readWrite') return { kind: 'singleUseReadWrite' };
   if (mode.kind === 'partitionedDml') throw invalidArgument('Partitioned DML transactions cannot be single-use.');
   const bound: TimestampBound = resume?.readTimestamp === undefined ? mode.bound : { kind: 'readTimestamp', timestamp: resume.readTimestamp };
-  const view = await open.database.transactions.snapshot(bound);
+  const view = await open.database.transactions.snapshot(bound, replicas);
   return { kind: 'snapshot', view, announce: mode.returnReadTimestamp ? { readMicros: view.readTimestamp } : undefined };
 }
 
-async function begin(edge: Edge, open: OpenSession, mode: TransactionMode, tag: string): Promise<Target> {
+async function begin(edge: Edge, open: OpenSession, mode: TransactionMode, tag: string, replicas: ReplicaSelection | undefined): Promise<Target> {
+  if (replicas !== undefined && mode.kind !== 'readOnly' && mode.kind !== 'none') throw directedReadInReadWrite();
   switch (mode.kind) {
     case 'none':
       throw modeRequired();
     case 'readWrite':
       return { kind: 'readWrite', entry: beginReadWrite(edge, open, mode, tag), began: true };
     case 'readOnly': {
-      const { view, message } = await beginReadOnly(edge, open, mode);
+      const { view, message } = await beginReadOnly(edge, open, mode, replicas);
       return { kind: 'snapshot', view, announce: message };
     }
     default: {
@@ -139,12 +147,13 @@ async function begin(edge: Edge, open: OpenSession, mode: TransactionMode, tag: 
   }
 }
 
-async function byId(edge: Edge, open: OpenSession, bytes: Uint8Array): Promise<Target> {
+async function byId(edge: Edge, open: OpenSession, bytes: Uint8Array, replicas: ReplicaSelection | undefined): Promise<Target> {
   const id = decodeTransactionId(bytes, open.session.name);
   if (id === undefined) throw transactionNotFound();
   if (id.kind === 'readOnly') {
-    return { kind: 'snapshot', view: await open.database.transactions.snapshot({ kind: 'readTimestamp', timestamp: id.readTimestamp }), announce: undefined };
+    return { kind: 'snapshot', view: await open.database.transactions.snapshot({ kind: 'readTimestamp', timestamp: id.readTimestamp }, replicas), announce: undefined };
   }
+  if (replicas !== undefined) throw directedReadInReadWrite();
   if (id.kind === 'partitionedDml') return { kind: 'partitionedDml', txn: id.txn, announce: undefined };
   const entry = edge.registry.find(bytes);
   // Ids are only given out by gateways, so this node had it and has been restarted, or it ended long ago.

@@ -8,6 +8,7 @@ import type { GatewayTransaction, StatementOutcome } from '../gateway-transactio
 import { dmlInSingleUse, dmlNeedsReadWrite, readInPartitionedDml } from '../messages.ts';
 import { START, type ResumePoint } from '../resume.ts';
 import type { PreparedStatement, RowStream, SqlRow } from '../sql.ts';
+import { checkQueryOptions, decodeDirectedRead } from '../wire/read-options.ts';
 import type { ExecuteSqlRequest, QueryMode, StatementRequest } from '../wire/requests.ts';
 import type { ResultMetadata, ResultStats, TransactionMessage } from '../wire/results.ts';
 import type { Edge, OpenSession } from './edge.ts';
@@ -58,7 +59,9 @@ export async function startStatement(
   signal: AbortSignal,
 ): Promise<Run> {
   if (request.requestTag !== '') edge.log.debug('api.tagged', { session: open.session.name, requestTag: request.requestTag });
-  const target = await resolveTarget(edge, open, request.transaction, request.transactionTag, resume);
+  checkQueryOptions(request.queryOptions);
+  const replicas = decodeDirectedRead(request.directedRead);
+  const target = await resolveTarget(edge, open, request.transaction, request.transactionTag, { resume, replicas });
   const entry = target.kind === 'readWrite' ? target.entry : undefined;
   if (entry !== undefined) edge.registry.enter(entry);
   try {
@@ -84,7 +87,6 @@ async function startIn(edge: Edge, open: OpenSession, request: ExecuteSqlRequest
   if (statement.kind === 'query') return startQuery(edge, open, request, mode, target, statement, base, meter, signal);
   if (target.kind === 'singleUseReadWrite') throw dmlInSingleUse();
   if (target.kind === 'snapshot') throw dmlNeedsReadWrite();
-  if (request.directedRead) throw invalidArgument('Directed reads need a read-only transaction.');
   if (mode === 'plan') return planOnly(edge, target, statement, base);
   if (target.kind === 'partitionedDml') return runPartitionedDml(edge, open, request, target, statement, base, signal);
   return runDml(edge, request, mode, target.entry, statement, base, meter, signal);

@@ -27,6 +27,7 @@ export interface PartitionReadRequest {
   readonly index: string;
   readonly columns: readonly string[];
   readonly keySet: KeySetSpec;
+  readonly hasKeySet: boolean;
   readonly options: PartitionOptions;
 }
 
@@ -68,8 +69,8 @@ export function decodePartitionQuery(bytes: Uint8Array): PartitionQueryRequest {
 /** The fields 1 to 6 of PartitionReadRequest are those of ReadRequest. */
 export function decodePartitionRead(bytes: Uint8Array): PartitionReadRequest {
   const { rest, options } = splitOptions(bytes, 9);
-  const { session, transaction, table, index, columns, keySet } = decodeRead(rest);
-  return { session, transaction, table, index, columns, keySet, options };
+  const { session, transaction, table, index, columns, keySet, hasKeySet } = decodeRead(rest);
+  return { session, transaction, table, index, columns, keySet, hasKeySet, options };
 }
 
 export interface BatchWriteRequest {

@@ -32,7 +32,10 @@ export interface ExecuteSqlRequest extends StatementRequest {
   queryMode: QueryMode | undefined;
   partitionToken: Uint8Array;
   seqno: number;
-  directedRead: boolean;
+  /** DirectedReadOptions, not decoded; empty for none. */
+  directedRead: Uint8Array;
+  /** QueryOptions, not decoded. */
+  queryOptions: Uint8Array;
   lastStatement: boolean;
   requestTag: string;
   transactionTag: string;
@@ -83,7 +86,8 @@ export function decodeExecuteSql(bytes: Uint8Array): ExecuteSqlRequest {
     queryMode: 'normal',
     partitionToken: EMPTY_BYTES,
     seqno: 0,
-    directedRead: false,
+    directedRead: EMPTY_BYTES,
+    queryOptions: EMPTY_BYTES,
     lastStatement: false,
     requestTag: '',
     transactionTag: '',
@@ -124,9 +128,11 @@ function readExecuteSqlField(reader: ProtoReader, out: ExecuteSqlRequest): void 
     case 11:
       Object.assign(out, reader.message(readRequestOptions));
       return;
+    case 10:
+      out.queryOptions = reader.view();
+      return;
     case 15:
-      reader.skip();
-      out.directedRead = true;
+      out.directedRead = reader.view();
       return;
     case 17:
       out.lastStatement = reader.bool();
@@ -179,10 +185,12 @@ export interface ReadRequest {
   index: string;
   columns: string[];
   keySet: KeySetSpec;
+  hasKeySet: boolean;
   limit: number;
   resumeToken: Uint8Array;
   partitionToken: Uint8Array;
-  directedRead: boolean;
+  /** DirectedReadOptions, not decoded; empty for none. */
+  directedRead: Uint8Array;
   ordered: boolean;
   lock: 'default' | 'shared' | 'exclusive';
   requestTag: string;
@@ -201,10 +209,11 @@ export function decodeRead(bytes: Uint8Array): ReadRequest {
     index: '',
     columns: [],
     keySet: EMPTY_KEY_SET,
+    hasKeySet: false,
     limit: 0,
     resumeToken: EMPTY_BYTES,
     partitionToken: EMPTY_BYTES,
-    directedRead: false,
+    directedRead: EMPTY_BYTES,
     ordered: true,
     lock: 'default',
     requestTag: '',
@@ -233,6 +242,7 @@ function readReadField(reader: ProtoReader, out: ReadRequest): void {
       return;
     case 6:
       out.keySet = reader.message(readKeySet);
+      out.hasKeySet = true;
       return;
     case 8:
       out.limit = reader.int();
@@ -247,8 +257,7 @@ function readReadField(reader: ProtoReader, out: ReadRequest): void {
       Object.assign(out, reader.message(readRequestOptions));
       return;
     case 14:
-      reader.skip();
-      out.directedRead = true;
+      out.directedRead = reader.view();
       return;
     case 16:
       out.ordered = reader.int() !== ORDER_BY_NO_ORDER;

@@ -31,7 +31,8 @@ export function readTimestamp(reader: ProtoReader): number {
 export function readDuration(reader: ProtoReader): number {
   const { seconds, nanos } = readSecondsNanos(reader);
   if (Math.abs(seconds) > MAX_DURATION_SECONDS || Math.abs(nanos) > 999_999_999) throw invalidArgument('Duration out of range.');
-  return seconds * MICROS_PER_SECOND + Math.trunc(nanos / NANOS_PER_MICRO);
+  // Downwards, so that the least negative one stays negative.
+  return seconds * MICROS_PER_SECOND + Math.floor(nanos / NANOS_PER_MICRO);
 }
 
 export function writeTimestamp(writer: ProtoWriter, field: number, micros: number): void {
