@@ -24,7 +24,7 @@ import { parseStatement } from './parse/parse.ts';
 import { explain } from './plan/explain.ts';
 import { planNodes, type PlanNode } from './plan/nodes.ts';
 import type { Phys } from './plan/physical.ts';
-import { drivingScan, isPartitionable } from './plan/partition.ts';
+import { drivingScan, isOrdered, isPartitionable } from './plan/partition.ts';
 import { planQuery } from './plan/plan.ts';
 import { columnById, type Schema } from './schema/schema.ts';
 import type { SqlType, StructField } from './types/types.ts';
@@ -226,7 +226,7 @@ function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<stri
     parameters,
     undeclaredParameters: parameters.filter((p) => !p.declared).sort((a, b) => (a.name < b.name ? -1 : 1)).map((p) => ({ name: p.name, type: typeOf(p) })),
     isReadOnly: bound.kind === 'query',
-    partitionable: bound.kind !== 'insert' && (bound.kind === 'query' || bound.returning === undefined) && isPartitionable(physical),
+    partitionable: bound.kind !== 'insert' && (bound.kind === 'query' ? !isOrdered(rel) : bound.returning === undefined) && isPartitionable(physical),
     bound,
     physical,
     plan,

@@ -33,7 +33,8 @@ export async function startCluster(options: { nodes?: number; seed?: number; log
     makeDisk: (_, own) => new SimDisk({ after: (delay, run) => sim.after(delay, undefined, EventKind.disk, run), endOfTurn: (run) => sim.endOfTurn(undefined, run) }, own),
     crashDisk: (disk) => disk.crash(),
     boot: ({ process, transport, disk, restarted }) => {
-      const core = new NodeCore({ self: process.id, nodes: cluster.ids, env: process.env, disk, transport, founding: !restarted, ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }), ...(options.retentionMicros === undefined ? {} : { retentionMicros: options.retentionMicros }) });
+      const places = cluster.ids.map((node) => ({ node, zone: `z${String(node)}`, region: 'r' }));
+      const core = new NodeCore({ places, self: process.id, nodes: cluster.ids, env: process.env, disk, transport, founding: !restarted, ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }), ...(options.retentionMicros === undefined ? {} : { retentionMicros: options.retentionMicros }) });
       core.start().catch((error: unknown) => sim.fail(error));
       return core;
     },

@@ -2,7 +2,8 @@
  * Which plans can run in parts: those whose rows come one scan's rows at a time, so that cutting the scan's range cuts the
  * result. Spanner calls such a query root-partitionable. Source: Spanner "PartitionQuery", "Partitioned DML".
  */
-import type { Phys, PhysScan } from './physical.ts';
+import type { Rel } from '../bind/tree.ts';
+import type { Phys, PhysAggregate, PhysScan } from './physical.ts';
 
 /** The scan that drives the plan; undefined when the plan is not the union of its parts. */
 export function drivingScan(p: Phys): PhysScan | undefined {
@@ -22,9 +23,19 @@ export function drivingScan(p: Phys): PhysScan | undefined {
       return p.type === 'right' || p.type === 'full' ? undefined : drivingScan(p.left);
     case 'apply':
       return drivingScan(p.input);
+    case 'aggregate':
+      return groupsWithinRows(p) ? drivingScan(p.input) : undefined;
     default:
       return undefined;
   }
+}
+
+/** Whether every group comes of one row of the driving scan: the whole key of its table is among what is grouped by. */
+function groupsWithinRows(p: PhysAggregate): boolean {
+  const scan = drivingScan(p.input);
+  if (scan === undefined || !p.grouped) return false;
+  const grouped = new Set(p.groups.flatMap(({ expr }) => (expr.kind === 'column' ? [expr.id] : [])));
+  return scan.table.primaryKey.every(({ column }) => scan.columns.some(({ id }, i) => scan.source[i]?.id === column.id && grouped.has(id)));
 }
 
 /** What PartitionQuery accepts: no operator needs rows of several parts, and no subquery is run apart from the scan. */
@@ -33,4 +44,10 @@ export function isPartitionable(p: Phys): boolean {
   if ('input' in p) return drivingScan(p) !== undefined && isPartitionable(p.input);
   if (p.kind === 'lookupJoin' || p.kind === 'lateralJoin') return drivingScan(p) !== undefined && isPartitionable(p.left);
   return p.kind === 'scan' && p.limit === undefined;
+}
+
+/** Whether the query has an order of its own, which its parts together would not have. */
+export function isOrdered(rel: Rel): boolean {
+  if (rel.kind === 'sort') return true;
+  return (rel.kind === 'project' || rel.kind === 'filter' || rel.kind === 'limit') && isOrdered(rel.input);
 }

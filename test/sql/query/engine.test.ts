@@ -86,8 +86,14 @@ describe('partitions', () => {
     expect(second.rows.length).toBeGreaterThan(0);
   });
 
+  it('hold whole groups when the key is grouped by', () => {
+    for (const sql of ['SELECT k, COUNT(*) FROM T GROUP BY k', 'SELECT v, k, MAX(v) FROM T WHERE k > 3 GROUP BY k, v']) {
+      expect(engine.prepare(schema, sql).partitionable).toBe(true);
+    }
+  });
+
   it('are refused where rows must meet', () => {
-    for (const sql of ['SELECT COUNT(*) FROM T', 'SELECT k FROM T ORDER BY v', 'SELECT k FROM T LIMIT 3', 'SELECT 1']) {
+    for (const sql of ['SELECT COUNT(*) FROM T', 'SELECT k FROM T ORDER BY v', 'SELECT k FROM T ORDER BY k', 'SELECT v, COUNT(*) FROM T GROUP BY v', 'SELECT DISTINCT v FROM T', 'SELECT k FROM T LIMIT 3', 'SELECT 1']) {
       expect(engine.prepare(schema, sql).partitionable).toBe(false);
     }
   });
