@@ -1,7 +1,7 @@
 /** What the edge (src/api) needs of the cluster, made of this node's core and the cluster's metadata. */
 import { NodeUnreachable, type Backend, type CommitOutcome, type DatabaseHandle, type ForwardedCall } from '../api/backend.ts';
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
-import { failedPrecondition, unavailable } from '../base/errors.ts';
+import { failedPrecondition, TrestleError, unavailable } from '../base/errors.ts';
 import { keyFromBytes, keyToBytes, splitId, timestamp, type Key, type NodeId, type Timestamp, type TxnId } from '../base/ids.ts';
 import { RpcUnavailable } from '../net/rpc-error.ts';
 import type { ReadWriteOptions, ReadWriteTransaction, ReplicaSelection, Snapshot, TimestampBound, TransactionSystem } from '../txn/types.ts';
@@ -17,6 +17,7 @@ import { Kind, MetaStore, putRecord } from './meta.ts';
 import { Operations } from './operations.ts';
 import { Policies } from './policies.ts';
 import { SchemaChanges } from './schema-change.ts';
+import { SchemaOperations } from './schema-operations.ts';
 import { Retention, retentionMicros } from './retention.ts';
 import { Sessions } from './sessions.ts';
 import { DDL_CONTEXT, evaluationContext, NodeSqlDatabase } from './sql-database.ts';
@@ -30,7 +31,8 @@ import { SplitPoints } from './user-split-points.ts';
 
 const FORWARD = 'api.forward';
 const SETTLE = 'schema.settle';
-const SETTLE_TIMEOUT_MICROS = 15_000_000;
+/** A node that does not answer within this is left to the fences. */
+const SETTLE_TIMEOUT_MICROS = 3_000_000;
 
 /** The edge's own end of forwarded calls. */
 export type ForwardedHandler = (call: ForwardedCall) => AsyncIterable<Uint8Array>;
@@ -48,6 +50,7 @@ export class NodeBackend implements Backend {
   readonly policies: Policies;
   readonly splitPoints: SplitPoints;
   readonly catalog: Catalog;
+  readonly schemas: SchemaOperations;
   readonly meta: MetaStore;
   readonly retention: Retention;
   readonly housekeeping: Housekeeping;
@@ -83,9 +86,10 @@ export class NodeBackend implements Backend {
       settleEverywhere: (database, at) => this.settleEverywhere(database, at),
       fence: ({ prefix }, version) => core.gateway.raiseFence({ from: prefix as Key, to: databaseEnd(prefix as Key) }, version),
     });
-    this.databases = new Databases(core, this.meta, this.catalog, this.operations, changes);
+    this.schemas = new SchemaOperations(core, this.meta, this.catalog, this.operations, changes);
+    this.databases = new Databases(core, this.meta, this.catalog, this.operations, changes, this.schemas);
     this.sessions = new Sessions(this.meta, core.env, (name) => Promise.resolve(this.catalog.database(name)));
-    this.housekeeping = new Housekeeping(core, this.databases, this.sessions, this.operations, () => this.splitPoints.sweep(), () => this.statistics.splitLoad.sample());
+    this.housekeeping = new Housekeeping(core, this.schemas, this.sessions, this.operations, () => this.splitPoints.sweep(), () => this.statistics.splitLoad.sample());
     core.rpc.handle(SETTLE, async (_, body) => {
       const input = new ByteReader(body);
       const at = timestamp(input.varint());
@@ -175,20 +179,25 @@ export class NodeBackend implements Backend {
     return { kind: 'aborted' };
   }
 
-  /** Every node that is up uses the schema of `at`, and has ended its commits under older ones. */
-  private async settleEverywhere(name: string, at: Timestamp): Promise<void> {
+  /**
+   * The nodes that can be reached use the schema of `at`, and have ended their commits under older ones; whether those are
+   * all. Others are held off by the fences of the splits.
+   */
+  private async settleEverywhere(name: string, at: Timestamp): Promise<boolean> {
     const body = new ByteWriter().varint(at).string(name).finish();
-    await Promise.all(
+    const settled = await Promise.all(
       this.nodes.map(async (node) => {
-        if (node !== this.localNode && !this.isUp(node)) return;
+        if (node !== this.localNode && !this.isUp(node)) return false;
         try {
           await this.core.rpc.call(node, SETTLE, body, { timeoutMicros: SETTLE_TIMEOUT_MICROS });
+          return true;
         } catch (error) {
-          // A node that dies meanwhile commits nothing any more; it reads the metadata when it comes back.
-          if (!(error instanceof RpcUnavailable)) throw error;
+          if (node === this.localNode || !(error instanceof RpcUnavailable || error instanceof TrestleError)) throw error;
+          return false;
         }
       }),
     );
+    return settled.every(Boolean);
   }
 }
 

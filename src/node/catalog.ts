@@ -21,6 +21,11 @@ const DATABASE_TYPE = 'type.googleapis.com/google.spanner.admin.database.v1.Data
 /** How long a node waits for its commits under an older schema to end, microseconds. */
 const SETTLE_LIMIT_MICROS = 10_000_000;
 const POLL_MICROS = 2_000;
+/**
+ * How far beyond what this node's replica of the metadata knows its schemas are trusted by reads without locks, which no
+ * split checks (txn/fence.ts). A schema change waits as long for nodes that do not answer.
+ */
+export const READ_TRUST_MICROS = 5_000_000;
 
 /** A database as it is stored. */
 export interface StoredDatabase {
@@ -75,6 +80,11 @@ export class OpenDatabase {
       this.version = version;
     }
     return this.current;
+  }
+
+  /** UNAVAILABLE when a schema may have come before `at` that this node has not heard of. */
+  checkTrusted(at: Timestamp): void {
+    if (at > this.meta.knownUntil() + READ_TRUST_MICROS) throw unavailable('This node has lost touch with the metadata; try again.');
   }
 
   /** The schema as it was at `at`. */

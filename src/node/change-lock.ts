@@ -1,7 +1,7 @@
 /**
  * One schema change of a database at a time, in the whole cluster: a record of the metadata says who changes it, and
  * until when that holds. The holder renews it while it works; when its node dies the record runs out, and whoever comes
- * next takes over (databases.ts): the record says which operation was under way, and what to go back to.
+ * next takes over (schema-operations.ts): the record says which statement was under way, and what to go back to.
  *
  * A holder that was slow for too long finds another's name in the record, and gives up: every change of the schema reads
  * the record in its own transaction.
@@ -16,11 +16,15 @@ const LEASE_MICROS = 15_000_000;
 const RENEW_MICROS = 5_000_000;
 const RECORDS = 'ddl/';
 
-/** What was under way when a node died. */
+/** What was under way when a node died: a statement with work on rows. */
 export interface UnfinishedChange {
   readonly operation: string;
-  /** The encoded schema to go back to; undefined when the change stands, and only cleaning up was left. */
-  readonly before: string | undefined;
+  /** The statement's place in the operation. */
+  readonly statement: number;
+  /** The encoded schema before it. */
+  readonly before: string;
+  /** It is done, but for the data of what it dropped. Otherwise the schema before comes back. */
+  readonly standing: boolean;
 }
 
 const takenOver = (): Error => unavailable('The schema change was taken over by another node.');
@@ -75,7 +79,7 @@ export class ChangeLock {
 
   /** Notes what is under way, for whoever has to take over. UNAVAILABLE if somebody did already. */
   async note(change: UnfinishedChange | undefined): Promise<void> {
-    if (this.change?.operation === change?.operation && this.change?.before === change?.before) return;
+    if (this.change === change) return;
     this.change = change;
     await this.renew();
   }
@@ -85,10 +89,13 @@ export class ChangeLock {
     if (this.lost) throw takenOver();
   }
 
-  /** Makes the transaction one that commits only while the lock is held. */
-  async guard(transaction: ReadWriteTransaction): Promise<void> {
-    const stored = await this.meta.read<Stored>(transaction, Kind.counter, this.record);
+  /** Makes the transaction one that commits only while the lock is held, and notes with it what is under way from then on. */
+  async guard(transaction: ReadWriteTransaction, change?: UnfinishedChange): Promise<void> {
+    const stored = await this.meta.read<Stored>(transaction, Kind.counter, this.record, change !== undefined);
     if (stored?.holder !== this.holder) throw takenOver();
+    if (change === undefined) return;
+    this.change = change;
+    await transaction.write([putRecord(Kind.counter, this.record, { ...stored, change } satisfies Stored)]);
   }
 
   /** Leaves what is under way to whoever takes over when the lock has run out. */

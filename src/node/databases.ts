@@ -1,28 +1,26 @@
 /** Databases: made, listed, dropped, and their schemas changed by long-running operations. */
 import type { DatabaseRecord, DatabaseStore, Dialect, OperationKind, OperationRecord, Page, PageRequest } from '../api/backend.ts';
 import type { Environment } from '../base/env.ts';
-import { alreadyExists, Code, codeName, failedPrecondition, invalidArgument, TrestleError, unimplemented } from '../base/errors.ts';
-import { splitId, timestamp, type Timestamp } from '../base/ids.ts';
-import { decodeSchema, encodeSchema } from '../sql/schema/codec.ts';
+import { alreadyExists, failedPrecondition, unimplemented } from '../base/errors.ts';
+import { splitId, type Timestamp } from '../base/ids.ts';
+import { encodeSchema } from '../sql/schema/codec.ts';
 import { SYSTEM_ROLES } from '../sql/execute/information-schema.ts';
 import { printDdl } from '../sql/schema/print.ts';
 import { Schema } from '../sql/schema/schema.ts';
 import type { Catalog, StoredDatabase, StoredSchema } from './catalog.ts';
 import { databaseNotFound, OpenDatabase } from './catalog.ts';
-import { ChangeLock } from './change-lock.ts';
 import { clearRows } from './clear-rows.ts';
 import type { NodeCore } from './core.ts';
 import { instanceNotFound } from './instances.ts';
 import { databaseEnd, databasePrefix, FIRST_FREE_SPLIT } from './keyspace.ts';
-import { deleteRecord, Kind, metaKey, putRecord, type MetaStore } from './meta.ts';
+import { deleteRecord, Kind, putRecord, type MetaStore } from './meta.ts';
 import type { Operations } from './operations.ts';
 import { pageOf } from './paging.ts';
 import { retentionMicros, retentionPeriod } from './retention.ts';
-import { planChange, type ChangeHooks, schemaOf, type PlannedStatement, type SchemaChanges } from './schema-change.ts';
+import { planChange, schemaOf, type SchemaChanges } from './schema-change.ts';
+import type { SchemaOperations } from './schema-operations.ts';
 
 const FIRST_DATABASE_NUMBER = 1;
-/** Between two looks at who changes a schema, microseconds. */
-const QUEUE_POLL_MICROS = 20_000;
 
 export class Databases implements DatabaseStore {
   private readonly core: NodeCore;
@@ -31,14 +29,16 @@ export class Databases implements DatabaseStore {
   private readonly catalog: Catalog;
   private readonly operations: Operations;
   private readonly changes: SchemaChanges;
+  private readonly schemas: SchemaOperations;
 
-  constructor(core: NodeCore, meta: MetaStore, catalog: Catalog, operations: Operations, changes: SchemaChanges) {
+  constructor(core: NodeCore, meta: MetaStore, catalog: Catalog, operations: Operations, changes: SchemaChanges, schemas: SchemaOperations) {
     this.core = core;
     this.env = core.env;
     this.meta = meta;
     this.catalog = catalog;
     this.operations = operations;
     this.changes = changes;
+    this.schemas = schemas;
   }
 
   async create(name: string, options: { readonly statements: readonly string[]; readonly dialect: Dialect }): Promise<OperationRecord> {
@@ -121,122 +121,7 @@ export class Databases implements DatabaseStore {
   }
 
   async updateDdl(name: string, change: { readonly statements: readonly string[]; readonly operationId: string | undefined }): Promise<OperationRecord> {
-    if (change.statements.length === 0) throw invalidArgument('No schema statements were given.');
-    const database = await this.catalog.database(name);
-    const lock = await this.lockChanges(database.stored.number);
-    try {
-      return await this.updateLocked(database, change, lock);
-    } finally {
-      await lock.release().catch((error: unknown) => {
-        this.env.log.warn('ddl.releaseFailed', { database: name, error: String(error) });
-      });
-    }
-  }
-
-  private async updateLocked(
-    database: OpenDatabase,
-    { statements, operationId }: { readonly statements: readonly string[]; readonly operationId: string | undefined },
-    lock: ChangeLock,
-  ): Promise<OperationRecord> {
-    // With the lock held nobody else changes the schema, and this node has the last change.
-    await this.catchUp(database);
-    await this.takeOver(database, lock);
-    const start = this.now();
-    const progress = statements.map(() => ({ percent: 0, startMicros: start, endMicros: undefined }));
-    const planned = planChange(database.schema(), statements, this.changes.ddlContext);
-    const operation = await this.operations.record({
-      operationId, kind: 'updateDatabaseDdl', target: database.stored.name, statements, progress,
-      commitTimestamps: [], startMicros: start, endMicros: undefined, cancelMicros: undefined, done: false, error: undefined,
-    });
-    return await this.runChange(database, planned, operation, lock);
-  }
-
-  private async runChange(database: OpenDatabase, planned: readonly PlannedStatement[], first: OperationRecord, lock: ChangeLock): Promise<OperationRecord> {
-    let operation = first;
-    const hooks: ChangeHooks = {
-      progress: async () => {
-        lock.check();
-      },
-      standing: () => lock.note({ operation: first.name, before: undefined }),
-      guard: (transaction) => lock.guard(transaction),
-    };
-    for (const [index, statement] of planned.entries()) {
-      try {
-        // Without work on rows there is nothing half done to go back from.
-        await lock.note({ operation: first.name, before: statement.actions.length === 0 ? undefined : store(database.schema()).encoded });
-        const at = await this.changes.run(database, statement, hooks);
-        const progress = operation.progress.map((step, i) => (i === index ? { percent: 100, startMicros: step.startMicros, endMicros: this.now() } : step));
-        operation = { ...operation, progress, commitTimestamps: [...operation.commitTimestamps, at] };
-        if (index < planned.length - 1 && statement.actions.length > 0) await this.operations.update(operation);
-      } catch (error) {
-        if (!(error instanceof TrestleError)) throw error;
-        if (error.code === Code.UNAVAILABLE) {
-          // Neither done nor taken back: that is left to whoever reaches the metadata.
-          lock.abandon();
-          throw error;
-        }
-        this.env.log.info('ddl.failed', { database: database.stored.name, code: codeName(error.code), message: error.message });
-        return await this.operations.update({ ...operation, done: true, endMicros: this.now(), error: { code: error.code, message: error.message } });
-      }
-    }
-    return await this.operations.update({ ...operation, done: true, endMicros: this.now() });
-  }
-
-  // ---- one change at a time -----------------------------------------------------------------------------------------
-
-  private async lockChanges(number: number): Promise<ChangeLock> {
-    for (;;) {
-      const lock = await ChangeLock.tryAcquire(this.meta, this.env, number);
-      if (lock !== undefined) return lock;
-      await new Promise<void>((resolve) => {
-        this.env.scheduler.after(QUEUE_POLL_MICROS, resolve);
-      });
-    }
-  }
-
-  /** Ends what a node that died left half done: an operation that nobody runs, and an index that nobody fills. */
-  private async takeOver(database: OpenDatabase, lock: ChangeLock): Promise<void> {
-    const { abandoned } = lock;
-    if (abandoned === undefined) return;
-    const operation = await this.operations.find(abandoned.operation);
-    if (operation !== undefined && !operation.done) {
-      if (abandoned.before !== undefined) await this.changes.restore(database, decodeSchema(Buffer.from(abandoned.before, 'base64')), (transaction) => lock.guard(transaction));
-      const error = { code: Code.ABORTED, message: 'The node that ran the operation stopped. A statement with work on rows was taken back; the statements before it stand.' };
-      await this.operations.update({ ...operation, done: true, endMicros: this.now(), error });
-      this.env.log.info('ddl.takenOver', { database: database.stored.name, operation: operation.name });
-    }
-    await lock.note(undefined);
-  }
-
-  /** Takes over every change whose node died; called now and then at one node. */
-  async endAbandoned(): Promise<void> {
-    for (const number of await ChangeLock.listAbandoned(this.meta, this.env)) {
-      const stored = (await this.meta.list<StoredDatabase>(Kind.database, '')).find(({ value }) => value.number === number)?.value;
-      const lock = await ChangeLock.tryAcquire(this.meta, this.env, number);
-      if (lock === undefined) continue;
-      try {
-        if (stored === undefined) continue;
-        const database = await this.catalog.database(stored.name);
-        await this.catchUp(database);
-        await this.takeOver(database, lock);
-      } finally {
-        await lock.release();
-      }
-    }
-  }
-
-  private async catchUp(database: OpenDatabase): Promise<void> {
-    const snapshot = await this.core.gateway.snapshot({ kind: 'strong' });
-    const [record] = await snapshot.get([metaKey(Kind.schema, String(database.stored.number))]);
-    if (record === undefined) throw databaseNotFound(database.stored.name);
-    await database.settle(await this.versionAt(database, snapshot.readTimestamp), this.env);
-  }
-
-  /** The version of the schema record at `at`, once this node's replica has everything up to there. */
-  private async versionAt(database: OpenDatabase, at: Timestamp): Promise<Timestamp> {
-    const key = metaKey(Kind.schema, String(database.stored.number));
-    await this.core.waitForReplica(key, at);
-    return timestamp(this.meta.localTimestamp(Kind.schema, String(database.stored.number)) ?? 0);
+    return await this.schemas.submit(name, change.statements, change.operationId);
   }
 
   private describe(database: OpenDatabase): DatabaseRecord {

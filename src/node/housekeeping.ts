@@ -1,12 +1,12 @@
 /**
  * What is done now and then. At every node the load of splits is looked at. At the node that leads the cluster's metadata
- * schema changes whose node died are ended, and what is over is forgotten: sessions that nobody used, operations that
+ * schema changes whose node died are taken up, and what is over is forgotten: sessions that nobody used, operations that
  * ended long ago, split points that have expired.
  */
 import { META_SPLIT } from './keyspace.ts';
 import type { NodeCore } from './core.ts';
-import type { Databases } from './databases.ts';
 import type { Operations } from './operations.ts';
+import type { SchemaOperations } from './schema-operations.ts';
 import type { Sessions } from './sessions.ts';
 
 const ROUND_MICROS = 10_000_000;
@@ -15,7 +15,7 @@ const SWEEP_ROUNDS = 30;
 
 export class Housekeeping {
   private readonly core: NodeCore;
-  private readonly databases: Databases;
+  private readonly schemas: SchemaOperations;
   private readonly sessions: Sessions;
   private readonly operations: Operations;
   private readonly sweepSplitPoints: () => Promise<void>;
@@ -23,11 +23,11 @@ export class Housekeeping {
   private round = 0;
   private stopped = false;
 
-  constructor(core: NodeCore, databases: Databases, sessions: Sessions, operations: Operations, sweepSplitPoints: () => Promise<void>, sampleLoad: () => void) {
+  constructor(core: NodeCore, schemas: SchemaOperations, sessions: Sessions, operations: Operations, sweepSplitPoints: () => Promise<void>, sampleLoad: () => void) {
     this.sampleLoad = sampleLoad;
     this.sweepSplitPoints = sweepSplitPoints;
     this.core = core;
-    this.databases = databases;
+    this.schemas = schemas;
     this.sessions = sessions;
     this.operations = operations;
   }
@@ -53,7 +53,7 @@ export class Housekeeping {
     this.round++;
     this.sampleLoad();
     if (this.core.host.get(META_SPLIT)?.isLeading() !== true) return;
-    await this.databases.endAbandoned();
+    await this.schemas.takeUp();
     if (this.round % SWEEP_ROUNDS !== 0) return;
     await this.sessions.sweep();
     await this.operations.sweep();

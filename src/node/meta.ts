@@ -4,16 +4,16 @@
  *
  * A record's key is the metadata prefix, one byte of kind, and the record's name in UTF-8; its value is JSON.
  */
-import type { Timestamp } from '../base/ids.ts';
-import { prefixEnd, type Key } from '../base/ids.ts';
+import { prefixEnd, timestamp, type Key, type Timestamp } from '../base/ids.ts';
 import { Code, TrestleError } from '../base/errors.ts';
 import { encodeCell, readRecord } from '../storage/record.ts';
 import { latestVersion, readAt, scanLatest } from '../storage/mvcc.ts';
 import type { ReadView, ReadWriteTransaction, WriteOp } from '../txn/types.ts';
 import type { NodeCore } from './core.ts';
-import { META_PREFIX } from './keyspace.ts';
+import { Participant } from '../txn/participant.ts';
+import { META_PREFIX, META_SPLIT } from './keyspace.ts';
 
-export const Kind = { instance: 'i', database: 'd', operation: 'o', session: 's', split: 'p', counter: 'c', schema: 'x', policy: 'a', splitPoint: 'u' } as const;
+export const Kind = { instance: 'i', database: 'd', operation: 'o', session: 's', split: 'p', counter: 'c', schema: 'x', policy: 'a', splitPoint: 'u', queue: 'q' } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
 const VALUE_COLUMN = 1;
@@ -59,6 +59,13 @@ export class MetaStore {
   /** The commit timestamp of this node's version, without decoding it. */
   localTimestamp(kind: Kind, name: string): Timestamp | undefined {
     return latestVersion(this.core.engine, metaKey(kind, name))?.timestamp;
+  }
+
+  /** Up to when this node's replica has everything. */
+  knownUntil(): Timestamp {
+    const participant = this.core.host.get(META_SPLIT)?.application;
+    if (!(participant instanceof Participant)) return timestamp(0);
+    return participant.leads() ? timestamp(Number.MAX_SAFE_INTEGER) : participant.safeTime.now();
   }
 
   /** As it was at `at`, at this node's replica, which must be that far. */

@@ -2,6 +2,7 @@
 import type { OperationRecord, OperationStore, Page, PageRequest } from '../api/backend.ts';
 import type { Environment } from '../base/env.ts';
 import { alreadyExists, failedPrecondition, notFound } from '../base/errors.ts';
+import type { ReadWriteTransaction, WriteOp } from '../txn/types.ts';
 import { deleteRecord, Kind, putRecord, type MetaStore } from './meta.ts';
 import { pageOf } from './paging.ts';
 
@@ -21,20 +22,27 @@ export class Operations implements OperationStore {
     this.env = env;
   }
 
-  async record(operation: NewOperation): Promise<OperationRecord> {
+  /** `alongside` is written in the same transaction. */
+  async record(operation: NewOperation, alongside?: (name: string) => readonly WriteOp[]): Promise<OperationRecord> {
     const { operationId, ...rest } = operation;
     const name = `${operation.target}/operations/${operationId ?? `_auto_op_${this.env.random.hex(8)}`}`;
     const record: OperationRecord = { name, ...rest };
     await this.meta.transact(async (transaction) => {
       if ((await this.meta.read(transaction, Kind.operation, name, true)) !== undefined) throw alreadyExists(`Operation already exists: ${name}`);
-      await transaction.write([putRecord(Kind.operation, name, record)]);
+      await transaction.write([putRecord(Kind.operation, name, record), ...(alongside?.(name) ?? [])]);
     });
     return record;
   }
 
-  async update(record: OperationRecord): Promise<OperationRecord> {
-    await this.meta.transact((transaction) => transaction.write([putRecord(Kind.operation, record.name, record)]));
-    return record;
+  /** What `next` makes of the record, in the transaction. Nothing happens to a record that is gone. */
+  async change(transaction: ReadWriteTransaction, name: string, next: (record: OperationRecord) => OperationRecord): Promise<void> {
+    const record = await this.meta.read<OperationRecord>(transaction, Kind.operation, name, true);
+    if (record !== undefined) await transaction.write([putRecord(Kind.operation, name, next(record))]);
+  }
+
+  /** As this node's replica of the metadata has it. */
+  local(name: string): OperationRecord | undefined {
+    return this.meta.local<OperationRecord>(Kind.operation, name)?.value;
   }
 
   async find(name: string): Promise<OperationRecord | undefined> {
@@ -57,9 +65,9 @@ export class Operations implements OperationStore {
   }
 
   async cancel(name: string): Promise<void> {
-    const record = await this.get(name);
-    if (record.done) return;
-    await this.update({ ...record, cancelMicros: this.env.clock.interval().latest });
+    await this.get(name);
+    const cancelMicros = this.env.clock.interval().latest;
+    await this.meta.transact((transaction) => this.change(transaction, name, (record) => (record.done ? record : { ...record, cancelMicros: record.cancelMicros ?? cancelMicros })));
   }
 
   async delete(name: string): Promise<void> {

@@ -6,6 +6,7 @@ import { prefixEnd, type Key } from '../base/ids.ts';
 import { tableTag } from '../storage/keycodec.ts';
 import type { KeyRange } from '../txn/types.ts';
 import { KeySpace } from '../sql/rows/keyspace.ts';
+import { scanTable } from '../sql/rows/scan.ts';
 import { runAction, type ActionContext } from '../sql/rows/schema-data.ts';
 import type { ColumnEvaluator } from '../sql/rows/values.ts';
 import type { SchemaAction } from '../sql/schema/actions.ts';
@@ -14,6 +15,7 @@ import type { OpenDatabase } from './catalog.ts';
 import { clearRows } from './clear-rows.ts';
 import type { NodeCore } from './core.ts';
 import type { MetaStore } from './meta.ts';
+import type { Progress } from './schema-change.ts';
 
 export interface RowWorkRequest {
   readonly core: NodeCore;
@@ -24,8 +26,7 @@ export interface RowWorkRequest {
   readonly before: Schema;
   readonly action: SchemaAction;
   readonly evaluator: ColumnEvaluator;
-  /** Called after every batch with the rows done so far. */
-  readonly progress: (rows: number) => Promise<void>;
+  readonly progress: Progress;
 }
 
 export async function workOnRows(request: RowWorkRequest): Promise<void> {
@@ -37,16 +38,35 @@ export async function workOnRows(request: RowWorkRequest): Promise<void> {
     after: new KeySpace(request.schema, database.prefix),
   };
   const emptied = emptiedRange(request, context.before);
-  if (emptied !== undefined) await clearRows(request.meta, emptied, request.progress);
+  if (emptied !== undefined) await clearRows(request.meta, emptied, (rows) => request.progress(rows, undefined));
   let done = 0;
+  let total: number | undefined;
   for (let from: Key | undefined; ; ) {
     const start = from;
     const { result } = await request.meta.transact((transaction) => runAction(context, transaction, request.action, start));
     done += result.rows;
     if (result.next === undefined) return;
     from = result.next;
-    await request.progress(done);
+    // Looked up only where there is more than one batch to show progress of.
+    total ??= await countRows(request, context.after);
+    await request.progress(done, total);
   }
+}
+
+/** Rows of the table that the action goes through, about now; undefined when it is not one table's. */
+async function countRows({ core, action, schema }: RowWorkRequest, space: KeySpace): Promise<number | undefined> {
+  const id = 'table' in action ? action.table : 'index' in action ? schema.findIndexById(action.index)?.table : undefined;
+  const table = id === undefined ? undefined : schema.findTableById(id);
+  if (table === undefined) return undefined;
+  const layout = space.table(table);
+  const cursor = scanTable(await core.gateway.snapshot({ kind: 'strong' }), layout, layout.prefixRange([]), {});
+  let rows = 0;
+  try {
+    for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) rows += batch.length;
+  } finally {
+    await cursor.close();
+  }
+  return rows;
 }
 
 /** The range that the action leaves empty, if it is one: it may hold more than one transaction can delete. */

@@ -1,23 +1,30 @@
 /**
- * Schema changes: a list of statements is planned (parsed and applied to the schema, nothing stored) and then run one by
- * one, each as one or more versions of the schema with work on the rows between them.
+ * Schema changes: a list of statements is planned (parsed and applied to the schema, nothing stored), and each is then run
+ * as one or more versions of the schema with work on rows between them. At any time at most two neighbouring versions are
+ * in use (docs/decisions/0006-schema-changes.md, docs/decisions/0013-schema-fence.md), so that
  *
- * A statement without work on rows is one new version. An index is created in two: first writers maintain it while its
- * entries are filled in, then readers may use it. A constraint is enforced for new writes first, then the rows that
- * exist are checked; if they break it the version before comes back, and the statement fails. Data of what was dropped
- * is deleted last: from then on there is no way back, and nothing that could fail the statement.
+ *  - an index is maintained first, then filled, then read; a foreign key that needs it comes with its being read;
+ *  - a constraint is enforced for new writes first, then the rows that exist are checked;
+ *  - an index that is dropped, or a column dropped from one, is first no longer read, then no longer maintained;
+ *  - data of what was dropped is deleted last: from then on there is no way back.
+ *
+ * A statement that fails, or is given up, brings the schema before it back, with the counters of the one it leaves: ids are
+ * never used twice, so that nothing written meanwhile can come to light again.
  */
 import { parseDdl } from '../sql/parse/parse.ts';
 import type { SchemaAction } from '../sql/schema/actions.ts';
-import { applyDdl, markIndexReady, markStoredColumnsReady, type DdlContext } from '../sql/schema/apply.ts';
+import { applyDdl, beforeForeignKeys, broughtBack, markIndexReady, markStoredColumnsReady, withHidden, type DdlContext } from '../sql/schema/apply.ts';
 import { encodeSchema } from '../sql/schema/codec.ts';
 import { Schema } from '../sql/schema/schema.ts';
 import type { Environment } from '../base/env.ts';
-import { TrestleError, Code } from '../base/errors.ts';
+import { TrestleError } from '../base/errors.ts';
 import type { Timestamp } from '../base/ids.ts';
 import type { ReadWriteTransaction } from '../txn/types.ts';
-import type { OpenDatabase, StoredSchema } from './catalog.ts';
+import { READ_TRUST_MICROS, type OpenDatabase, type StoredSchema } from './catalog.ts';
 import { Kind, putRecord, type MetaStore } from './meta.ts';
+
+/** Beyond it, so that a reader's timestamp that was just allowed has passed. */
+const OUTLAST_SLACK_MICROS = 500_000;
 
 export interface PlannedStatement {
   readonly text: string;
@@ -53,13 +60,18 @@ function ready(schema: Schema, action: SchemaAction): Schema {
 const DELETIONS: ReadonlySet<SchemaAction['kind']> = new Set(['dropTableData', 'dropIndexData', 'dropColumnData', 'dropSequence']);
 const deletes = (action: SchemaAction): boolean => DELETIONS.has(action.kind);
 
+/** Whether a node that dies in the middle leaves something to take back. */
+export const hasStages = (statement: PlannedStatement): boolean => statement.actions.length > 0;
+
+export type Progress = (rows: number, total: number | undefined) => Promise<void>;
+
 export interface ChangeHooks {
-  /** Called after every batch of rows with the rows done so far. May throw, which ends the statement. */
-  readonly progress: (rows: number) => Promise<void>;
-  /** Called once the statement stands, if data of what it dropped is to be deleted. */
-  readonly standing: () => Promise<void>;
+  /** Called after every batch of rows: how many of how many are done, of one action. May throw, which ends the statement. */
+  readonly progress: (action: number, actions: number, rows: number, total: number | undefined) => Promise<void>;
   /** Called in every transaction that changes the schema. UNAVAILABLE when it may no longer. */
   readonly guard: (transaction: ReadWriteTransaction) => Promise<void>;
+  /** The same, in the one with which the statement stands. */
+  readonly complete: (transaction: ReadWriteTransaction) => Promise<void>;
 }
 
 /** Work on the rows of a database. Throws what the statement is to fail with. */
@@ -69,16 +81,46 @@ export type RowWork = (work: {
   readonly schema: Schema;
   readonly before: Schema;
   readonly action: SchemaAction;
-  /** Called after every batch with the rows done so far. */
-  readonly progress: (rows: number) => Promise<void>;
+  readonly progress: Progress;
 }) => Promise<void>;
+
+interface Installed {
+  readonly at: Timestamp;
+  /** Every node of the cluster uses it. */
+  readonly everywhere: boolean;
+}
+
+/** A version of the schema, and the work that follows it. */
+interface Stage {
+  readonly schema: Schema;
+  readonly work: readonly SchemaAction[];
+  /** Comes before a version in which something that is read until now is no longer maintained. */
+  readonly hides: boolean;
+}
+
+function stagesOf(before: Schema, { schema, actions }: PlannedStatement): Stage[] {
+  const stages: Stage[] = [];
+  const hidden = withHidden(before, schema);
+  if (hidden !== undefined) stages.push({ schema: hidden, work: [], hides: true });
+  const work = actions.filter((action) => !deletes(action));
+  const fills = work.filter((action) => ready(schema, action) !== schema);
+  const readied = fills.reduce(ready, schema);
+  const early = fills.length === 0 ? undefined : beforeForeignKeys(before, schema);
+  if (early !== undefined) {
+    stages.push({ schema: early, work: fills, hides: false }, { schema: readied, work: work.filter((action) => !fills.includes(action)), hides: false });
+    return stages;
+  }
+  stages.push({ schema, work, hides: false });
+  if (fills.length > 0) stages.push({ schema: readied, work: [], hides: false });
+  return stages;
+}
 
 export class SchemaChanges {
   readonly ddlContext: DdlContext;
   private readonly meta: MetaStore;
   private readonly env: Environment;
   private readonly work: RowWork;
-  private readonly settleEverywhere: (database: string, at: Timestamp) => Promise<void>;
+  private readonly settleEverywhere: (database: string, at: Timestamp) => Promise<boolean>;
   private readonly fence: (database: OpenDatabase, version: Timestamp) => Promise<void>;
 
   constructor(options: {
@@ -86,8 +128,8 @@ export class SchemaChanges {
     readonly env: Environment;
     readonly ddlContext: DdlContext;
     readonly work: RowWork;
-    /** Resolves when every node that is up uses the schema of `at`. */
-    readonly settleEverywhere: (database: string, at: Timestamp) => Promise<void>;
+    /** Resolves when the nodes that can be reached use the schema of `at`; whether those are all. */
+    readonly settleEverywhere: (database: string, at: Timestamp) => Promise<boolean>;
     /** Resolves when no split of the database takes writes under older versions any more. */
     readonly fence: (database: OpenDatabase, version: Timestamp) => Promise<void>;
   }) {
@@ -99,65 +141,79 @@ export class SchemaChanges {
     this.fence = options.fence;
   }
 
-  /**
-   * Runs one statement; answers the commit timestamp of its last version. `standing` is called when it can no longer be
-   * taken back, before any data is deleted.
-   */
-  async run(database: OpenDatabase, statement: PlannedStatement, hooks: ChangeHooks): Promise<Timestamp> {
+  /** Runs one statement until it stands. If it throws, the schema is still one of its stages: see `goBack`. */
+  async run(database: OpenDatabase, statement: PlannedStatement, hooks: ChangeHooks): Promise<Installed> {
     const before = database.schema();
-    let { schema } = statement;
-    let at: Timestamp;
-    try {
-      at = await this.install(database, schema, hooks.guard);
-      for (const action of statement.actions) {
-        if (deletes(action)) continue;
-        await this.work({ database, schema, before, action, progress: hooks.progress });
-        const next = ready(schema, action);
-        if (next === schema) continue;
-        schema = next;
-        at = await this.install(database, schema, hooks.guard);
+    const stages = stagesOf(before, statement);
+    const actions = stages.reduce((sum, { work }) => sum + work.length, 0);
+    let installed: Installed = { at: 0 as Timestamp, everywhere: true };
+    let done = 0;
+    for (const [i, { schema, work, hides }] of stages.entries()) {
+      const isLast = i === stages.length - 1;
+      installed = await this.install(database, schema, isLast && work.length === 0 ? hooks.complete : hooks.guard);
+      if (hides && !installed.everywhere) await this.outlast(installed.at);
+      for (const action of work) {
+        const index = done++;
+        await this.work({ database, schema, before, action, progress: (rows, total) => hooks.progress(index, actions, rows, total) });
       }
-    } catch (error) {
-      if (error instanceof TrestleError && error.code !== Code.UNAVAILABLE) await this.install(database, before, hooks.guard);
-      throw error;
+      if (isLast && work.length > 0) await this.meta.transact(hooks.complete);
     }
-    const deletions = statement.actions.filter(deletes);
-    if (deletions.length > 0) await this.delete(database, { schema, before, deletions, hooks });
-    return at;
+    return installed;
   }
 
-  /** Nobody sees the data any more, so that a failure here is no failure of the statement. */
-  private async delete(
-    database: OpenDatabase,
-    { schema, before, deletions, hooks }: { schema: Schema; before: Schema; deletions: readonly SchemaAction[]; hooks: ChangeHooks },
-  ): Promise<void> {
+  /** Deletes the data of what a statement dropped. Nobody sees it any more, so that a failure here is none of the statement. */
+  async clear(database: OpenDatabase, before: Schema, statement: PlannedStatement, installed: Installed | undefined, check: () => void): Promise<void> {
+    const deletions = statement.actions.filter(deletes);
+    if (deletions.length === 0) return;
+    if (installed?.everywhere !== true) await this.outlast(installed?.at ?? this.env.clock.interval().latest);
+    for (const action of deletions) await this.delete(database, before, action, check);
+  }
+
+  private async delete(database: OpenDatabase, before: Schema, action: SchemaAction, check: () => void): Promise<void> {
     try {
-      await hooks.standing();
-      for (const action of deletions) await this.work({ database, schema, before, action, progress: hooks.progress });
+      const progress: Progress = () => Promise.resolve(check());
+      await this.work({ database, schema: database.schema(), before, action, progress });
     } catch (error) {
       if (!(error instanceof TrestleError)) throw error;
-      this.env.log.warn('schema.deleteFailed', { database: database.stored.name, error: String(error) });
+      this.env.log.warn('schema.deleteFailed', { database: database.stored.name, action: action.kind, error: String(error) });
     }
   }
 
-  /** Goes back to a schema, when the node that had begun to change it died. */
-  async restore(database: OpenDatabase, schema: Schema, guard: ChangeHooks['guard']): Promise<void> {
-    await this.install(database, schema, guard);
+  /** Brings back the schema before a statement that failed, or whose node died, and deletes what it had written for itself. */
+  async goBack(database: OpenDatabase, before: Schema, guard: ChangeHooks['guard'], check: () => void): Promise<void> {
+    const current = database.schema();
+    const back = broughtBack(before, current);
+    await this.install(database, back, guard);
+    for (const { id } of current.data.indexes) {
+      if (back.findIndexById(id) === undefined) await this.delete(database, current, { kind: 'dropIndexData', index: id }, check);
+    }
   }
 
-  settle(database: string, at: Timestamp): Promise<void> {
-    return this.settleEverywhere(database, at);
+  async settle(database: string, at: Timestamp): Promise<void> {
+    await this.settleEverywhere(database, at);
   }
 
-  private async install(database: OpenDatabase, schema: Schema, guard: ChangeHooks['guard']): Promise<Timestamp> {
+  /** Until no reader that still trusts an older version can be at work. */
+  private async outlast(at: Timestamp): Promise<void> {
+    const end = at + READ_TRUST_MICROS + OUTLAST_SLACK_MICROS;
+    for (;;) {
+      const left = end - this.env.clock.interval().earliest;
+      if (left <= 0) return;
+      await new Promise<void>((resolve) => {
+        this.env.scheduler.after(left, resolve);
+      });
+    }
+  }
+
+  private async install(database: OpenDatabase, schema: Schema, guard: ChangeHooks['guard']): Promise<Installed> {
     const record: StoredSchema = { encoded: Buffer.from(encodeSchema(schema)).toString('base64') };
     const { commitTimestamp } = await this.meta.transact(async (transaction) => {
       await guard(transaction);
       await transaction.write([putRecord(Kind.schema, String(database.stored.number), record)]);
     });
-    await this.settleEverywhere(database.stored.name, commitTimestamp);
+    const everywhere = await this.settleEverywhere(database.stored.name, commitTimestamp);
     await this.fence(database, commitTimestamp);
-    this.env.log.info('schema.installed', { database: database.stored.name, version: schema.version, at: commitTimestamp });
-    return commitTimestamp;
+    this.env.log.info('schema.installed', { database: database.stored.name, version: schema.version, at: commitTimestamp, everywhere });
+    return { at: commitTimestamp, everywhere };
   }
 }

@@ -3,7 +3,7 @@ import type {
   DmlResult, Mutation, PlanNode, PreparedStatement, ReadSpec, RowStream, SqlDatabase, SqlRow, StatementOptions, StatementParameters,
 } from '../api/sql.ts';
 import type { Footprint } from '../api/statistics.ts';
-import { invalidArgument, notFound, unimplemented } from '../base/errors.ts';
+import { failedPrecondition, invalidArgument, notFound, unimplemented } from '../base/errors.ts';
 import type { Timestamp } from '../base/ids.ts';
 import { parameterValues, SqlEngine, type PreparedStatement as EngineStatement, type StatementContext } from '../sql/engine.ts';
 import { expressionChecker } from '../sql/bind/checker.ts';
@@ -218,8 +218,9 @@ export class NodeSqlDatabase implements SqlDatabase {
     if (index === undefined || schema.tableById(index.table).name.toLowerCase() !== schema.table(spec.table)?.name.toLowerCase()) {
       throw notFound(`Index not found on table ${spec.table}: ${spec.index}`);
     }
+    if (index.state !== 'ready') throw failedPrecondition(`Index ${index.name} cannot be read: it is being filled or dropped.`);
     const layout = space.index(index);
-    const covered = new Set([...layout.parts.map((part) => part.column.id), ...layout.cellColumns.map((column) => column.id)]);
+    const covered = new Set([...layout.parts.map((part) => part.column.id), ...layout.cellColumns.map((column) => column.id)].filter((id) => !index.storingBackfill.includes(id)));
     const missing = columns.find((column) => !covered.has(column.id));
     if (missing !== undefined) throw unimplemented(`Reading non-indexed columns using an index is not supported. Consider adding ${missing.name} to the index using a STORING clause.`);
     return layout;
@@ -229,7 +230,9 @@ export class NodeSqlDatabase implements SqlDatabase {
 
   /** Notes the schema that a read-write transaction uses; undefined for a snapshot. */
   private use(view: ReadView): Schema | undefined {
-    return view.readTimestamp === undefined ? this.database.use(view as ReadWriteTransaction) : undefined;
+    if (view.readTimestamp === undefined) return this.database.use(view as ReadWriteTransaction);
+    this.database.checkTrusted(view.readTimestamp);
+    return undefined;
   }
 
   private space(schema: Schema): KeySpace {

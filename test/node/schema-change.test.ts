@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Code } from '../../src/base/errors.ts';
 import { nodeId } from '../../src/base/ids.ts';
+import { ChangeLock } from '../../src/node/change-lock.ts';
 import { putRecord, Kind } from '../../src/node/meta.ts';
 import { DATABASE, startNodes, type TestNodes } from './nodes.ts';
 
@@ -87,7 +88,7 @@ describe('schema changes', () => {
     expect(await nodes.query(2, 'SELECT COUNT(*) FROM T@{FORCE_INDEX=ByV}')).toEqual([[2_000]]);
   });
 
-  it('of a node that dies are ended by another, which goes back to the schema before', async () => {
+  it('of a node that dies are taken up by another, which goes back to the schema before and on from there', async () => {
     const nodes = await startNodes({ seed: 5, statements: TABLE });
     for (let from = 0; from < 2_000; from += 500) await insert(nodes, 1, from, 500);
     void change(nodes, 3, 'CREATE INDEX ByV ON T (V)').catch(() => undefined);
@@ -96,12 +97,12 @@ describe('schema changes', () => {
     expect(database.schema().index('ByV')).toBeDefined();
     nodes.test.cluster.crash(nodeId(3), false);
     await nodes.test.settle(20);
-    await nodes.test.run(nodes.databases(2).endAbandoned(), 60);
-    expect(await names(nodes, 1)).toEqual(['TABLE T']);
+    await nodes.test.run(nodes.backend(2).schemas.takeUp(), 60);
+    expect(await names(nodes, 1)).toEqual(['TABLE T', 'INDEX ByV']);
     const [operation] = (await nodes.test.run(nodes.backend(1).operations.list(DATABASE, { pageSize: 10, pageToken: '', deep: false }))).items.filter(({ kind }) => kind === 'updateDatabaseDdl');
-    expect(operation).toMatchObject({ done: true, error: { code: Code.ABORTED } });
-    const again = await nodes.test.run(change(nodes, 1, 'CREATE INDEX ByV ON T (V)'), 60);
-    expect(again.error).toBeUndefined();
+    expect(operation).toMatchObject({ done: true, progress: [{ percent: 100 }] });
+    expect(operation?.error).toBeUndefined();
+    expect(operation?.commitTimestamps).toHaveLength(1);
     expect(await nodes.query(2, 'SELECT COUNT(*) FROM T@{FORCE_INDEX=ByV}')).toEqual([[2_000]]);
   });
 
@@ -142,7 +143,75 @@ describe('schema changes', () => {
     const [lock] = await locks();
     if (lock === undefined) throw new Error('there is a lock');
     await nodes.test.run(meta.transact((transaction) => transaction.write([putRecord(Kind.counter, lock.name, { holder: 'other', until: nodes.nowMicros() + 1e9 })])));
-    await expect(nodes.test.run(slow)).rejects.toMatchObject({ code: Code.UNAVAILABLE });
+    expect(await nodes.test.run(slow)).toMatchObject({ done: false });
     expect((await locks()).map(({ value }) => value.holder)).toEqual(['other']);
+  });
+
+  it('that failed leave nothing that comes to light again', async () => {
+    const nodes = await startNodes({ seed: 9, statements: TABLE });
+    await insert(nodes, 1, 0, 20);
+    expect((await nodes.test.run(change(nodes, 1, 'CREATE UNIQUE INDEX U ON T (V)'))).error).toMatchObject({ code: Code.FAILED_PRECONDITION });
+    expect((await nodes.test.run(change(nodes, 1, 'ALTER TABLE T ADD COLUMN W INT64 NOT NULL DEFAULT (NULL)'))).error).toMatchObject({ code: Code.FAILED_PRECONDITION });
+    await nodes.dml(2, 'DELETE FROM T WHERE K >= 10');
+    expect((await nodes.test.run(change(nodes, 3, 'CREATE INDEX U ON T (V)', 'ALTER TABLE T ADD COLUMN W INT64'))).error).toBeUndefined();
+    expect(await nodes.query(2, 'SELECT COUNT(*), COUNTIF(W IS NULL) FROM T@{FORCE_INDEX=U}')).toEqual([[10, 10]]);
+    expect(await nodes.query(2, 'SELECT K FROM T@{FORCE_INDEX=U} WHERE V = 3')).toEqual([[3]]);
+  });
+
+  it('that are cancelled are taken back, with how far they were', async () => {
+    const nodes = await startNodes({ seed: 10, statements: TABLE });
+    for (let from = 0; from < 3_000; from += 1_000) await insert(nodes, 1, from, 1_000);
+    const { operations } = nodes.backend(2);
+    const ddl = nodes.databases(1).updateDdl(DATABASE, { statements: ['CREATE INDEX A ON T (V)', 'CREATE INDEX B ON T (K, V)'], operationId: 'mine' });
+    const name = `${DATABASE}/operations/mine`;
+    for (let i = 0; i < 5_000 && operations.local(name)?.progress[0]?.percent !== 100; i++) await nodes.test.settle(0.001);
+    await nodes.test.run(operations.cancel(name));
+    await nodes.test.run(ddl);
+    const operation = await nodes.test.run(operations.wait(name, 60e6, new AbortController().signal), 70);
+    expect(operation).toMatchObject({ done: true, error: { code: Code.CANCELLED }, progress: [{ percent: 100 }, {}] });
+    expect(operation.commitTimestamps).toHaveLength(1);
+    expect(operation.progress[1]?.endMicros).toBeUndefined();
+    expect(await names(nodes, 3)).toEqual(['TABLE T', 'INDEX A']);
+  });
+
+  it('wait in the order in which they were asked for, and outlive the node that was asked', async () => {
+    const nodes = await startNodes({ seed: 11, statements: TABLE });
+    for (let from = 0; from < 2_000; from += 1_000) await insert(nodes, 1, from, 1_000);
+    const lock = await nodes.test.run(ChangeLock.tryAcquire(nodes.backend(1).meta, nodes.test.core(1).env, 1));
+    expect(lock).toBeDefined();
+    void change(nodes, 3, 'CREATE INDEX First ON T (V)').catch(() => undefined);
+    await nodes.test.settle(6);
+    const second = change(nodes, 2, 'DROP INDEX First');
+    await nodes.test.settle(6);
+    nodes.test.cluster.crash(nodeId(3), false);
+    if (lock !== undefined) await nodes.test.run(lock.release());
+    const { name } = await nodes.test.run(second, 60);
+    const operation = await nodes.test.run(nodes.backend(1).operations.wait(name, 60e6, new AbortController().signal), 70);
+    expect(operation).toMatchObject({ done: true });
+    expect(operation.error).toBeUndefined();
+    expect(await names(nodes, 1)).toEqual(['TABLE T']);
+    const all = (await nodes.test.run(nodes.backend(1).operations.list(DATABASE, { pageSize: 10, pageToken: '', deep: false }))).items;
+    expect(all.map(({ done, error }) => [done, error])).toEqual(all.map(() => [true, undefined]));
+  });
+
+  it('fill the indexes of a foreign key before it is enforced', async () => {
+    const nodes = await startNodes({ seed: 12, statements: [...TABLE, 'CREATE TABLE R (A INT64, B INT64) PRIMARY KEY (A)'] });
+    for (let from = 0; from < 1_500; from += 500) {
+      await nodes.dml(1, `INSERT INTO R (A, B) VALUES ${Array.from({ length: 500 }, (_, i) => `(${String(from + i)}, ${String(from + i)})`).join(', ')}`);
+    }
+    let done = false;
+    let refused = 0;
+    const write = async (): Promise<void> => {
+      for (let i = 0; !done; i++) {
+        await nodes.dml(3, `INSERT INTO T (K, V) VALUES (${String(i)}, ${String(1_499 - (i % 1_500))})`).catch((error: { code?: Code }) => {
+          if (error.code !== Code.ABORTED) refused++;
+        });
+      }
+    };
+    const ddl = change(nodes, 1, 'ALTER TABLE T ADD CONSTRAINT F FOREIGN KEY (V) REFERENCES R (B)').finally(() => (done = true));
+    const [operation] = await Promise.all([nodes.test.run(ddl, 60), write()]);
+    expect(operation.error).toBeUndefined();
+    expect(refused).toBe(0);
+    await expect(nodes.dml(2, 'INSERT INTO T (K, V) VALUES (-1, 5000)')).rejects.toMatchObject({ code: Code.FAILED_PRECONDITION });
   });
 });

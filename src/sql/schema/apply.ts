@@ -13,7 +13,7 @@ import { createFunction, dropFunction } from './functions.ts';
 import { alterIndex, createIndex, dropIndex } from './indexes.ts';
 import { nameOf } from './names.ts';
 import { createSchema, dropSchema } from './named-schemas.ts';
-import type { ColumnId, ObjectId } from './objects.ts';
+import type { ColumnId, ForeignKeyConstraint, Index, ObjectId } from './objects.ts';
 import { createRole, dropRole, grantOrRevoke, grantOrRevokeRole } from './roles.ts';
 import { Schema } from './schema.ts';
 import { alterSequence, createSequence, dropSequence } from './sequences.ts';
@@ -94,6 +94,43 @@ function drop(editor: SchemaEditor, statement: DropObject): void {
     case 'statistics': throw unimplemented('Statistics packages cannot be dropped.');
     default: return unreachable(statement.objectType);
   }
+}
+
+/**
+ * The version before the one in which indexes, or stored columns of them, are gone: still written, no longer read, so that
+ * readers at the version before and writers at the one after never meet. Undefined when nothing of the kind goes.
+ */
+export function withHidden(before: Schema, after: Schema): Schema | undefined {
+  const kept = (index: Index): Index | undefined => {
+    if (after.findTableById(index.table) === undefined) return undefined;
+    const next = after.findIndexById(index.id);
+    if (next === undefined) return { ...index, state: 'backfilling' };
+    const gone = index.storing.filter((column) => !next.storing.includes(column));
+    return gone.length === 0 ? undefined : { ...next, storing: [...next.storing, ...gone], storingBackfill: [...next.storingBackfill, ...gone] };
+  };
+  const hidden = before.data.indexes.flatMap((index) => kept(index) ?? []);
+  if (hidden.length === 0) return undefined;
+  const ids = new Set(hidden.map(({ id }) => id));
+  return new Schema({ ...after.data, indexes: [...after.data.indexes.filter(({ id }) => !ids.has(id)), ...hidden] });
+}
+
+/**
+ * The version in which indexes are filled that new foreign keys need: without those keys, which would find nothing in them
+ * yet. Undefined when there are none.
+ */
+export function beforeForeignKeys(before: Schema, after: Schema): Schema | undefined {
+  const known = new Map(before.data.tables.flatMap((table) => table.foreignKeys.map((key) => [key.id, key] as const)));
+  const isNew = ({ id, enforced }: ForeignKeyConstraint): boolean => enforced && known.get(id)?.enforced !== true;
+  if (!after.data.tables.some((table) => table.foreignKeys.some(isNew))) return undefined;
+  const tables = after.data.tables.map((table) => ({ ...table, foreignKeys: table.foreignKeys.flatMap((key) => (isNew(key) ? (known.get(key.id) ?? []) : key)) }));
+  return new Schema({ ...after.data, tables });
+}
+
+/** An earlier schema comes back in place of `current`: with its counters, since ids are never used twice. */
+export function broughtBack(earlier: Schema, current: Schema): Schema {
+  const tables = earlier.data.tables.map((table) => ({ ...table, nextColumnId: Math.max(table.nextColumnId, current.findTableById(table.id)?.nextColumnId ?? 0) }));
+  const { version, nextId } = current.data;
+  return new Schema({ ...earlier.data, tables, nextId: Math.max(earlier.data.nextId, nextId), version: Math.max(earlier.data.version, version) + 1 });
 }
 
 /** The schema after an index's entries are all written: readers may use it. */
