@@ -10,6 +10,7 @@ import { expressionChecker } from '../sql/bind/checker.ts';
 import { SchemaEvaluator } from '../sql/execute/schema-expressions.ts';
 import type { EvaluationContext } from '../sql/functions/registry.ts';
 import { applyMutations, type Mutation as RowMutation } from '../sql/rows/mutations.ts';
+import type { PendingTimestamps } from '../sql/rows/pending-timestamps.ts';
 import { forWrites } from '../sql/rows/for-writes.ts';
 import { RowWriter } from '../sql/rows/writer.ts';
 import { findFunction } from '../sql/functions/catalogue.ts';
@@ -112,6 +113,7 @@ export class NodeSqlDatabase implements SqlDatabase {
     const used = this.use(view);
     let prepared = engineStatement(statement);
     if (used !== undefined && prepared.schema !== used) prepared = this.engine.prepare(used, prepared.text, declaredTypes(prepared));
+    if (used !== undefined) this.checkReads(view as ReadWriteTransaction, prepared);
     const rows = this.engine.query(prepared, new Map(Object.entries(parameters)), view, await this.context(prepared.schema, options));
     return { columns: rows.columns, next: () => rows.next(), close: () => rows.close(), rowsScanned: () => rows.statistics().rowsScanned };
   }
@@ -126,6 +128,7 @@ export class NodeSqlDatabase implements SqlDatabase {
     // Prepared before the schema changed: analysed again, as the client would have to.
     if (prepared.schema !== schema) prepared = this.engine.prepare(schema, prepared.text, declaredTypes(prepared));
     const { writer, evaluator } = await this.writer(transaction, schema);
+    this.checkReads(transaction, prepared);
     const before = writer.mutationCount;
     const outcome = await this.engine.dml(prepared, new Map(Object.entries(parameters)), forWrites(transaction), { rows: writer, evaluator }, await this.context(schema, options));
     return { rowCount: outcome.rowCount, rows: outcome.rows, mutationCount: writer.mutationCount - before };
@@ -173,7 +176,8 @@ export class NodeSqlDatabase implements SqlDatabase {
     if (known === undefined) {
       const evaluator = new SchemaEvaluator(schema, evaluationContext(this.core, schema, this.sequences));
       const nowNanos = (): bigint => BigInt(this.core.env.clock.interval().latest) * 1000n;
-      const writer = new RowWriter(this.space(schema), forWrites(transaction), { evaluator, nowNanos });
+      const fixCommitTimestamp = async (): Promise<bigint> => BigInt((await transaction.fixCommitTimestamp?.()) ?? 0) * 1000n;
+      const writer = new RowWriter(this.space(schema), forWrites(transaction), { evaluator, nowNanos, fixCommitTimestamp });
       known = { writer, evaluator };
       this.writers.set(transaction, known);
       this.database.beforeCommit(transaction, () => writer.finish());
@@ -200,6 +204,7 @@ export class NodeSqlDatabase implements SqlDatabase {
 
   async read(view: ReadView, spec: ReadSpec, options: StatementOptions): Promise<RowStream> {
     const { layout, columns, keySet: whole } = await this.readPlan(view, spec);
+    this.pending(view)?.checkRead(layout.table, 'index' in layout ? layout.index : undefined, columns.map((column) => column.id));
     // A hint that asks for shared locks asks for what is done without one.
     const lock: { lock?: LockMode } = spec.lock === 'exclusive' ? { lock: 'exclusive' } : {};
     const decode = decoderOf(layout, columns);
@@ -233,6 +238,19 @@ export class NodeSqlDatabase implements SqlDatabase {
     if (view.readTimestamp === undefined) return this.database.use(view as ReadWriteTransaction);
     this.database.checkTrusted(view.readTimestamp);
     return undefined;
+  }
+
+  /** What the transaction has written its commit timestamp to, if anything. */
+  private pending(view: ReadView): PendingTimestamps | undefined {
+    const pending = this.writers.get(view as ReadWriteTransaction)?.writer.pending;
+    return pending?.isEmpty === false ? pending : undefined;
+  }
+
+  private checkReads(transaction: ReadWriteTransaction, statement: EngineStatement): void {
+    const pending = this.pending(transaction);
+    if (pending === undefined) return;
+    const { schema } = statement;
+    for (const { table, index, columns } of statement.reads()) pending.checkRead(schema.tableById(table), index === undefined ? undefined : schema.indexById(index), columns);
   }
 
   private space(schema: Schema): KeySpace {

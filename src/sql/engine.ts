@@ -21,6 +21,7 @@ import { KeySpace } from './rows/keyspace.ts';
 import type { RowWriter } from './rows/writer.ts';
 import { PENDING_COMMIT_TIMESTAMP, type ColumnEvaluator } from './rows/values.ts';
 import { parseStatement } from './parse/parse.ts';
+import { readsOf, type StatementRead } from './plan/reads.ts';
 import { explain } from './plan/explain.ts';
 import { planNodes, type PlanNode } from './plan/nodes.ts';
 import type { Phys } from './plan/physical.ts';
@@ -72,6 +73,8 @@ export interface PreparedStatement {
   readonly dml: CompiledDml | undefined;
   explain(): string;
   planNodes(): readonly PlanNode[];
+  /** What it reads for itself. */
+  reads(): readonly StatementRead[];
 }
 
 export interface ResultStream {
@@ -234,6 +237,7 @@ function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<stri
     dml: bound.kind === 'query' ? undefined : new CompiledDml(bound, plan, space),
     explain: () => explain(physical),
     planNodes: () => planNodes(physical),
+    reads: () => readsOf(bound, physical),
   };
 }
 

@@ -11,6 +11,7 @@ import type { Router } from '../splits/router.ts';
 import { readTxnId } from './commands.ts';
 import { ByteReader } from '../base/bytes.ts';
 import { decodeIds, encodeFence, encodeIds, encodeOutcome, encodeReference, Method, readStatus, type StatusAnswer } from './protocol.ts';
+import { Lead } from './lead.ts';
 import { Participant } from './participant.ts';
 import { GatewayTransaction } from './readwrite.ts';
 import { GatewaySnapshot } from './snapshot.ts';
@@ -43,6 +44,8 @@ export class Gateway implements TransactionSystem {
   readonly router: Router;
   readonly host: SplitHost;
   readonly select: (split: SplitId, replicas: ReplicaSelection) => readonly NodeId[];
+  /** How far ahead commit timestamps are fixed. */
+  readonly lead = new Lead();
   private readonly active = new Map<TxnId, GatewayTransaction>();
 
   constructor(options: GatewayOptions) {

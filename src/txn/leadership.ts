@@ -24,6 +24,8 @@ export class LeaderTxn {
   /** The commit or prepare timestamp, once chosen: the transaction changes nothing below it. */
   assigned: Timestamp | undefined;
   preparedAt = 0;
+  /** The commit timestamp, fixed in advance, that this split has agreed to and not logged yet. */
+  fixed: Timestamp | undefined;
   /** The prepare under way, or its answer, for calls that are repeated. */
   preparing: Promise<PrepareAnswer> | undefined;
   /** Somebody asked for its outcome before it had one, so that its abort is being logged: it accepts nothing more. */
@@ -45,6 +47,11 @@ export class LeaderTxn {
     this.token = token;
   }
 
+  /** Its prepare is in the log, or its commit. */
+  get hasLogged(): boolean {
+    return this.assigned !== undefined && this.fixed === undefined;
+  }
+
   /** Its end is under way here, whatever its gateway says: it may be in the log, or waits until its timestamp has passed. */
   get isEnding(): boolean {
     return this.logging || this.result !== undefined || this.finishing !== undefined;
@@ -59,6 +66,10 @@ export class Leadership {
   readonly txns = new Map<TxnId, LeaderTxn>();
   /** Every timestamp given out, or read at, is at most this. */
   lastAssigned: Timestamp = timestamp(0);
+  /** No commit may begin at or below it: followers were told so, or it was read there. At most `lastAssigned`. */
+  private closedTo: Timestamp = timestamp(0);
+  /** Transactions with `fixed`. */
+  private readonly agreed = new Set<LeaderTxn>();
   /** Set while a cut waits for what is in flight: new commits wait for it. */
   draining: Promise<void> | undefined;
   private endDraining: (() => void) | undefined;
@@ -124,6 +135,40 @@ export class Leadership {
     }
   }
 
+  /** From now on nothing begins to commit at or below `at`. */
+  close(at: Timestamp): void {
+    if (at > this.lastAssigned) this.lastAssigned = at;
+    if (at > this.closedTo) this.closedTo = at;
+  }
+
+  /**
+   * Closes what can be closed, and answers how far that is. What was given out beyond `earliest` stays open, since a
+   * transaction with a timestamp fixed in advance may still come between; and below those that have, until they are logged.
+   */
+  closeUpTo(earliest: Timestamp): Timestamp {
+    let to = earliest;
+    for (const { fixed } of this.agreed) if (fixed !== undefined && fixed <= to) to = timestamp(fixed - 1);
+    this.close(to);
+    return this.closedTo;
+  }
+
+  /** Whether a transaction can still commit at `at`, which it fixed in advance. */
+  isOpen(at: Timestamp): boolean {
+    return at > this.closedTo;
+  }
+
+  /** The transaction will commit at `at`, if it does. */
+  agree(txn: LeaderTxn, at: Timestamp): void {
+    txn.assigned = txn.fixed = at;
+    this.agreed.add(txn);
+  }
+
+  /** What was agreed is in the log, or off. */
+  settle(txn: LeaderTxn): void {
+    txn.fixed = undefined;
+    this.agreed.delete(txn);
+  }
+
   isAlive(txn: LeaderTxn): boolean {
     return this.txns.get(txn.owner.id) === txn;
   }
@@ -156,6 +201,7 @@ export class Leadership {
     const txn = this.txns.get(id);
     if (txn === undefined) return;
     this.txns.delete(id);
+    this.agreed.delete(txn);
     this.remember(id, reason);
     if (txn.owner.pinned) this.pinnedCount--;
     for (const reject of txn.waits) reject(error());
@@ -182,8 +228,8 @@ export class Leadership {
    */
   abandon(id: TxnId): void {
     const txn = this.txns.get(id);
-    if (txn === undefined || txn.isEnding || txn.assigned !== undefined) return;
-    if (txn.promisedUntil > this.lastAssigned) this.lastAssigned = txn.promisedUntil;
+    if (txn === undefined || txn.isEnding || txn.hasLogged) return;
+    this.close(txn.promisedUntil);
     this.release(id, 'aborted');
   }
 
@@ -191,7 +237,7 @@ export class Leadership {
   idle(now: number, idleMicros: number): Map<NodeId, TxnId[]> {
     const found = new Map<NodeId, TxnId[]>();
     for (const [id, txn] of this.txns) {
-      if (txn.isEnding || txn.assigned !== undefined || now - txn.lastUsed < idleMicros) continue;
+      if (txn.isEnding || txn.hasLogged || now - txn.lastUsed < idleMicros) continue;
       const ids = found.get(txn.owner.gateway);
       if (ids === undefined) found.set(txn.owner.gateway, [id]);
       else ids.push(id);
@@ -245,7 +291,7 @@ export class Leadership {
   cut(at: Key, events: LockEvents): Leadership {
     const right = new Leadership(this.token, events);
     this.heirs = this.heirs.filter((heir) => heir.txns.size > 0);
-    right.lastAssigned = this.lastAssigned;
+    right.close(this.lastAssigned);
     this.locks.cut(at, right.locks, (owner) => {
       const txn = right.begin(owner.id, owner.age, owner.gateway, this.txns.get(owner.id)?.token);
       txn.lastUsed = this.txns.get(owner.id)?.lastUsed ?? 0;

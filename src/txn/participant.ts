@@ -12,6 +12,7 @@ import { timestamp, type NodeId, type SplitId, type Timestamp, type TxnId } from
 import type { WriteOp as EngineOp } from '../storage/types.ts';
 import { isWithin, rangeCovers } from '../splits/ranges.ts';
 import type { SplitApplication, SplitContext } from '../splits/types.ts';
+import { agree } from './agree.ts';
 import { decodeCommand, encodeCommand, NO_TXN, type Command, type PhysicalWrite } from './commands.ts';
 import { commitWait } from './commit-wait.ts';
 import { evaluate, spansOf, withCommitTimestamp, type Evaluated } from './evaluate.ts';
@@ -97,7 +98,7 @@ export class Participant implements SplitApplication {
     // this one by both uncertainties, may have given out its latest for these keys until the cut. A leader that finds no
     // command in the log may be the first in this sense, though others were elected before and did nothing.
     const margin = this.ledger.highest === 0 ? 2 * (latest - earliest) : 0;
-    leadership.lastAssigned = timestamp(Math.max(leadership.lastAssigned, latest + margin, this.ledger.highest));
+    leadership.close(timestamp(Math.max(leadership.lastAssigned, latest + margin, this.ledger.highest)));
     this.leadership = leadership;
     for (const prepare of this.ledger.prepared.values()) {
       const txn = leadership.begin(prepare.txn, prepare.age, prepare.gateway);
@@ -123,8 +124,7 @@ export class Participant implements SplitApplication {
     const { leadership } = this;
     if (leadership === undefined) return timestamp(0);
     const { earliest } = this.context.env.clock.interval();
-    leadership.lastAssigned = timestamp(Math.max(leadership.lastAssigned, Math.min(earliest, this.context.leaseEnd() - 1)));
-    return leadership.lastAssigned;
+    return leadership.closeUpTo(timestamp(Math.min(earliest, this.context.leaseEnd() - 1)));
   }
 
   highestTimestamp(): Timestamp {
@@ -276,8 +276,7 @@ export class Participant implements SplitApplication {
 
   /** Nothing is read below this that could still change: the timestamp is closed for new commits of this leader. */
   reserve(at: Timestamp): void {
-    const leadership = this.leading();
-    if (at > leadership.lastAssigned) leadership.lastAssigned = at;
+    this.leading().close(at);
   }
 
   /** Resolves when no transaction that may commit at or below `at` holds `span`; undefined when there is none now. */
@@ -314,7 +313,7 @@ export class Participant implements SplitApplication {
 
   private async commitLocked(leadership: Leadership, txn: LeaderTxn, request: CommitRequest): Promise<Timestamp> {
     const writes = await this.evaluateLocked(leadership, txn, request);
-    const at = this.assign(leadership, timestamp(request.checks.since + 1));
+    const at = request.fixed > 0 ? agree(this.context, leadership, txn, request.fixed, writes) : this.assign(leadership, timestamp(request.checks.since + 1));
     txn.assigned = at;
     await this.log(leadership, txn, { kind: 'commit', txn: txn.owner.id, timestamp: at, writes: withCommitTimestamp(writes, at) });
     await this.commitWait(at);
@@ -347,8 +346,14 @@ export class Participant implements SplitApplication {
     const ceiling = this.context.leaseEnd();
     txn.writes = writes;
     txn.promisedUntil = ceiling;
-    if (request.coordinator === this.context.split || writes.length === 0) return { floor: timestamp(0), ceiling, token: txn.token, committed: NOT_COMMITTED };
-    const at = this.assign(leadership, timestamp(0));
+    const { fixed } = request;
+    const agreed = fixed > 0 && writes.length > 0 ? agree(this.context, leadership, txn, fixed, writes) : undefined;
+    if (request.coordinator === this.context.split || writes.length === 0) {
+      // Readers at or above a timestamp that is agreed wait for what it will write.
+      if (agreed !== undefined) leadership.agree(txn, agreed);
+      return { floor: agreed ?? timestamp(0), ceiling, token: txn.token, committed: NOT_COMMITTED };
+    }
+    const at = agreed ?? this.assign(leadership, timestamp(0));
     txn.assigned = at;
     txn.preparedAt = this.context.env.clock.monotonicMicros();
     const { id, age, gateway } = txn.owner;
@@ -369,14 +374,23 @@ export class Participant implements SplitApplication {
   }
 
   private async decideLocked(leadership: Leadership, txn: LeaderTxn, request: DecideRequest): Promise<Timestamp> {
-    const at = this.assign(leadership, request.floor);
-    if (at >= request.ceiling) {
+    const at = txn.fixed ?? this.assign(leadership, request.floor);
+    if (at < request.floor || at >= request.ceiling) {
       leadership.release(txn.owner.id, 'aborted');
       throw aborted('Transaction was aborted: a lease ended before it could commit.');
     }
     txn.assigned = at;
     const { participants } = request;
-    await this.log(leadership, txn, { kind: 'decide', txn: txn.owner.id, timestamp: at, participants, writes: withCommitTimestamp(txn.writes ?? [], at) });
+    const logged = this.log(leadership, txn, { kind: 'decide', txn: txn.owner.id, timestamp: at, participants, writes: withCommitTimestamp(txn.writes ?? [], at) });
+    const { fixed } = txn;
+    leadership.settle(txn);
+    try {
+      await logged;
+    } catch (error) {
+      // Its timestamp may be closed by now, and it cannot have another.
+      if (fixed !== undefined) leadership.release(txn.owner.id, 'aborted');
+      throw error;
+    }
     this.links.announce(txn.owner.id, participants, at);
     await this.commitWait(at);
     leadership.release(txn.owner.id, 'committed');
@@ -391,7 +405,7 @@ export class Participant implements SplitApplication {
     if (!this.ledger.prepared.has(id)) {
       if (txn?.logging === true) throw new TrestleError(Code.UNAVAILABLE, 'the prepare is still being logged');
       // Nothing was to be logged here, but what was read must not change below the commit timestamp.
-      if (txn !== undefined && at > leadership.lastAssigned) leadership.lastAssigned = at;
+      if (txn !== undefined) leadership.close(at);
       this.release(id, at > 0);
       return;
     }

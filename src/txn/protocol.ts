@@ -84,6 +84,8 @@ export interface CommitRequest extends TxnHeader {
   /** Of the schema that the writes were made with (fence.ts). */
   readonly schemaVersion: Timestamp;
   readonly checks: Checks;
+  /** The commit timestamp, if it is fixed in advance; 0: the leader chooses it. */
+  readonly fixed: Timestamp;
   readonly ops: readonly WriteOp[];
 }
 export interface PrepareRequest extends TxnHeader {
@@ -92,6 +94,8 @@ export interface PrepareRequest extends TxnHeader {
   readonly schemaVersion: Timestamp;
   /** Locked by earlier reads, or to be locked and checked now. */
   readonly checks: Checks;
+  /** As in a commit. */
+  readonly fixed: Timestamp;
   readonly ops: readonly WriteOp[];
 }
 /** `floor`: the commit timestamp must be at least this (0: nothing was logged). `ceiling`: it must be below this. */
@@ -268,20 +272,20 @@ function readOps(input: ByteReader): WriteOp[] {
 
 export function encodeCommit(request: CommitRequest): Uint8Array {
   const out = writeHeader(new ByteWriter(), request).varint(request.generation).varint(request.maxDelayMicros).varint(request.schemaVersion);
-  writeOps(writeChecks(out, request.checks), request.ops);
+  writeOps(writeChecks(out, request.checks).varint(request.fixed), request.ops);
   return out.view();
 }
 export function decodeCommit(bytes: Uint8Array): CommitRequest {
-  return whole(bytes, (input) => ({ ...readHeader(input), generation: input.varint(), maxDelayMicros: input.varint(), schemaVersion: timestamp(input.varint()), checks: readChecks(input), ops: readOps(input) }));
+  return whole(bytes, (input) => ({ ...readHeader(input), generation: input.varint(), maxDelayMicros: input.varint(), schemaVersion: timestamp(input.varint()), checks: readChecks(input), fixed: timestamp(input.varint()), ops: readOps(input) }));
 }
 
 export function encodePrepare(request: PrepareRequest): Uint8Array {
   const out = writeHeader(new ByteWriter(), request).varint(request.coordinator).varint(request.schemaVersion);
-  writeOps(writeChecks(out, request.checks), request.ops);
+  writeOps(writeChecks(out, request.checks).varint(request.fixed), request.ops);
   return out.view();
 }
 export function decodePrepare(bytes: Uint8Array): PrepareRequest {
-  return whole(bytes, (input) => ({ ...readHeader(input), coordinator: readSplitId(input), schemaVersion: timestamp(input.varint()), checks: readChecks(input), ops: readOps(input) }));
+  return whole(bytes, (input) => ({ ...readHeader(input), coordinator: readSplitId(input), schemaVersion: timestamp(input.varint()), checks: readChecks(input), fixed: timestamp(input.varint()), ops: readOps(input) }));
 }
 
 export function encodeDecide(request: DecideRequest): Uint8Array {

@@ -73,6 +73,8 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private commitAsked = false;
   /** Splits that took part in the commit. */
   participants = 0;
+  /** The commit timestamp, if it was fixed in advance. */
+  private fixed: Timestamp = timestamp(0);
   /** Splits that a prepare was sent to. */
   private readonly preparing = new Set<SplitId>();
   private isWounded = false;
@@ -188,6 +190,17 @@ export class GatewayTransaction implements ReadWriteTransaction {
     }
   }
 
+  async fixCommitTimestamp(): Promise<Timestamp> {
+    this.checkActive();
+    // Waiting for locks must not use up the time until then.
+    const keys = new Set(this.ops.flatMap((op) => (op.kind === 'deleteRange' ? [] : [op.key])));
+    await this.lockedGet([...keys], 'exclusive', undefined);
+    const { earliest, latest } = this.gateway.env.clock.interval();
+    // A leader's clock may be ahead of this one by both uncertainties.
+    this.fixed = timestamp(latest + (latest - earliest) + this.gateway.lead.micros);
+    return this.fixed;
+  }
+
   async rollback(): Promise<void> {
     if (this.state === 'active') this.end('aborted');
   }
@@ -202,11 +215,13 @@ export class GatewayTransaction implements ReadWriteTransaction {
       this.checkActive();
       this.state = 'committing';
       const commitTimestamp = await this.run(options);
+      if (this.fixed > 0) this.gateway.lead.inTime();
       this.end('committed');
       const snapshotTimestamp = this.snapshotReads?.timestamp;
       return snapshotTimestamp === undefined ? { commitTimestamp } : { commitTimestamp, snapshotTimestamp };
     } catch (error) {
       if (this.state !== 'aborted') this.end('aborted');
+      if (this.fixed > 0 && this.gateway.env.clock.interval().latest > this.fixed) this.gateway.lead.late();
       if (error instanceof WriteConflictError) throw this.described(error);
       throw this.isWounded && !this.deciding && !this.mayHaveCommitted ? aborted(WOUNDED) : error;
     } finally {
@@ -243,7 +258,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private async onePhase(part: Part, options: CommitOptions): Promise<Timestamp | undefined> {
     // Locks of earlier reads are there as long as their leadership is, which the header says.
     const checks = this.checksOf(this.snapshotReads === undefined ? [] : part.reads);
-    const body = protocol.encodeCommit({ ...this.header(part.split), generation: part.split.generation, maxDelayMicros: options.maxCommitDelayMicros ?? 0, schemaVersion: this.schemaVersion(), checks, ops: part.ops });
+    const body = protocol.encodeCommit({ ...this.header(part.split), generation: part.split.generation, maxDelayMicros: options.maxCommitDelayMicros ?? 0, schemaVersion: this.schemaVersion(), checks, fixed: this.fixed, ops: part.ops });
     if (body.length > MAX_COMMAND_BYTES) throw tooLarge();
     this.preparing.add(part.split.id);
     this.deciding = true;
@@ -322,7 +337,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private async preparePart(part: Part, coordinator: SplitId, options: CommitOptions, round: number): Promise<Prepared[]> {
     if (round > MAX_ROUNDS) throw aborted('Transaction was aborted: its splits moved too often.');
     const { split, ops, reads } = part;
-    const body = protocol.encodePrepare({ ...this.header(split), coordinator, schemaVersion: this.schemaVersion(), checks: this.checksOf(reads), ops });
+    const body = protocol.encodePrepare({ ...this.header(split), coordinator, schemaVersion: this.schemaVersion(), checks: this.checksOf(reads), fixed: this.fixed, ops });
     if (body.length > MAX_COMMAND_BYTES) throw tooLarge();
     this.preparing.add(split.id);
     const answer = await this.gateway.router.call(split.id, Method.prepare, body, { signal: options.signal });

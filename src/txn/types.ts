@@ -134,6 +134,11 @@ export interface ReadWriteTransaction extends ReadView {
   readonly state: 'active' | 'committing' | 'committed' | 'aborted';
   /** How many splits it has touched, when that is known. For statistics. */
   readonly participants?: number;
+  /**
+   * Fixes the commit timestamp in advance, for writes whose keys hold it; everything that does not depend on it must be
+   * written before. Called once, before `commit`, which is ABORTED when it comes too late for that timestamp.
+   */
+  fixCommitTimestamp?(): Promise<Timestamp>;
   /** Adds writes, which later reads of this transaction see. Preconditions are checked at the leaders, here for keys already written. */
   write(ops: readonly WriteOp[]): Promise<void>;
   /** Commits everything written. Throws ABORTED (retry the transaction), or the error of a precondition that failed. */

@@ -47,8 +47,8 @@ const codecs = {
   scan: codec(fc.record({ ...header, lock, ...scan }), protocol.encodeScan, protocol.decodeScan),
   snapshotGet: codec(fc.record({ split: splitIds, at: timestamps, keys: fc.array(keys) }), protocol.encodeSnapshotGet, protocol.decodeSnapshotGet),
   snapshotScan: codec(fc.record({ split: splitIds, at: timestamps, ...scan }), protocol.encodeSnapshotScan, protocol.decodeSnapshotScan),
-  commit: codec(fc.record({ ...header, generation: fc.nat(), maxDelayMicros: fc.nat(), schemaVersion: timestamps, checks, ops }), protocol.encodeCommit, protocol.decodeCommit),
-  prepare: codec(fc.record({ ...header, coordinator: splitIds, schemaVersion: timestamps, checks, ops }), protocol.encodePrepare, protocol.decodePrepare),
+  commit: codec(fc.record({ ...header, generation: fc.nat(), maxDelayMicros: fc.nat(), schemaVersion: timestamps, checks, fixed: timestamps, ops }), protocol.encodeCommit, protocol.decodeCommit),
+  prepare: codec(fc.record({ ...header, coordinator: splitIds, schemaVersion: timestamps, checks, fixed: timestamps, ops }), protocol.encodePrepare, protocol.decodePrepare),
   decide: codec(fc.record({ ...header, floor: timestamps, ceiling: timestamps, participants: fc.array(splitIds) }), protocol.encodeDecide, protocol.decodeDecide),
   outcome: codec(fc.record({ split: splitIds, txn: txnIds, timestamp: timestamps }), protocol.encodeOutcome, protocol.decodeOutcome),
   reference: codec(fc.record({ split: splitIds, txn: txnIds }), ({ split, txn }) => protocol.encodeReference(split, txn), protocol.decodeReference),
@@ -85,14 +85,14 @@ describe('messages between gateways and leaders', () => {
     expect(hex(protocol.encodeScan({ ...head, lock: 'shared', from: 'a' as Key, to: 'b' as Key, reverse: true, limit: 200 }))).toBe(`${headHex}010161016201c801`);
     expect(
       hex(protocol.encodeCommit({
-        ...head, generation: 3, maxDelayMicros: 0, schemaVersion: timestamp(6), checks: { since: timestamp(5), writes: true, reads: [{ from: 'x' as Key, to: undefined }, { from: 'y' as Key, to: 'z' as Key }] },
+        ...head, generation: 3, maxDelayMicros: 0, schemaVersion: timestamp(6), fixed: timestamp(7), checks: { since: timestamp(5), writes: true, reads: [{ from: 'x' as Key, to: undefined }, { from: 'y' as Key, to: 'z' as Key }] },
         ops: [
           { kind: 'insert', key: 'a' as Key, cells: [{ column: 4, value: Buffer.of(0xee) }] },
           { kind: 'delete', key: 'b' as Key },
           { kind: 'deleteRange', from: 'c' as Key, to: 'd' as Key },
         ],
       })),
-    ).toBe(`${headHex}030006050102017800017901017a03000161010401ee0401620501630164`);
+    ).toBe(`${headHex}030006050102017800017901017a0703000161010401ee0401620501630164`);
     expect(hex(protocol.encodeDecide({ ...head, floor: timestamp(1), ceiling: timestamp(2), participants: [splitId(8)] }))).toBe(`${headHex}01020108`);
     expect(hex(protocol.encodeOutcome({ split: splitId(7), txn, timestamp: timestamp(0) }))).toBe(`07${txn}00`);
   });

@@ -3,7 +3,7 @@
  * Keys, indexes, constraints and defaults are the row writer's (src/sql/rows); rows of THEN RETURN are read back from
  * the transaction, where they are as written.
  */
-import { alreadyExists, outOfRange } from '../../base/errors.ts';
+import { alreadyExists, invalidArgument, outOfRange } from '../../base/errors.ts';
 import type { ReadWriteTransaction } from '../../txn/types.ts';
 import type { BoundConflict, BoundDelete, BoundInsert, BoundUpdate, Returning } from '../bind/dml.ts';
 import type { CatalogColumn, CatalogTable } from '../bind/catalog.ts';
@@ -74,6 +74,7 @@ export class CompiledDml {
 
   private async insert(bound: BoundInsert, rows: readonly Row[], frame: Frame, transaction: ReadWriteTransaction, writer: TableWriter): Promise<DmlOutcome> {
     const prepared = await this.withKeys(bound, rows, writer);
+    if (this.returning !== undefined && prepared.keys.includes(undefined)) throw invalidArgument('THEN RETURN cannot show rows whose primary key has the pending commit timestamp.');
     const columns = prepared.columns.map((c) => c.id);
     if (bound.conflict !== undefined && this.conflict !== undefined) return this.insertOnConflict(this.conflict, prepared, frame, transaction, writer);
     let wanted = prepared.rows;
@@ -81,7 +82,7 @@ export class CompiledDml {
     const existed = bound.mode === 'orUpdate' && this.returning?.hasAction === true ? await this.table.exist(prepared.keys, transaction) : [];
     if (bound.mode === 'insert') await this.rejectExisting(prepared, transaction);
     await writer.write(bound.mode === 'orUpdate' ? 'insertOrUpdate' : 'insert', bound.table.id, columns, wanted);
-    const keys = wanted.map((w) => prepared.keys[prepared.rows.indexOf(w)] ?? []);
+    const keys = wanted.flatMap((w) => [prepared.keys[prepared.rows.indexOf(w)] ?? []]);
     return { rowCount: wanted.length, rows: await this.readBack(keys, (i) => (existed[i] === true ? 'UPDATE' : 'INSERT'), frame, transaction) };
   }
 
@@ -90,6 +91,7 @@ export class CompiledDml {
     const existing = await this.table.exist(prepared.keys, transaction);
     const seen = new Set<string>();
     for (const [i, key] of prepared.keys.entries()) {
+      if (key === undefined) continue;
       const text = this.table.key(key);
       if (existing[i] === true || seen.has(text)) throw alreadyExists(`Row ${this.table.show(key)} in table ${this.bound.table.name} already exists`);
       seen.add(text);
@@ -111,10 +113,11 @@ export class CompiledDml {
       }
     }
     const ids = columns.map((c) => c.id);
-    const keys = values.map((v) => bound.table.primaryKey.map((k, i) => {
+    const isOpen = (v: readonly WriteValue[]): boolean => positions.some((position) => v[position] === PENDING_COMMIT_TIMESTAMP);
+    const keys = values.map((v) => (isOpen(v) ? undefined : bound.table.primaryKey.map((k, i) => {
       const position = positions[i] ?? -1;
       return position >= 0 ? keyValue(v[position]) : writer.generatedValue(bound.table.id, k.column.id, ids, v.map(keyValue));
-    }));
+    })));
     return { columns, rows: values, keys };
   }
 
@@ -123,7 +126,9 @@ export class CompiledDml {
     const seen = new Set<string>();
     return prepared.rows.filter((_, i) => {
       if (existing[i] === true) return false;
-      const key = this.table.key(prepared.keys[i] ?? []);
+      const values = prepared.keys[i];
+      if (values === undefined) return true;
+      const key = this.table.key(values);
       if (seen.has(key)) return false;
       seen.add(key);
       return true;
@@ -137,7 +142,12 @@ export class CompiledDml {
     const touched = new Set<string>();
     for (const [i, row] of prepared.rows.entries()) {
       frame.checkCancelled();
-      const key = prepared.keys[i] ?? [];
+      const key = prepared.keys[i];
+      if (key === undefined) {
+        await writer.write('insert', this.bound.table.id, columns, [row]);
+        changed.push([]);
+        continue;
+      }
       const found = await conflict.find(this.table, prepared.columns, row, key, transaction);
       if (found === undefined) {
         await writer.write('insert', this.bound.table.id, columns, [row]);
@@ -193,7 +203,8 @@ export class CompiledDml {
 interface PreparedRows {
   readonly columns: readonly CatalogColumn[];
   readonly rows: readonly (readonly WriteValue[])[];
-  readonly keys: readonly KeyValues[];
+  /** undefined: the key has the commit timestamp, so that no row can have it yet. */
+  readonly keys: readonly (KeyValues | undefined)[];
 }
 
 /** A key's part as far as it is known before the commit. */
@@ -237,9 +248,10 @@ class TableReader {
     return `[${values.map((v, i) => (v === null ? 'NULL' : valueText(this.types[i] ?? { kind: 'STRING' }, UTC)(v))).join(',')}]`;
   }
 
-  async exist(keys: readonly KeyValues[], transaction: ReadWriteTransaction): Promise<boolean[]> {
-    const records = await transaction.get(keys.map((k) => this.layout.key(k)));
-    return records.map((r) => r !== undefined);
+  async exist(keys: readonly (KeyValues | undefined)[], transaction: ReadWriteTransaction): Promise<boolean[]> {
+    const records = await transaction.get(keys.flatMap((k) => (k === undefined ? [] : [this.layout.key(k)])));
+    let next = 0;
+    return keys.map((k) => k !== undefined && records[next++] !== undefined);
   }
 
   /** Rows of the stored columns; undefined where there is none. */

@@ -1,5 +1,5 @@
 /** Leaves out columns that nobody reads, so that scans decode less and indexes cover more. */
-import type { Expr, Rel } from '../bind/tree.ts';
+import type { Column, Expr, Rel } from '../bind/tree.ts';
 import { freeColumns, freeOfRel, mapChildren } from '../bind/walk.ts';
 import { only } from './untie.ts';
 
@@ -9,6 +9,9 @@ type Needed = ReadonlySet<number>;
 export function pruneRoot(rel: Rel): Rel {
   return only(rel.columns, prune(rel, new Set(rel.columns.map((c) => c.id))));
 }
+
+/** The relation with as few columns as `columns` need. */
+export const pruneTo = (rel: Rel, columns: readonly Column[]): Rel => prune(rel, new Set(columns.map((c) => c.id)));
 
 const inExpr = (e: Expr): Expr => {
   if (e.kind !== 'subquery') return mapChildren(e, inExpr, (r) => r);

@@ -48,6 +48,7 @@ export async function deleteKeys(state: WriterState, plan: TablePlan, keys: read
 /** Deletes all rows of the table in the ranges. */
 export async function deleteRange(state: WriterState, plan: TablePlan, range: KeyRange, exclusive: boolean): Promise<void> {
   state.count(1);
+  state.undeferRows(range, exclusive ? undefined : plan.table.id);
   if (exclusive && isBlindSubtree(state, plan)) {
     state.forgetRange(range);
     await state.transaction.write([{ kind: 'deleteRange', from: range.from, to: range.to }]);

@@ -13,6 +13,7 @@ import type { RowValue } from './cells.ts';
 import { tooManyMutations } from './errors.ts';
 import { ReferenceChecks } from './references.ts';
 import type { TablePlan, TablePlans } from './table-plan.ts';
+import { PendingTimestamps } from './pending-timestamps.ts';
 import { PENDING_COMMIT_TIMESTAMP } from './values.ts';
 
 /** Operations that need the commit timestamp, in nanoseconds since the epoch. */
@@ -22,13 +23,17 @@ export class WriterState {
   readonly plans: TablePlans;
   readonly transaction: ReadWriteTransaction;
   readonly references: ReferenceChecks;
+  private readonly nowNanos: () => bigint;
   private mutations = 0;
   /** Rows of this transaction with an open commit timestamp in cells: positions. */
   private readonly open = new Map<Key, ReadonlySet<number>>();
   /** By what they write, so that a later write of the same row takes the place of an earlier one. */
   private readonly deferred = new Map<string, DeferredWrite>();
+  /** What cannot be read any more. */
+  readonly pending = new PendingTimestamps();
 
-  constructor(plans: TablePlans, transaction: ReadWriteTransaction) {
+  constructor(plans: TablePlans, transaction: ReadWriteTransaction, nowNanos: () => bigint) {
+    this.nowNanos = nowNanos;
     this.plans = plans;
     this.transaction = transaction;
     this.references = new ReferenceChecks(plans.keySpace, transaction);
@@ -51,7 +56,8 @@ export class WriterState {
   }
 
   /** The row at `key` was written. */
-  remember(key: Key, row: readonly RowValue[]): void {
+  remember(plan: TablePlan, key: Key, row: readonly RowValue[]): void {
+    this.pending.note(plan, row);
     if (!row.includes(PENDING_COMMIT_TIMESTAMP)) {
       this.open.delete(key);
       return;
@@ -65,12 +71,18 @@ export class WriterState {
     for (const { index } of plan.indexes) this.deferred.delete(entryIdentity(index.id, key));
   }
 
+  /** A range of keys was deleted, whatever lies there. */
   forgetRange(range: KeyRange): void {
-    for (const key of this.open.keys()) if (key >= range.from && key < range.to) this.open.delete(key);
+    for (const key of this.open.keys()) if (isWithin(key, range)) this.open.delete(key);
   }
 
-  get hasDeferred(): boolean {
-    return this.deferred.size > 0;
+  /** Of rows whose keys wait for the commit timestamp, those of a table (or all) are gone that would lie in the range now. */
+  undeferRows(range: KeyRange, table: number | undefined): void {
+    for (const [identity, write] of this.deferred) {
+      if (!identity.startsWith(table === undefined ? 'row ' : rowIdentity(table, ''))) continue;
+      const [first] = write(this.nowNanos());
+      if (first?.kind === 'insert' && isWithin(first.key, range)) this.deferred.delete(identity);
+    }
   }
 
   defer(identity: string, write: DeferredWrite): void {
@@ -88,7 +100,7 @@ export class WriterState {
   /** Writes what waited. `fix` gives the timestamp that the transaction will commit at, or nothing if it cannot. */
   async writeDeferred(fix: (() => Promise<bigint>) | undefined): Promise<void> {
     if (this.deferred.size === 0) return;
-    if (fix === undefined) throw unimplemented('Commit timestamps in primary keys and in keys of indexes are not supported here.');
+    if (fix === undefined) throw unimplemented('Commit timestamps in primary keys and in keys of indexes cannot be written here.');
     const nanos = await fix();
     const ops = [...this.deferred.values()].flatMap((write) => write(nanos));
     this.deferred.clear();
@@ -98,3 +110,4 @@ export class WriterState {
 
 export const entryIdentity = (index: number, rowKey: string): string => `entry ${index} ${rowKey}`;
 export const rowIdentity = (table: number, keyText: string): string => `row ${table} ${keyText}`;
+const isWithin = (key: Key, range: KeyRange): boolean => key >= range.from && key < range.to;

@@ -16,6 +16,7 @@ import { EntryChanges, opensKey } from './entries.ts';
 import { keyText, parentMissing, rowExists, rowMissing } from './errors.ts';
 import type { KeySpace } from './keyspace.ts';
 import { checkValue, checkWritable, completeRow, givenValues, keyValues, newRow, onUpdateValues, rowKeyText, updatedRow, type ValueContext } from './new-values.ts';
+import type { PendingTimestamps } from './pending-timestamps.ts';
 import { plansOf, type TablePlan, type TablePlans } from './table-plan.ts';
 import { PENDING_COMMIT_TIMESTAMP, type KeyRangeValues, type KeySetValues, type KeyValues, type WriteKind, type WriteValue } from './values.ts';
 import { entryIdentity, rowIdentity, WriterState } from './writer-state.ts';
@@ -57,7 +58,7 @@ export class RowWriter {
     this.keySpace = keySpace;
     this.plans = plansOf(keySpace);
     this.context = context;
-    this.state = new WriterState(this.plans, transaction);
+    this.state = new WriterState(this.plans, transaction, context.nowNanos);
   }
 
   /** As commit_stats counts: columns written, index entries changed, rows deleted, ranges deleted. */
@@ -113,6 +114,11 @@ export class RowWriter {
   /** Checks the foreign keys of what was written since the last call. Call it after each DML statement, and once for a list of mutations. */
   endStatement(): Promise<void> {
     return this.state.references.check();
+  }
+
+  /** What the transaction cannot read any more. */
+  get pending(): PendingTimestamps {
+    return this.state.pending;
   }
 
   /** Has to be called before the transaction commits, after which nothing more may be written. */
@@ -183,7 +189,7 @@ export class RowWriter {
     }
     batch.ops.push({ kind, key, cells: changedCells(plan, row, changed) });
     // What earlier writes left open stays so: the row at hand has the given values only.
-    if (row.includes(PENDING_COMMIT_TIMESTAMP)) this.state.remember(key, row);
+    if (row.includes(PENDING_COMMIT_TIMESTAMP)) this.state.remember(plan, key, row);
     if (kind === 'upsert') this.needParent(batch, incoming.keyValues);
   }
 
@@ -219,7 +225,7 @@ export class RowWriter {
     const { plan } = batch;
     batch.current?.set(key, row);
     batch.entries.change(plan, key, before, row);
-    this.state.remember(key, row);
+    this.state.remember(plan, key, row);
     for (const index of plan.indexes) {
       const identity = entryIdentity(index.index.id, key);
       this.state.undefer(identity);
@@ -250,6 +256,7 @@ export class RowWriter {
     const shown = rowKeyText(plan, incoming.given.map((value) => value ?? null));
     if (kind === 'update') throw rowMissing(plan.table, shown);
     const row = await this.completeNew(plan, incoming);
+    this.state.pending.note(plan, row);
     const identity = rowIdentity(plan.table.id, shown);
     if (kind === 'insert' && this.state.isDeferred(identity)) throw rowExists(plan.table, shown);
     if (plan.parent !== undefined) this.needParent(batch, incoming.keyValues);

@@ -157,6 +157,9 @@ export const TXN_MISCHIEFS: Readonly<Record<string, TxnMischief>> = {
         return original.apply(this, []);
       }),
 
+  /** A timestamp that was fixed in advance is taken, though followers were told that nothing comes below it any more. */
+  'always-open': () => replace(Leadership.prototype, 'isOpen', () => () => true),
+
   /** What an aborted transaction had locked stays locked. */
   'leaked-locks': () =>
     replace(Leadership.prototype, 'release', (original) =>
