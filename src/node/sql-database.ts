@@ -34,6 +34,7 @@ import { footprintOf, takesLocks } from './statistics/footprint.ts';
 import { runPartitioned, type PartitionedWork } from './partitioned-dml.ts';
 import { partitionsOf } from './partitions.ts';
 import { SequenceCounters } from './sequences.ts';
+import { TableStatisticsKeeper } from './table-statistics.ts';
 import { intersect, isWithin, keyAfter } from '../splits/ranges.ts';
 
 export const DDL_CONTEXT: DdlContext = { checker: expressionChecker, isBuiltInFunction: (name) => findFunction(name) !== undefined };
@@ -90,6 +91,7 @@ export class NodeSqlDatabase implements SqlDatabase {
   private readonly database: OpenDatabase;
   private readonly transactions: DatabaseTransactions;
   private readonly engine: SqlEngine;
+  private readonly statistics: TableStatisticsKeeper;
   private readonly spaces = new WeakMap<Schema, KeySpace>();
   private readonly writers = new WeakMap<ReadWriteTransaction, { writer: RowWriter; evaluator: SchemaEvaluator }>();
   private readonly sequences: SequenceCounters;
@@ -99,14 +101,17 @@ export class NodeSqlDatabase implements SqlDatabase {
     this.systemTables = options.systemTables;
     this.core = options.core;
     this.database = options.database;
-    this.engine = new SqlEngine({ keyPrefix: options.database.prefix });
+    this.statistics = new TableStatisticsKeeper(options.core.env, () => options.transactions.snapshot({ kind: 'strong' }), (schema) => this.space(schema));
+    this.engine = new SqlEngine({ keyPrefix: options.database.prefix, statistics: () => this.statistics.current() });
     this.transactions = options.transactions;
     this.sequences = new SequenceCounters(options.meta, options.database.stored.number);
   }
 
   async prepare(sql: string, parameterTypes: ReadonlyMap<string, SqlType>, at?: Timestamp): Promise<PreparedStatement> {
     const schema = at === undefined ? this.database.schema() : await this.database.schemaAt(at);
-    return new NodeStatement(this.engine.prepare(schema, sql, parameterTypes));
+    const prepared = this.engine.prepare(schema, sql, parameterTypes);
+    if (prepared.measuredTables.length > 0) this.statistics.want(schema, prepared.measuredTables);
+    return new NodeStatement(prepared);
   }
 
   async query(view: ReadView, statement: PreparedStatement, parameters: StatementParameters, options: StatementOptions): Promise<RowStream> {
@@ -263,6 +268,7 @@ export class NodeSqlDatabase implements SqlDatabase {
     await this.sequences.replenish(schema);
     return {
       monotonicMicros: () => this.core.env.clock.monotonicMicros(),
+      yieldTurn: () => new Promise((resolve) => this.core.env.scheduler.endOfTurn(resolve)),
       context: evaluationContext(this.core, schema, this.sequences),
       systemTables: this.systemTables,
       ...(options.signal === undefined ? {} : { signal: options.signal }),

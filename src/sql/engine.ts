@@ -15,7 +15,7 @@ import { CompiledScan } from './execute/scan.ts';
 import { informationSchemaRows } from './execute/information-schema.ts';
 import { contextOf } from './execute/schema-expressions.ts';
 import { compilePlan, type NodeNumbers } from './execute/compile.ts';
-import { DEFAULT_MEMORY_LIMIT_BYTES, Frame, Memory, type Execution, type Operator, type Plan, type Row, type VirtualTables } from './execute/runtime.ts';
+import { DEFAULT_MEMORY_LIMIT_BYTES, Frame, Memory, Pacer, type Execution, type Operator, type Plan, type Row, type VirtualTables } from './execute/runtime.ts';
 import type { EvaluationContext } from './functions/registry.ts';
 import { KeySpace } from './rows/keyspace.ts';
 import type { RowWriter } from './rows/writer.ts';
@@ -23,10 +23,12 @@ import { PENDING_COMMIT_TIMESTAMP, type ColumnEvaluator } from './rows/values.ts
 import { parseStatement } from './parse/parse.ts';
 import { readsOf, type StatementRead } from './plan/reads.ts';
 import { explain } from './plan/explain.ts';
+import { tablesToMeasure } from './plan/measured.ts';
 import { planNodes, type PlanNode } from './plan/nodes.ts';
 import type { Phys } from './plan/physical.ts';
 import { drivingScan, isOrdered, isPartitionable } from './plan/partition.ts';
-import { planQuery } from './plan/plan.ts';
+import { planQuery, type PlanOptions } from './plan/plan.ts';
+import { NO_STATISTICS, type Statistics } from './plan/statistics.ts';
 import { columnById, type Schema } from './schema/schema.ts';
 import type { SqlType, StructField } from './types/types.ts';
 import type { SqlValue } from './values/value.ts';
@@ -43,6 +45,8 @@ export interface StatementContext {
   readonly profile?: boolean;
   /** For the durations in the profile. */
   readonly monotonicMicros?: () => number;
+  /** Lets the event loop turn; called now and then by statements that compute for long. */
+  readonly yieldTurn?: () => Promise<void>;
   /** Keys that the scan which drives a partitionable statement is limited to. */
   readonly partition?: KeyRange;
 }
@@ -57,6 +61,10 @@ export interface PreparedStatement {
   readonly kind: 'query' | 'insert' | 'update' | 'delete';
   readonly text: string;
   readonly schema: Schema;
+  /** Of the statistics that it was planned with. */
+  readonly statisticsVersion: number;
+  /** Tables whose statistics matter for the plan: those of joins, and those with several ways to their rows. */
+  readonly measuredTables: readonly number[];
   /** The result's columns; of DML those of THEN RETURN. */
   readonly columns: readonly StructField[];
   readonly parameters: readonly ParameterInfo[];
@@ -93,6 +101,8 @@ export interface EngineOptions {
   readonly cacheSize?: number;
   /** Off for tests that compare plans. */
   readonly optimize?: boolean;
+  /** What is known of the tables of a schema, at this moment. */
+  readonly statistics?: (schema: Schema) => Statistics;
 }
 
 const DEFAULT_CACHE_SIZE = 1000;
@@ -102,10 +112,12 @@ export class SqlEngine {
   private readonly cacheSize: number;
   private readonly optimize: boolean;
   private readonly keyPrefix: string;
+  private readonly statistics: (schema: Schema) => Statistics;
   private readonly spaces = new WeakMap<Schema, KeySpace>();
 
   constructor(options: EngineOptions) {
     this.keyPrefix = options.keyPrefix;
+    this.statistics = options.statistics ?? (() => NO_STATISTICS);
     this.cacheSize = options.cacheSize ?? DEFAULT_CACHE_SIZE;
     this.optimize = options.optimize ?? true;
   }
@@ -114,12 +126,13 @@ export class SqlEngine {
   prepare(schema: Schema, text: string, parameterTypes: ReadonlyMap<string, SqlType> = new Map()): PreparedStatement {
     const key = cacheKey(text, parameterTypes);
     const known = this.cache.get(key);
-    if (known?.schema === schema) {
+    const statistics = this.statistics(schema);
+    if (known?.schema === schema && known.statisticsVersion === statistics.version) {
       this.cache.delete(key);
       this.cache.set(key, known);
       return known;
     }
-    const prepared = prepareStatement(this.space(schema), text, parameterTypes, this.optimize);
+    const prepared = prepareStatement(this.space(schema), text, parameterTypes, { statistics, optimize: this.optimize });
     this.cache.set(key, prepared);
     if (this.cache.size > this.cacheSize) {
       for (const oldest of this.cache.keys()) {
@@ -209,14 +222,14 @@ function queryOrDml(statement: Statement): Parameters<Binder['bindStatement']>[0
   throw invalidArgument('Only queries and DML statements can be run here; schema statements go to UpdateDatabaseDdl.');
 }
 
-function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<string, SqlType>, optimize: boolean): PreparedStatement {
+function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<string, SqlType>, { statistics, optimize }: Pick<PlanOptions, 'statistics' | 'optimize'>): PreparedStatement {
   const { schema } = space;
   const catalog = catalogOf(schema);
   const binder = Binder.create(text, { catalog, parameterTypes: lowerCase(types) });
   const bound = binder.bindStatement(queryOrDml(parseStatement(text)));
   const rel = bound.kind === 'query' ? bound.rel : bound.source;
   if (bound.kind === 'query') rejectStructColumns(bound.columns);
-  const physical = planQuery(rel, { hints: bound.hints, defaultTimeZone: catalog.defaultTimeZone, ids: binder.ids, optimize });
+  const physical = planQuery(rel, { hints: bound.hints, defaultTimeZone: catalog.defaultTimeZone, ids: binder.ids, statistics, optimize });
   const numbers: NodeNumbers = new Map();
   const plan = compilePlan(physical, space, numbers);
   const columns = bound.kind === 'query' ? bound.columns : (bound.returning?.columns ?? []);
@@ -225,6 +238,8 @@ function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<stri
     kind: bound.kind,
     text,
     schema,
+    statisticsVersion: statistics.version,
+    measuredTables: tablesToMeasure(physical),
     columns: columns.map((c) => ({ name: c.name, type: c.type })),
     parameters,
     undeclaredParameters: parameters.filter((p) => !p.declared).sort((a, b) => (a.name < b.name ? -1 : 1)).map((p) => ({ name: p.name, type: typeOf(p) })),
@@ -279,6 +294,7 @@ function executionOf(schema: Schema, view: ReadView, context: StatementContext, 
     partition: context.partition,
     profile: context.profile === true ? new Map() : undefined,
     monotonicMicros: context.monotonicMicros ?? (() => 0),
+    pacer: new Pacer(context.monotonicMicros ?? (() => 0), context.yieldTurn),
   };
 }
 

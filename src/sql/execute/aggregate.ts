@@ -27,12 +27,17 @@ interface CompiledAggregate {
 }
 
 const GROUP_BYTES = 128;
+/** What a key in a set takes beside its text. */
+const KEY_BYTES = 64;
+/** Aggregates whose state holds on to all values. */
+const GROWING: ReadonlySet<string> = new Set(['ARRAY_AGG', 'ARRAY_CONCAT_AGG', 'STRING_AGG']);
 
 export function compileAggregate(e: AggregateExpr, scope: ExprScope): CompiledAggregate {
   const aggregator = e.safe ? safeAggregator(aggregatorOf(e.call)) : aggregatorOf(e.call);
   const args = e.args.map((a) => compileExpr(a, scope));
   const [only] = args;
   const simple = !e.distinct && !e.ignoreNulls && e.having === undefined && e.orderBy.length === 0 && e.limit === undefined;
+  if (simple && GROWING.has(e.call.definition.name)) return { aggregator, args, start: () => new Growing(aggregator, args) };
   if (simple && only !== undefined && args.length === 1) return { aggregator, args, start: () => new OneArgument(aggregator, only) };
   if (simple) return { aggregator, args, start: () => new Simple(aggregator, args) };
   const keys = e.orderBy.map((k): CompiledSortKey => ({ key: k, value: compileExpr(k.expr, scope), collation: k.collation === undefined ? undefined : compileExpr(k.collation, scope) }));
@@ -89,10 +94,31 @@ class Simple implements Accumulation {
     this.state = aggregator.init();
   }
   add(row: Row, frame: Frame): void {
-    this.state = this.aggregator.accumulate(this.state, ...this.args.map((a) => a(row, frame)));
+    this.addValues(this.args.map((a) => a(row, frame)));
+  }
+  addValues(values: readonly SqlValue[]): void {
+    this.state = this.aggregator.accumulate(this.state, ...values);
   }
   finish(): SqlValue {
     return this.aggregator.finish(this.state);
+  }
+}
+
+/** Keeps account of values that the state holds on to. */
+class Growing implements Accumulation {
+  private readonly inner: Simple;
+  private readonly args: readonly Evaluate[];
+  constructor(aggregator: Aggregator, args: readonly Evaluate[]) {
+    this.inner = new Simple(aggregator, args);
+    this.args = args;
+  }
+  add(row: Row, frame: Frame): void {
+    const values = this.args.map((a) => a(row, frame));
+    frame.memory.take(rowBytes(values));
+    this.inner.addValues(values);
+  }
+  finish(): SqlValue {
+    return this.inner.finish();
   }
 }
 
@@ -127,16 +153,17 @@ class Modified implements Accumulation {
     const values = this.args.map((a) => a(row, frame));
     if (ignoreNulls && values[0] === null) return;
     // Without HAVING a value seen before can be dropped at once; with it, the extreme may still change.
-    if (having === undefined && !this.isNew(values)) return;
+    if (having === undefined && !this.isNew(values, frame)) return;
     frame.memory.take(rowBytes(values));
     this.entries.push({ row: values, keys: keys.map((k) => k.value(row, frame)) });
   }
 
-  private isNew(values: Row): boolean {
+  private isNew(values: Row, frame: Frame): boolean {
     const { keyOf } = this.modifiers;
     if (keyOf === undefined) return true;
     const key = keyOf(values);
     if (this.seen.has(key)) return false;
+    frame.memory.take(key.length + KEY_BYTES);
     this.seen.add(key);
     return true;
   }
@@ -159,7 +186,7 @@ class Modified implements Accumulation {
 
   finish(frame: Frame): SqlValue {
     const { keys, limit, having } = this.modifiers;
-    let entries = having === undefined ? this.entries : this.poisoned ? [] : this.entries.filter((e) => this.isNew(e.row));
+    let entries = having === undefined ? this.entries : this.poisoned ? [] : this.entries.filter((e) => this.isNew(e.row, frame));
     if (keys.length > 0) entries = entries.slice().sort(entryComparator(keys, frame));
     if (limit !== undefined) {
       const n = limit(NO_ROW, frame);
@@ -196,6 +223,7 @@ const finishGroup = (group: Group, frame: Frame): Row => [...group.keys, ...grou
 
 export function hashAggregatePlan(input: Plan, aggregation: CompiledAggregation): Plan {
   const keyOf = rowKey(aggregation.groupTypes);
+  const groupBytes = GROUP_BYTES * (1 + aggregation.aggregates.length);
   return (frame) => {
     const source = input(frame);
     const compute = async (): Promise<readonly Row[]> => {
@@ -206,13 +234,14 @@ export function hashAggregatePlan(input: Plan, aggregation: CompiledAggregation)
       for (let batch = await source.next(); batch !== undefined; batch = await source.next()) {
         frame.checkCancelled();
         for (const row of batch) {
+          if (frame.isPauseDue()) await frame.pause();
           let group = single;
           if (group === undefined) {
             const keys = aggregation.groups.map((g) => g(row, frame));
             const key = keyOf(keys);
             group = groups.get(key);
             if (group === undefined) {
-              frame.memory.take(GROUP_BYTES + rowBytes(keys) + key.length);
+              frame.memory.take(groupBytes + rowBytes(keys) + key.length);
               group = start(keys);
               groups.set(key, group);
             }

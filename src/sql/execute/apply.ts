@@ -9,7 +9,7 @@ import { groupingKey, joinKeys, sqlEquality } from '../values/compare.ts';
 import type { SqlType } from '../types/types.ts';
 import type { SqlValue } from '../values/value.ts';
 import type { Evaluate } from './expressions.ts';
-import { collect, DeferredError, type Frame, type Plan, type Row } from './runtime.ts';
+import { collect, DeferredError, rowBytes, type Frame, type Plan, type Row } from './runtime.ts';
 
 export interface CompiledSubquery {
   readonly expr: SubqueryExpr;
@@ -28,6 +28,8 @@ type Result = SqlValue | DeferredError | Members;
 
 /** Results kept for later rows with the same arguments. */
 const MAX_REMEMBERED = 10_000;
+const MAX_REMEMBERED_BYTES = 32 * 1024 * 1024;
+const KEY_BYTES = 64;
 
 /** The values of an IN subquery. */
 class Members {
@@ -35,6 +37,7 @@ class Members {
   private readonly keyOf: (value: SqlValue) => string;
   private readonly rows: readonly SqlValue[];
   private readonly equal: (a: SqlValue, b: SqlValue) => boolean | null;
+  readonly bytes: number;
   private hasNull = false;
   private readonly plainKeys: boolean;
 
@@ -44,6 +47,7 @@ class Members {
     // Struct fields may be NULL, which makes a comparison undecided; a set of keys cannot tell that.
     this.plainKeys = type.kind !== 'STRUCT' && type.kind !== 'ARRAY';
     this.rows = values;
+    this.bytes = 2 * rowBytes(values);
     for (const v of values) {
       if (v === null) this.hasNull = true;
       else if (this.plainKeys && !(typeof v === 'number' && Number.isNaN(v))) this.keys.add(this.keyOf(v));
@@ -104,12 +108,25 @@ class Remembered {
   private readonly subquery: CompiledSubquery;
   private readonly frame: Frame;
   private readonly known = new Map<string, Result>();
+  private bytes = 0;
   private readonly keys: readonly ((value: SqlValue) => string)[];
 
   constructor(subquery: CompiledSubquery, frame: Frame) {
     this.subquery = subquery;
     this.frame = frame;
     this.keys = subquery.argTypes.map((t) => groupingKey(t));
+  }
+
+  private remember(key: string, value: Result): void {
+    const size = KEY_BYTES + key.length + (value instanceof Members ? value.bytes : value instanceof DeferredError ? 0 : rowBytes([value]));
+    if (this.known.size >= MAX_REMEMBERED || this.bytes + size > MAX_REMEMBERED_BYTES) {
+      this.known.clear();
+      this.frame.memory.give(this.bytes);
+      this.bytes = 0;
+    }
+    this.known.set(key, value);
+    this.bytes += size;
+    this.frame.memory.take(size);
   }
 
   result(row: Row): Result | Promise<Result> {
@@ -122,8 +139,7 @@ class Remembered {
     const known = this.known.get(key);
     if (known !== undefined) return known;
     return evaluate(subquery, frame.child(args)).then((value) => {
-      if (this.known.size >= MAX_REMEMBERED) this.known.clear();
-      this.known.set(key, value);
+      this.remember(key, value);
       return value;
     });
   }
@@ -140,6 +156,7 @@ export function applyPlan(input: Plan, subqueries: readonly CompiledSubquery[]):
         if (batch === undefined) return undefined;
         const rows: Row[] = [];
         for (const row of batch) {
+          if (frame.isPauseDue()) await frame.pause();
           const cells: unknown[] = [...row];
           for (const [i, s] of subqueries.entries()) {
             const found = remembered[i]?.result(row);

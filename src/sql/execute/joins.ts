@@ -1,7 +1,7 @@
 /**
- * Joins: by hash, by loops over a kept right side, by looking up keys for batches of left rows, and by running the right
- * side anew per left row. Rows of the result are the left row's cells, then the right row's; semi and anti have the left
- * only.
+ * Joins by hash, by loops over a kept right side, and by running the right side anew per left row. Rows of the result are
+ * the left row's cells, then the right row's; semi and anti have the left only. What one left row gives is put out in
+ * pieces, however much it is.
  */
 import type { JoinType } from '../bind/tree.ts';
 import { groupingKey, joinKeys } from '../values/compare.ts';
@@ -12,18 +12,21 @@ import { BATCH_ROWS, collect, type Frame, type Operator, type Plan, type Row } f
 
 export const nulls = (width: number): Row => new Array<SqlValue>(width).fill(null);
 
-/** Puts out the pairs of a left row and its candidates on the right; whether there was any. */
-export function match(type: JoinType, left: Row, candidates: readonly Row[], condition: Evaluate | undefined, frame: Frame, out: Row[], onMatch?: (i: number) => void): boolean {
+/** Candidates that are looked at before the event loop gets a chance. */
+const CANDIDATES_AT_ONCE = 4096;
+
+/** Puts out the pairs of a left row and its candidates from `from` to before `to`; whether there was any. */
+export function match(type: JoinType, left: Row, candidates: readonly Row[], condition: Evaluate | undefined, frame: Frame, out: Row[], from = 0, to = candidates.length, onMatch?: (right: Row) => void): boolean {
   const test = type === 'semi' || type === 'anti';
   let matched = false;
-  for (let i = 0; i < candidates.length; i++) {
+  for (let i = from; i < to; i++) {
     const right = candidates[i];
     if (right === undefined) continue;
     if (test && condition === undefined) return true;
     const row = left.concat(right);
     if (condition !== undefined && condition(row, frame) !== true) continue;
     matched = true;
-    onMatch?.(i);
+    onMatch?.(right);
     if (test) return true;
     out.push(row);
   }
@@ -36,43 +39,85 @@ export function finish(type: JoinType, left: Row, matched: boolean, rightNulls: 
   else if (!matched && (type === 'left' || type === 'full')) out.push(left.concat(rightNulls));
 }
 
-/** Puts out what one left row gives with its candidates on the right. */
-function emit(type: JoinType, left: Row, candidates: readonly Row[], condition: Evaluate | undefined, frame: Frame, rightNulls: Row, out: Row[], onMatch?: (i: number) => void): void {
-  finish(type, left, match(type, left, candidates, condition, frame, out, onMatch), rightNulls, out);
+/** What a join does for each left row. */
+interface LeftDriven {
+  readonly type: JoinType;
+  readonly condition: Evaluate | undefined;
+  readonly rightWidth: number;
+  candidates(row: Row): readonly Row[] | Promise<readonly Row[]>;
+  onMatch?: ((right: Row) => void) | undefined;
+  /** Rows that follow all others: unmatched right rows of a full join. */
+  last?: (() => readonly Row[]) | undefined;
 }
 
-/** Batches of left rows through `each`; `last` may add rows at the end (unmatched right rows of a full join). */
-function leftDriven(source: Operator, frame: Frame, each: (batch: readonly Row[], out: Row[]) => void | Promise<void>, last: () => readonly Row[], close: () => Promise<void>): Operator {
-  let ended = false;
-  let pending: Row[] = [];
-  return {
-    async next() {
-      while (pending.length === 0) {
-        frame.checkCancelled();
-        if (ended) return undefined;
-        const batch = await source.next();
-        const out: Row[] = [];
-        if (batch === undefined) {
-          ended = true;
-          out.push(...last());
-        } else await each(batch, out);
-        pending = out;
+/** Goes through the left rows, each with its candidates. */
+class LeftDrivenOperator implements Operator {
+  private readonly join: LeftDriven;
+  private readonly source: Operator;
+  private readonly frame: Frame;
+  private readonly rightNulls: Row;
+  private batch: readonly Row[] = [];
+  private at = 0;
+  /** The left row that is being put out; its candidates from `position` on are still to be seen. */
+  private left: Row | undefined;
+  private candidates: readonly Row[] = [];
+  private position = 0;
+  private matched = false;
+  private trailing: readonly Row[] | undefined;
+
+  constructor(join: LeftDriven, source: Operator, frame: Frame) {
+    this.join = join;
+    this.source = source;
+    this.frame = frame;
+    this.rightNulls = nulls(join.rightWidth);
+  }
+
+  async next(): Promise<readonly Row[] | undefined> {
+    const out: Row[] = [];
+    while (out.length < BATCH_ROWS && this.trailing === undefined) {
+      if (this.frame.isPauseDue()) await this.frame.pause();
+      if (this.left !== undefined) this.emit(this.left, out);
+      else if (this.at < this.batch.length) {
+        const row = this.batch[this.at++];
+        if (row === undefined) continue;
+        const found = this.join.candidates(row);
+        this.candidates = found instanceof Promise ? await found : found;
+        this.left = row;
+        this.position = 0;
+        this.matched = false;
+      } else {
+        const batch = await this.source.next();
+        this.batch = batch ?? [];
+        this.at = 0;
+        if (batch === undefined) this.trailing = this.join.last?.() ?? [];
       }
-      const rows = pending.length <= 2 * BATCH_ROWS ? pending : pending.slice(0, BATCH_ROWS);
-      pending = rows === pending ? [] : pending.slice(BATCH_ROWS);
-      return rows;
-    },
-    async close() {
-      ended = true;
-      pending = [];
-      await source.close();
-      await close();
-    },
-  };
-}
+    }
+    if (out.length > 0) return out;
+    const rows = (this.trailing ?? []).slice(0, BATCH_ROWS);
+    this.trailing = (this.trailing ?? []).slice(BATCH_ROWS);
+    return rows.length === 0 ? undefined : rows;
+  }
 
-const nothing = (): readonly Row[] => [];
-const done = async (): Promise<void> => Promise.resolve();
+  private emit(left: Row, out: Row[]): void {
+    const { type, condition, onMatch } = this.join;
+    const to = Math.min(this.candidates.length, this.position + CANDIDATES_AT_ONCE);
+    if (match(type, left, this.candidates, condition, this.frame, out, this.position, to, onMatch)) this.matched = true;
+    this.position = to;
+    const decided = this.matched && (type === 'semi' || type === 'anti');
+    if (to < this.candidates.length && !decided) return;
+    finish(type, left, this.matched, this.rightNulls, out);
+    this.left = undefined;
+    this.candidates = [];
+  }
+
+  async close(): Promise<void> {
+    this.batch = [];
+    this.left = undefined;
+    this.candidates = [];
+    this.trailing = [];
+    await this.source.close();
+  }
+}
 
 export interface JoinParts {
   readonly type: JoinType;
@@ -83,44 +128,41 @@ export interface JoinParts {
   readonly condition: Evaluate | undefined;
 }
 
-export function loopJoinPlan(join: JoinParts): Plan {
-  const rightNulls = nulls(join.rightWidth);
-  const leftNulls = nulls(join.leftWidth);
-  return (frame) => {
-    let right: readonly Row[] | undefined;
-    const matched = new Set<number>();
-    const keepsRight = join.type === 'right' || join.type === 'full';
-    const source = join.left(frame);
-    const rightSide = async (): Promise<readonly Row[]> => {
-      right ??= await collect(join.right(frame), frame);
-      return right;
-    };
-    const operator = leftDriven(
-      source,
-      frame,
-      async (batch, out) => {
-        const rows = await rightSide();
-        for (const row of batch) {
-          emit(join.type, row, rows, join.condition, frame, rightNulls, out, keepsRight ? (i) => matched.add(i) : undefined);
-          if (out.length > MAX_BURST) frame.checkCancelled();
-        }
-      },
-      () => (keepsRight ? (right ?? []).filter((_, i) => !matched.has(i)).map((row) => [...leftNulls, ...row]) : []),
-      done,
-    );
-    if (!keepsRight) return operator;
-    // The right rows must be known even when there is no left row at all.
-    return {
-      async next() {
-        await rightSide();
-        return operator.next();
-      },
-      close: () => operator.close(),
-    };
+/** Runs `prepare` before the first row is asked for. */
+function prepared(prepare: () => Promise<void>, operator: Operator): Operator {
+  let ready: Promise<void> | undefined;
+  return {
+    async next() {
+      ready ??= prepare();
+      await ready;
+      return operator.next();
+    },
+    close: () => operator.close(),
   };
 }
 
-const MAX_BURST = 100_000;
+const keepsRight = (type: JoinType): boolean => type === 'right' || type === 'full';
+
+export function loopJoinPlan(join: JoinParts): Plan {
+  const leftNulls = nulls(join.leftWidth);
+  return (frame) => {
+    let right: readonly Row[] = [];
+    const matched = new Set<Row>();
+    const keeps = keepsRight(join.type);
+    const driven: LeftDriven = {
+      type: join.type,
+      condition: join.condition,
+      rightWidth: join.rightWidth,
+      candidates: () => right,
+      onMatch: keeps ? (row) => void matched.add(row) : undefined,
+      last: keeps ? () => right.filter((row) => !matched.has(row)).map((row) => leftNulls.concat(row)) : undefined,
+    };
+    const operator = new LeftDrivenOperator(driven, join.left(frame), frame);
+    return prepared(async () => {
+      right = await collect(join.right(frame), frame);
+    }, operator);
+  };
+}
 
 export interface HashKeys {
   readonly left: readonly Evaluate[];
@@ -150,70 +192,56 @@ function keyer(evaluators: readonly Evaluate[], types: readonly SqlType[]): (row
   };
 }
 
+/** What an entry of a table of hashes takes beside its row. */
+const ENTRY_BYTES = 96;
+
+async function buildTable(rows: readonly Row[], keyOf: (row: Row, frame: Frame) => string | undefined, frame: Frame): Promise<Map<string, Row[]>> {
+  const table = new Map<string, Row[]>();
+  for (const row of rows) {
+    if (frame.isPauseDue()) await frame.pause();
+    const key = keyOf(row, frame);
+    if (key === undefined) continue;
+    const list = table.get(key);
+    if (list !== undefined) list.push(row);
+    else {
+      frame.memory.take(ENTRY_BYTES + key.length);
+      table.set(key, [row]);
+    }
+  }
+  return table;
+}
+
+const NO_CANDIDATES: readonly Row[] = [];
+
 export function hashJoinPlan(join: JoinParts, keys: HashKeys): Plan {
   const leftKey = keyer(keys.left, keys.types);
   const rightKey = keyer(keys.right, keys.types);
-  const rightNulls = nulls(join.rightWidth);
   const leftNulls = nulls(join.leftWidth);
-  const keepsRight = join.type === 'right' || join.type === 'full';
   return (frame) => {
-    let table: Map<string, Row[]> | undefined;
+    let table: ReadonlyMap<string, Row[]> = new Map();
     let rightRows: readonly Row[] = [];
     const matched = new Set<Row>();
-    const source = join.left(frame);
-    const build = async (): Promise<Map<string, Row[]>> => {
-      const result = new Map<string, Row[]>();
+    const keeps = keepsRight(join.type);
+    const driven: LeftDriven = {
+      type: join.type,
+      condition: join.condition,
+      rightWidth: join.rightWidth,
+      candidates: (row) => {
+        const key = leftKey(row, frame);
+        return key === undefined ? NO_CANDIDATES : (table.get(key) ?? NO_CANDIDATES);
+      },
+      onMatch: keeps ? (row) => void matched.add(row) : undefined,
+      last: keeps ? () => rightRows.filter((row) => !matched.has(row)).map((row) => leftNulls.concat(row)) : undefined,
+    };
+    const operator = new LeftDrivenOperator(driven, join.left(frame), frame);
+    return prepared(async () => {
       rightRows = await collect(join.right(frame), frame);
-      for (const row of rightRows) {
-        const key = rightKey(row, frame);
-        if (key === undefined) continue;
-        const list = result.get(key);
-        if (list === undefined) result.set(key, [row]);
-        else list.push(row);
-      }
-      return result;
-    };
-    const operator = leftDriven(
-      source,
-      frame,
-      (batch, out) => {
-        for (const row of batch) {
-          const key = leftKey(row, frame);
-          const candidates = key === undefined ? [] : (table?.get(key) ?? []);
-          emit(join.type, row, candidates, join.condition, frame, rightNulls, out, keepsRight ? (i) => noteMatch(candidates[i], matched) : undefined);
-        }
-      },
-      () => (keepsRight ? rightRows.filter((row) => !matched.has(row)).map((row) => [...leftNulls, ...row]) : []),
-      done,
-    );
-    return {
-      async next() {
-        table ??= await build();
-        return operator.next();
-      },
-      close: () => operator.close(),
-    };
+      table = await buildTable(rightRows, rightKey, frame);
+    }, operator);
   };
 }
 
-const noteMatch = (row: Row | undefined, matched: Set<Row>): void => {
-  if (row !== undefined) matched.add(row);
-};
-
-/** `open` gives the right side for one left row. */
+/** `rowsFor` gives the right side for one left row. */
 export function lateralJoinPlan(type: JoinType, left: Plan, rightWidth: number, rowsFor: (row: Row, frame: Frame) => readonly Row[] | Promise<readonly Row[]>, condition: Evaluate | undefined): Plan {
-  const rightNulls = nulls(rightWidth);
-  return (frame) =>
-    leftDriven(
-      left(frame),
-      frame,
-      async (batch, out) => {
-        for (const row of batch) {
-          const found = rowsFor(row, frame);
-          emit(type, row, found instanceof Promise ? await found : found, condition, frame, rightNulls, out);
-        }
-      },
-      nothing,
-      done,
-    );
+  return (frame) => new LeftDrivenOperator({ type, condition, rightWidth, candidates: (row) => rowsFor(row, frame) }, left(frame), frame);
 }

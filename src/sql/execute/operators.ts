@@ -3,7 +3,7 @@ import { outOfRange } from '../../base/errors.ts';
 import type { SqlValue } from '../values/value.ts';
 import type { Evaluate } from './expressions.ts';
 import { NO_ROW } from './expressions.ts';
-import { collect, RowsOperator, type Frame, type Operator, type Plan, type Row } from './runtime.ts';
+import { collect, rowBytes, RowsOperator, type Frame, type Operator, type Plan, type Row } from './runtime.ts';
 
 /** An operator that turns batches of one input into batches; empty results are not handed on. */
 class Mapped implements Operator {
@@ -20,6 +20,7 @@ class Mapped implements Operator {
   async next(): Promise<readonly Row[] | undefined> {
     for (;;) {
       this.frame.checkCancelled();
+      if (this.frame.isPauseDue()) await this.frame.pause();
       const batch = await this.input.next();
       if (batch === undefined) return undefined;
       const rows = this.map(batch, this.frame);
@@ -153,8 +154,10 @@ function reservoir(input: Operator, n: number, frame: Frame, weighted: boolean):
       frame.checkCancelled();
       for (const row of batch) {
         seen++;
-        if (kept.length < n) kept.push(row);
-        else {
+        if (kept.length < n) {
+          frame.memory.take(rowBytes(row));
+          kept.push(row);
+        } else {
           const at = Math.floor(frame.context.random() * seen);
           if (at < n) kept[at] = row;
         }
@@ -197,6 +200,9 @@ export function lazyRows(compute: () => Promise<readonly Row[]>, close: () => Pr
   };
 }
 
+/** What a key in a set takes beside its text. */
+const KEY_BYTES = 64;
+
 /** INTERSECT and EXCEPT by the keys of whole rows. */
 export function setPlan(left: Plan, right: Plan, operator: 'intersect' | 'except', all: boolean, keyOf: (row: Row) => string): Plan {
   return (frame) => {
@@ -204,7 +210,15 @@ export function setPlan(left: Plan, right: Plan, operator: 'intersect' | 'except
     const b = right(frame);
     const compute = async (): Promise<readonly Row[]> => {
       const counts = new Map<string, number>();
-      for (const row of await collect(b, frame)) counts.set(keyOf(row), (counts.get(keyOf(row)) ?? 0) + 1);
+      for (let batch = await b.next(); batch !== undefined; batch = await b.next()) {
+        frame.checkCancelled();
+        for (const row of batch) {
+          const key = keyOf(row);
+          const count = counts.get(key) ?? 0;
+          if (count === 0) frame.memory.take(key.length + KEY_BYTES);
+          counts.set(key, count + 1);
+        }
+      }
       const rows = await collect(a, frame);
       const seen = new Set<string>();
       return rows.filter((row) => {
@@ -212,6 +226,7 @@ export function setPlan(left: Plan, right: Plan, operator: 'intersect' | 'except
         const count = counts.get(key) ?? 0;
         if (!all) {
           if (seen.has(key)) return false;
+          frame.memory.take(key.length + KEY_BYTES);
           seen.add(key);
           return (count > 0) === (operator === 'intersect');
         }

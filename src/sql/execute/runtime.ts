@@ -112,6 +112,37 @@ export interface Execution {
   readonly profile: Profile | undefined;
   /** A clock for the durations in the profile. */
   readonly monotonicMicros: () => number;
+  readonly pacer: Pacer;
+}
+
+/** How long a statement may compute before the event loop gets a chance: leases, heartbeats and other clients wait for it. */
+const TURN_MICROS = 10_000;
+/** Steps between two looks at the clock. */
+const STEPS = 64;
+
+/** Tells a statement when to let others run. */
+export class Pacer {
+  private readonly monotonicMicros: () => number;
+  private readonly yieldTurn: (() => Promise<void>) | undefined;
+  private steps = 0;
+  private since: number;
+
+  constructor(monotonicMicros: () => number, yieldTurn: (() => Promise<void>) | undefined) {
+    this.monotonicMicros = monotonicMicros;
+    this.yieldTurn = yieldTurn;
+    this.since = monotonicMicros();
+  }
+
+  isDue(): boolean {
+    if (++this.steps < STEPS) return false;
+    this.steps = 0;
+    return this.monotonicMicros() - this.since > TURN_MICROS;
+  }
+
+  async pause(): Promise<void> {
+    await this.yieldTurn?.();
+    this.since = this.monotonicMicros();
+  }
 }
 
 /** What one node of a plan did in a run. */
@@ -162,6 +193,17 @@ export class Frame {
     return new Frame(this.execution, args, this);
   }
 
+  /** To be asked about once for each row or so of work. */
+  isPauseDue(): boolean {
+    return this.execution.pacer.isDue();
+  }
+
+  /** Lets others run; throws when the statement was cancelled meanwhile. */
+  async pause(): Promise<void> {
+    await this.execution.pacer.pause();
+    this.checkCancelled();
+  }
+
   checkCancelled(): void {
     if (this.execution.signal?.aborted === true) throw cancelled('The statement was cancelled.');
   }
@@ -173,10 +215,13 @@ export async function collect(operator: Operator, frame: Frame): Promise<Row[]> 
   try {
     for (let batch = await operator.next(); batch !== undefined; batch = await operator.next()) {
       frame.checkCancelled();
+      let bytes = 0;
       for (const row of batch) {
-        frame.memory.take(rowBytes(row));
+        bytes += rowBytes(row);
         rows.push(row);
       }
+      frame.memory.take(bytes);
+      if (frame.isPauseDue()) await frame.pause();
     }
   } finally {
     await operator.close();

@@ -296,6 +296,7 @@ export class RangeReader implements Operator {
     this.ranges ??= scan.ranges(NO_ROW, frame);
     for (;;) {
       frame.checkCancelled();
+      if (frame.isPauseDue()) await frame.pause();
       if (this.cursor === undefined) {
         const range = this.ranges.shift();
         if (range === undefined) return undefined;

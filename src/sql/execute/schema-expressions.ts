@@ -17,7 +17,7 @@ import { catalogOf } from '../bind/schema-catalog.ts';
 import type { Expr } from '../bind/tree.ts';
 import { foldExpr } from '../plan/fold.ts';
 import { compileExpr, layoutOf, NO_ROW, PlanScope, type Evaluate } from './expressions.ts';
-import { Frame, Memory, type Execution } from './runtime.ts';
+import { Frame, Memory, Pacer, type Execution } from './runtime.ts';
 
 /** Compiled expressions of one schema, by their text objects. */
 const compiled = new WeakMap<SqlText, Evaluate>();
@@ -88,6 +88,7 @@ function bareExecution(context: EvaluationContext): Execution {
     partition: undefined,
     profile: undefined,
     monotonicMicros: () => 0,
+    pacer: new Pacer(() => 0, undefined),
   };
 }
 

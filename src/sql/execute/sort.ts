@@ -94,22 +94,42 @@ export function sortPlan(input: Plan, keys: readonly CompiledSortKey[], count: E
 
 async function all(source: Operator, keys: readonly CompiledSortKey[], compare: (a: SortEntry, b: SortEntry) => number, frame: Frame): Promise<Row[]> {
   const rows = await collect(source, frame);
-  return rows.map((row) => entryOf(row, keys, frame)).sort(compare).map((e) => e.row);
+  const entries: SortEntry[] = [];
+  for (const row of rows) {
+    if (frame.isPauseDue()) await frame.pause();
+    const entry = entryOf(row, keys, frame);
+    // Cells of the row cost the reference only; what a key computes is its own.
+    frame.memory.take(ENTRY_BYTES + rowBytes(entry.keys));
+    entries.push(entry);
+  }
+  return entries.sort(compare).map((e) => e.row);
 }
+
+/** What an entry takes beside its row and keys. */
+const ENTRY_BYTES = 32;
 
 /** Keeps the first `n` rows while reading: a buffer of twice that is sorted and cut whenever it is full. */
 async function top(source: Operator, keys: readonly CompiledSortKey[], compare: (a: SortEntry, b: SortEntry) => number, n: number, frame: Frame): Promise<Row[]> {
   let kept: SortEntry[] = [];
   let bytes = 0;
+  const sizeOf = (e: SortEntry): number => ENTRY_BYTES + rowBytes(e.row) + rowBytes(e.keys);
   const cut = (): void => {
     kept.sort(compare);
     kept.length = Math.min(kept.length, n);
+    frame.memory.give(bytes);
+    bytes = 0;
+    for (const e of kept) bytes += sizeOf(e);
+    frame.memory.take(bytes);
   };
   try {
     for (let batch = await source.next(); batch !== undefined; batch = await source.next()) {
       frame.checkCancelled();
       for (const row of batch) {
-        kept.push(entryOf(row, keys, frame));
+        const entry = entryOf(row, keys, frame);
+        const size = sizeOf(entry);
+        frame.memory.take(size);
+        bytes += size;
+        kept.push(entry);
         if (kept.length < 2 * n + 64) continue;
         cut();
       }
@@ -118,8 +138,6 @@ async function top(source: Operator, keys: readonly CompiledSortKey[], compare: 
     await source.close();
   }
   cut();
-  for (const e of kept) bytes += rowBytes(e.row);
-  frame.memory.take(bytes);
   const rows = kept.map((e) => e.row);
   kept = [];
   return rows;

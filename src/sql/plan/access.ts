@@ -1,7 +1,6 @@
 /**
  * How to read a table: its own rows, or an index. The choice weighs how many rows the seek leaves, whether an index has
- * all columns (else rows are fetched one by one), and whether the order that is wanted comes for free. There are no
- * statistics; the weights stand for "an equality keeps one row in a hundred".
+ * all columns (else rows are fetched one by one), and whether the order that is wanted comes for free.
  */
 import { invalidArgument } from '../../base/errors.ts';
 import type { CatalogIndex, CatalogKeyPart } from '../bind/catalog.ts';
@@ -9,16 +8,16 @@ import type { Expr, Rel } from '../bind/tree.ts';
 import { conjunction, rejectsNulls } from './conjuncts.ts';
 import { isNarrow, type OrderPart, type PhysScan } from './physical.ts';
 import { chooseSeek, type SeekChoice } from './seek.ts';
+import { boundFraction, residualFraction, rowsOf, rowsPerValue, type Statistics, type TableStatistics } from './statistics.ts';
 
-const ASSUMED_ROWS = 10_000;
-const EQUAL_FRACTION = 0.01;
-const BOUND_FRACTION = 0.3;
 /** Fetching a row by key through an index costs about as much as reading this many rows in order. */
 const FETCH_COST = 4;
 
 export interface Access {
   readonly scan: PhysScan;
+  /** Rows that come out, and that are read for them. */
   readonly rows: number;
+  readonly read: number;
   readonly cost: number;
   readonly order: readonly OrderPart[];
   /** Leading key parts that are fixed to one value or to a few. */
@@ -28,10 +27,10 @@ export interface Access {
 type TableRel = Rel & { kind: 'table' };
 
 /** The best access under the conditions, of which those not expressed by the seek stay as the scan's residual. */
-export function chooseAccess(rel: TableRel, conditions: readonly Expr[], wanted: readonly OrderPart[], indexesAllowed = true): Access {
+export function chooseAccess(rel: TableRel, conditions: readonly Expr[], wanted: readonly OrderPart[], statistics: Statistics, indexesAllowed = true): Access {
   const forced = rel.hints.get('force_index')?.toLowerCase();
   const own = new Set(rel.columns.map((c) => c.id));
-  const base = accessOf(rel, undefined, conditions, own, wanted);
+  const base = accessOf(rel, undefined, conditions, own, wanted, statistics);
   if (forced === '_base_table') return base;
   if (forced !== undefined) {
     const index = rel.table.indexes.find((i) => i.name.toLowerCase() === forced);
@@ -39,13 +38,13 @@ export function chooseAccess(rel: TableRel, conditions: readonly Expr[], wanted:
     if (!admits(index, rel, conditions)) {
       throw invalidArgument(`The index ${index.name} of table ${rel.table.name} does not hold rows with NULL in its key, and the query does not exclude them, so that it cannot be used.`);
     }
-    return accessOf(rel, index, conditions, own, wanted);
+    return accessOf(rel, index, conditions, own, wanted, statistics);
   }
   let best = base;
   if (!indexesAllowed) return best;
   for (const index of rel.table.indexes) {
     if (!index.seekable || !admits(index, rel, conditions)) continue;
-    const access = accessOf(rel, index, conditions, own, wanted);
+    const access = accessOf(rel, index, conditions, own, wanted, statistics);
     const useful = isNarrow(access.scan) || satisfies(access.order, wanted, new Set());
     if (useful && access.cost < best.cost) best = access;
   }
@@ -63,33 +62,35 @@ function admits(index: CatalogIndex, rel: TableRel, conditions: readonly Expr[])
   });
 }
 
-function accessOf(rel: TableRel, index: CatalogIndex | undefined, conditions: readonly Expr[], own: ReadonlySet<number>, wanted: readonly OrderPart[]): Access {
+function accessOf(rel: TableRel, index: CatalogIndex | undefined, conditions: readonly Expr[], own: ReadonlySet<number>, wanted: readonly OrderPart[], statistics: Statistics): Access {
   const key = index?.key ?? rel.table.primaryKey;
   const idOf = (columnId: number): number | undefined => rel.columns[rel.source.findIndex((c) => c.id === columnId)]?.id;
   const choice = chooseSeek(key, idOf, conditions, own);
   const back = index !== undefined && !covers(index, rel);
   const point = choice.parts === key.length && key.length > 0;
-  const rows = estimate(choice, point);
+  const read = estimate(choice, point, statistics.table(rel.table.id), index?.id ?? rel.table.id);
   const ascending = orderOf(key, idOf, choice, false);
   const descending = orderOf(key, idOf, choice, true);
   const reverse = wanted.length > 0 && !satisfies(ascending, wanted, choice.fixed) && satisfies(descending, wanted, choice.fixed);
   const order = reverse ? descending : ascending;
   const sorted = wanted.length === 0 || satisfies(order, wanted, choice.fixed);
-  const cost = rows * (back ? FETCH_COST : 1) * (sorted ? 1 : 1.5) + (index === undefined ? 0 : 0.5);
-  const residual = conjunction(conditions.filter((c) => !choice.consumed.has(c)));
+  const cost = read * (back ? FETCH_COST : 1) * (sorted ? 1 : 1.5) + (index === undefined ? 0 : 0.5);
+  const checked = conditions.filter((c) => !choice.consumed.has(c));
+  const residual = conjunction(checked);
+  const equalities = checked.filter((c) => c.kind === 'call' && c.call.definition.name === '$equal').length;
+  const rows = point ? read : Math.max(1, read * residualFraction(equalities, checked.length - equalities));
   const scan: PhysScan = {
     kind: 'scan', columns: rel.columns, source: rel.source, table: rel.table, index, seeks: choice.seeks, point, reverse, lock: rel.lock || rel.hints.get('lock_scanned_ranges') === 'exclusive', back, residual, limit: undefined,
   };
   const fixedFirst = [...choice.fixed].map((id): OrderPart => ({ id, descending: false }));
-  return { scan, rows, cost, order: sorted && wanted.length > 0 ? wanted : dedupe([...fixedFirst, ...order]), prefix: choice.parts };
+  return { scan, rows, read, cost, order: sorted && wanted.length > 0 ? wanted : dedupe([...fixedFirst, ...order]), prefix: choice.parts };
 }
 
 const dedupe = (order: readonly OrderPart[]): readonly OrderPart[] => order.filter((o, i) => order.findIndex((x) => x.id === o.id) === i);
 
-function estimate(choice: SeekChoice, point: boolean): number {
+function estimate(choice: SeekChoice, point: boolean, statistics: TableStatistics | undefined, keyOwner: number): number {
   if (point) return choice.ranges;
-  const fraction = EQUAL_FRACTION ** choice.parts * BOUND_FRACTION ** choice.bounds;
-  return Math.max(1, ASSUMED_ROWS * fraction * choice.ranges);
+  return Math.max(1, Math.min(rowsOf(statistics), rowsPerValue(statistics, keyOwner, choice.parts) * boundFraction(choice.bounds) * choice.ranges));
 }
 
 function covers(index: CatalogIndex, rel: TableRel): boolean {

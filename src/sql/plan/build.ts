@@ -8,10 +8,12 @@ import { isFloating } from '../types/traits.ts';
 import { chooseAccess, satisfies, type Access } from './access.ts';
 import { conjunction, conjuncts, isMovable, usesOnly } from './conjuncts.ts';
 import type { OrderPart, Phys, PhysScan } from './physical.ts';
+import { NO_STATISTICS, rowsOf, type Statistics } from './statistics.ts';
 
 export interface BuildOptions {
   /** Hints of the whole statement. */
   readonly hints: Hints;
+  readonly statistics: Statistics;
   /** Off: tables are scanned, joins are loops, nothing is avoided. The oracle of tests. */
   readonly optimize: boolean;
 }
@@ -100,10 +102,10 @@ class Builder {
 
   private access(rel: Rel & { kind: 'table' }, conditions: readonly Expr[], wanted: readonly OrderPart[]): Built {
     if (!this.options.optimize) {
-      const { scan } = chooseAccess(rel, [], [], false);
+      const { scan } = chooseAccess(rel, [], [], NO_STATISTICS, false);
       return { phys: filterOver({ ...scan, index: undefined, back: false, reverse: false }, conditions), order: [], rows: 1 };
     }
-    const access = chooseAccess(rel, conditions, wanted);
+    const access = chooseAccess(rel, conditions, wanted, this.options.statistics);
     return { phys: access.scan, order: access.order, rows: access.rows };
   }
 
@@ -140,12 +142,17 @@ class Builder {
     const plain = ids.size === rel.groups.length && rel.groups.length > 0 && rel.groups.every((g) => g.expr.kind === 'column');
     const input = this.build(rel.input, []);
     const leading = input.order.slice(0, ids.size);
-    const hash = rel.hints.get('group_method') === 'hash_group' || rel.hints.get('group_type') === 'hash_group';
+    const method = rel.hints.get('group_method') ?? rel.hints.get('group_type');
+    const hash = method === 'hash_group';
     const streaming = this.options.optimize && plain && !hash && leading.length === ids.size && leading.every((o) => ids.has(o.id));
     const order = streaming
       ? leading.map((o): OrderPart => ({ id: rel.groups.find((g) => g.expr.kind === 'column' && g.expr.id === o.id)?.column.id ?? o.id, descending: o.descending }))
       : [];
-    const phys: Phys = { kind: 'aggregate', columns: rel.columns, input: input.phys, grouped: rel.grouped, groups: rel.groups, aggregates: rel.aggregates, streaming };
+    // The hint STREAM_GROUP: rows are sorted when they do not come in order.
+    const sorts = !streaming && plain && method === 'stream_group' && this.options.optimize;
+    const keys = rel.groups.map((g): SortKey => ({ expr: g.expr, descending: false, nullsFirst: true, collation: undefined }));
+    const rows: Phys = sorts ? { kind: 'sort', columns: input.phys.columns, input: input.phys, keys, limit: undefined, offset: undefined } : input.phys;
+    const phys: Phys = { kind: 'aggregate', columns: rel.columns, input: rows, grouped: rel.grouped, groups: rel.groups, aggregates: rel.aggregates, streaming: streaming || sorts };
     return { phys, order, rows: rel.grouped ? Math.max(1, input.rows / 10) : 1 };
   }
 
@@ -267,18 +274,27 @@ class Builder {
       table = table.input;
     }
     if (table.kind !== 'table') return undefined;
-    const access = chooseAccess(table, all, []);
-    const plain = chooseAccess(table, own, []);
+    const access = chooseAccess(table, all, [], this.options.statistics);
+    const plain = chooseAccess(table, own, [], this.options.statistics);
     const useful = access.prefix > plain.prefix || (access.prefix > 0 && access.scan.index !== plain.scan.index);
-    return useful ? { access, items } : undefined;
+    return useful ? { access, items, rows: rowsOf(this.options.statistics.table(table.table.id)), isMeasured: this.options.statistics.table(table.table.id) !== undefined } : undefined;
+  }
+
+  private hasEqualSides(left: Built, right: Rel, conditions: readonly Expr[]): boolean {
+    const leftIds = new Set(left.phys.columns.map((c) => c.id));
+    const rightIds = new Set(right.columns.map((c) => c.id));
+    return conditions.some((c) => equalSides(c, leftIds, rightIds) !== undefined);
   }
 
   private joinWith(left: Built, rightRel: Rel, type: JoinType, conditions: readonly Expr[], hints: Hints): Built {
-    const method = hints.get('join_method') ?? hints.get('join_type') ?? this.options.hints.get('join_method');
-    const wantsHash = method === 'hash_join' || method === 'push_broadcast_hash_join';
-    if (type !== 'full' && type !== 'right' && !wantsHash && this.options.optimize) {
+    const hint = (name: string): string | undefined => hints.get(name) ?? this.options.hints.get(name);
+    const method = hint('join_method') ?? hint('join_type');
+    const wantsHash = method !== undefined && HASH_METHODS.has(method);
+    const wantsLoop = method === 'loop_join' || method === 'nested_loop_join';
+    if (type !== 'full' && type !== 'right' && !wantsHash && !wantsLoop && this.options.optimize) {
       const lookup = this.lookup(rightRel, conditions);
-      if (lookup !== undefined) {
+      const equal = lookup !== undefined && method !== 'apply_join' && prefersHash(left, lookup) && this.hasEqualSides(left, rightRel, conditions);
+      if (lookup !== undefined && !equal) {
         const joined = lookupJoin(left, lookup, type, rightRel.columns);
         if (joined !== undefined) return joined;
       }
@@ -291,7 +307,7 @@ class Builder {
     const rest: Expr[] = [];
     for (const c of conditions) {
       const sides = equalSides(c, leftIds, rightIds);
-      if (sides === undefined || !this.options.optimize) rest.push(c);
+      if (sides === undefined || !this.options.optimize || wantsLoop) rest.push(c);
       else {
         leftKeys.push(sides.left);
         rightKeys.push(sides.right);
@@ -300,14 +316,34 @@ class Builder {
       }
     }
     const condition = conjunction(rest);
+    if (leftKeys.length > 0) return hashJoin(type, { built: left, keys: leftKeys }, { built: right, keys: rightKeys }, condition, hint('hash_join_build_side'));
     const columns = joinColumns(type, left.phys, right.phys);
     const order = type === 'full' || type === 'right' ? [] : left.order;
-    if (leftKeys.length > 0) {
-      return { phys: { kind: 'hashJoin', columns, type, left: left.phys, right: right.phys, leftKeys, rightKeys, condition }, order, rows: Math.max(left.rows, right.rows) };
-    }
     return { phys: { kind: 'loopJoin', columns, type, left: left.phys, right: right.phys, condition }, order, rows: left.rows * right.rows };
   }
 }
+
+/** Spanner's merge join is a hash join here: both match equal keys. */
+const HASH_METHODS: ReadonlySet<string> = new Set(['hash_join', 'push_broadcast_hash_join', 'merge_join']);
+
+interface HashSide {
+  readonly built: Built;
+  readonly keys: readonly Expr[];
+}
+
+/** The table of hashes is built of the right side: sides change places when the left one is the smaller, or the hint says so. */
+function hashJoin(type: JoinType, left: HashSide, right: HashSide, condition: Expr | undefined, buildSide: string | undefined): Built {
+  const swapped = SWAPPED[type];
+  const smaller = type === 'inner' ? 2 : 10;
+  if (swapped !== undefined && (buildSide === 'build_left' || (buildSide !== 'build_right' && left.built.rows * smaller < right.built.rows))) {
+    return hashJoin(swapped, right, left, condition, 'build_right');
+  }
+  const columns = joinColumns(type, left.built.phys, right.built.phys);
+  const phys: Phys = { kind: 'hashJoin', columns, type, left: left.built.phys, right: right.built.phys, leftKeys: left.keys, rightKeys: right.keys, condition };
+  return { phys, order: type === 'full' || type === 'right' ? [] : left.built.order, rows: Math.max(left.built.rows, right.built.rows) };
+}
+
+const SWAPPED: Partial<Readonly<Record<JoinType, JoinType>>> = { inner: 'inner', left: 'right', right: 'left', full: 'full' };
 
 const isTrue = (text: string | undefined): boolean => text?.toLowerCase() === 'true';
 
@@ -319,10 +355,24 @@ function joinColumns(type: string, left: Phys, right: Phys): readonly Column[] {
 interface Lookup {
   readonly access: Access;
   readonly items: ReadonlyMap<number, Expr> | undefined;
+  /** Rows of the right table, and whether that is known rather than assumed. */
+  readonly rows: number;
+  readonly isMeasured: boolean;
+}
+
+/** Looking up the rows of one left row, and fetching one row found, against reading a row in order. */
+const LOOK_UP_COST = 5;
+const HASH_COST = 2;
+
+/** Whether reading and hashing the whole right side is cheaper than looking up its rows for each left row. */
+function prefersHash(left: Built, { access, rows, isMeasured }: Lookup): boolean {
+  if (!isMeasured) return false;
+  const found = access.scan.point ? 1 : access.read;
+  return left.rows * (LOOK_UP_COST + found * (access.scan.back ? LOOK_UP_COST : 1)) > HASH_COST * rows + left.rows;
 }
 
 /** Undefined when the right side computes what an outer join could not leave NULL. */
-function lookupJoin(left: Built, { access, items }: Lookup, type: 'inner' | 'left' | 'semi' | 'anti', rightColumns: readonly Column[]): Built | undefined {
+function lookupJoin(left: Built, { access, items }: Pick<Lookup, 'access' | 'items'>, type: 'inner' | 'left' | 'semi' | 'anti', rightColumns: readonly Column[]): Built | undefined {
   if (type === 'left' && items !== undefined && [...items.values()].some((e) => e.kind !== 'column')) return undefined;
   const leftIds = new Set(left.phys.columns.map((c) => c.id));
   // The scan may check what is about its own row; what needs both rows is the join's condition.
@@ -331,7 +381,7 @@ function lookupJoin(left: Built, { access, items }: Lookup, type: 'inner' | 'lef
   const both = residual.filter((c) => !usesOnly(c, leftIds));
   const right: PhysScan = { ...access.scan, residual: conjunction(own) };
   const joined: Phys = { kind: 'lookupJoin', columns: joinColumns(type, left.phys, right), type, left: left.phys, right, condition: conjunction(both) };
-  const rows = left.rows * (access.scan.point ? 1 : 5);
+  const rows = type === 'semi' || type === 'anti' ? left.rows * 0.5 : left.rows * (access.scan.point ? 1 : access.rows);
   if (items === undefined || type === 'semi' || type === 'anti') return { phys: joined, order: left.order, rows };
   const all = [...left.phys.columns.map((column): Assignment => ({ column, expr: columnExpr(column) })), ...rightColumns.map((column): Assignment => ({ column, expr: items.get(column.id) ?? columnExpr(column) }))];
   return { phys: { kind: 'project', columns: all.map((i) => i.column), input: joined, items: all }, order: left.order, rows };

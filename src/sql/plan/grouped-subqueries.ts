@@ -16,6 +16,7 @@ import { BOOL } from '../types/types.ts';
 import { supportsGrouping } from '../types/traits.ts';
 import { chooseAccess } from './access.ts';
 import { conjunction, conjuncts, idsOf, TRUE, usesOnly } from './conjuncts.ts';
+import { NO_STATISTICS } from './statistics.ts';
 import { equal, untie, type Fresh } from './untie.ts';
 
 /** The outer relation with the subquery's value as `column`; undefined when the subquery is not of this form. */
@@ -84,7 +85,7 @@ function isSeekable(rel: Rel, conditions: readonly Expr[]): boolean {
     if (table.kind === 'filter') all.push(...conjuncts(table.condition));
     table = table.input;
   }
-  return table.kind === 'table' && chooseAccess(table, all, []).prefix > 0;
+  return table.kind === 'table' && chooseAccess(table, all, [], NO_STATISTICS).prefix > 0;
 }
 
 function emptyValue(aggregate: AggregateExpr): Expr {

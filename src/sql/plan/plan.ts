@@ -8,12 +8,14 @@ import { inlineWith } from './inline-with.ts';
 import type { Phys } from './physical.ts';
 import { pruneRoot } from './prune.ts';
 import { pushDown } from './pushdown.ts';
+import type { Statistics } from './statistics.ts';
 import { extractSubqueries } from './subqueries.ts';
 
 export interface PlanOptions {
   readonly hints: Hints;
   readonly defaultTimeZone: string;
   readonly ids: Ids;
+  readonly statistics: Statistics;
   /** Off: only what execution needs is done. For tests, which compare both. */
   readonly optimize: boolean;
 }
@@ -31,5 +33,5 @@ export function planQuery(rel: Rel, options: PlanOptions): Phys {
   if (options.optimize) tree = foldRel(inlineWith(tree), options.defaultTimeZone);
   tree = extractSubqueries(tree, fresh);
   if (options.optimize) tree = pruneRoot(pushDown(tree));
-  return buildPlan(tree, { hints: options.hints, optimize: options.optimize });
+  return buildPlan(tree, { hints: options.hints, statistics: options.statistics, optimize: options.optimize });
 }

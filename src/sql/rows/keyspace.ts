@@ -151,6 +151,22 @@ export class KeyLayout {
     }
   }
 
+  /** What the key, which is of this layout, is up to the end of each of its parts. */
+  prefixesOf(key: string): string[] {
+    const prefixes: string[] = [];
+    let offset = this.prefix.length;
+    for (const segment of this.segments) {
+      offset += TABLE_TAG_LENGTH;
+      for (let p = segment.from; p < segment.to; p++) {
+        const part = this.parts[p];
+        if (part === undefined) break;
+        offset = skipKeyPart(part.type, key, offset, part.descending);
+        prefixes.push(key.slice(0, offset));
+      }
+    }
+    return prefixes;
+  }
+
   /** Whether the key is one of this layout: not an ancestor's, a sibling's, or a descendant's. */
   owns(key: string): boolean {
     return this.matchEnd(key) === key.length;

@@ -1,11 +1,14 @@
 /** A database of tests: a schema made by DDL, a store, an engine, and the surroundings that a node would hand in. */
 import { encodeRecord } from '../../../src/storage/record.ts';
+import { expressionChecker } from '../../../src/sql/bind/checker.ts';
 import { catalogOf } from '../../../src/sql/bind/schema-catalog.ts';
 import type { SqlEngine, ResultStream, StatementContext } from '../../../src/sql/engine.ts';
 import type { EvaluationContext } from '../../../src/sql/functions/registry.ts';
-import { rowCells } from '../../../src/sql/rows/cells.ts';
+import { parseDdl } from '../../../src/sql/parse/parse.ts';
+import { entryCells, entryKeyValues, isIndexed, rowCells } from '../../../src/sql/rows/cells.ts';
 import { KeySpace } from '../../../src/sql/rows/keyspace.ts';
-import { plansOf } from '../../../src/sql/rows/table-plan.ts';
+import { plansOf, type TablePlans } from '../../../src/sql/rows/table-plan.ts';
+import { applyDdl, markIndexReady } from '../../../src/sql/schema/apply.ts';
 import { Schema } from '../../../src/sql/schema/schema.ts';
 import type { SchemaData, Table } from '../../../src/sql/schema/objects.ts';
 import type { SqlType } from '../../../src/sql/types/types.ts';
@@ -41,13 +44,44 @@ export function withTable(schema: Schema, name: string, columns: readonly TestCo
   return new Schema({ ...data, version: data.version + 1, nextId: data.nextId + 1, tables: [...data.tables, table] } satisfies SchemaData);
 }
 
+/** The schema that statements make, with all indexes ready. */
+export function schemaOf(statements: readonly string[]): Schema {
+  let schema = Schema.EMPTY;
+  for (const text of statements) {
+    const result = applyDdl(schema, parseDdl(text), text, { checker: expressionChecker });
+    schema = result.schema;
+    for (const action of result.actions) if (action.kind === 'backfillIndex') schema = markIndexReady(schema, action.index);
+  }
+  return schema;
+}
+
+/** Writes rows and their index entries without any checks. */
+export class TableLoader {
+  private readonly plans: TablePlans;
+  private readonly schema: Schema;
+  private readonly store: MemoryStore;
+
+  constructor(schema: Schema, store: MemoryStore) {
+    this.plans = plansOf(new KeySpace(schema, KEY_PREFIX));
+    this.schema = schema;
+    this.store = store;
+  }
+
+  put(tableName: string, row: readonly SqlValue[]): void {
+    const table = this.schema.table(tableName);
+    if (table === undefined) throw new Error(`no table ${tableName}`);
+    const plan = this.plans.of(table);
+    this.store.set(plan.layout.key(plan.keyOf(row)), encodeRecord(rowCells(plan, row)));
+    for (const index of plan.indexes) {
+      if (isIndexed(index, row)) this.store.set(index.layout.key(entryKeyValues(index, row) as SqlValue[]), encodeRecord(entryCells(index, row)));
+    }
+  }
+}
+
 /** Writes a row of wire values without any checks. */
 export function loadRow(store: MemoryStore, schema: Schema, tableName: string, values: readonly unknown[]): void {
-  const table = schema.table(tableName);
-  if (table === undefined) throw new Error(`no table ${tableName}`);
-  const row = table.columns.map((c, i): SqlValue => fromWire(values[i], c.type));
-  const plan = plansOf(new KeySpace(schema, KEY_PREFIX)).of(table);
-  store.set(plan.layout.key(plan.keyOf(row)), encodeRecord(rowCells(plan, row)));
+  const columns = schema.table(tableName)?.columns ?? [];
+  new TableLoader(schema, store).put(tableName, columns.map((c, i): SqlValue => fromWire(values[i], c.type)));
 }
 
 /** Deterministic surroundings. */

@@ -1,17 +1,8 @@
 /** What a query reads is in proportion to what it needs, not to the table: by the row counts of its profile, over 100,000 rows. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { expressionChecker } from '../../../src/sql/bind/checker.ts';
 import { SqlEngine, type ResultStream } from '../../../src/sql/engine.ts';
-import { parseDdl } from '../../../src/sql/parse/parse.ts';
-import { entryCells, entryKeyValues, rowCells } from '../../../src/sql/rows/cells.ts';
-import { KeySpace } from '../../../src/sql/rows/keyspace.ts';
-import { plansOf } from '../../../src/sql/rows/table-plan.ts';
-import { applyDdl, markIndexReady } from '../../../src/sql/schema/apply.ts';
-import { Schema } from '../../../src/sql/schema/schema.ts';
 import { INT64, STRING, type SqlType } from '../../../src/sql/types/types.ts';
-import type { SqlValue } from '../../../src/sql/values/value.ts';
-import { encodeRecord } from '../../../src/storage/record.ts';
-import { drain, KEY_PREFIX, statementContext } from './database.ts';
+import { drain, KEY_PREFIX, schemaOf, statementContext, TableLoader } from './database.ts';
 import { MemoryStore } from './store.ts';
 
 const ROWS = 100_000;
@@ -25,23 +16,13 @@ const DDL = [
 
 const engine = new SqlEngine({ keyPrefix: KEY_PREFIX });
 const store = new MemoryStore();
-let schema = Schema.EMPTY;
+const schema = schemaOf(DDL);
 
 beforeAll(() => {
-  for (const text of DDL) {
-    const result = applyDdl(schema, parseDdl(text), text, { checker: expressionChecker });
-    schema = result.schema;
-    for (const action of result.actions) if (action.kind === 'backfillIndex') schema = markIndexReady(schema, action.index);
-  }
-  const plans = plansOf(new KeySpace(schema, KEY_PREFIX));
-  const put = (table: string, row: readonly SqlValue[]): void => {
-    const plan = plans.of(schema.tableById(schema.table(table)?.id ?? 0));
-    store.set(plan.layout.key(plan.keyOf(row)), encodeRecord(rowCells(plan, row)));
-    for (const index of plan.indexes) store.set(index.layout.key(entryKeyValues(index, row) as SqlValue[]), encodeRecord(entryCells(index, row)));
-  };
+  const loader = new TableLoader(schema, store);
   for (let id = 0; id < ROWS; id++) {
-    put('item', [id, Math.floor(id / 10), `name ${String(id).padStart(6, '0')}`, id % 1000]);
-    if (id % 10 === 0) for (let n = 0; n < 3; n++) put('part', [id, n, id % 7]);
+    loader.put('item', [id, Math.floor(id / 10), `name ${String(id).padStart(6, '0')}`, id % 1000]);
+    if (id % 10 === 0) for (let n = 0; n < 3; n++) loader.put('part', [id, n, id % 7]);
   }
 });
 

@@ -1,0 +1,109 @@
+/** Statistics of tables: what is gathered, and what the planner makes of it. Hints go before both. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { SqlEngine } from '../../../src/sql/engine.ts';
+import type { Statistics, TableStatistics } from '../../../src/sql/plan/statistics.ts';
+import { KeySpace } from '../../../src/sql/rows/keyspace.ts';
+import { gatherStatistics } from '../../../src/sql/rows/statistics.ts';
+import type { Schema } from '../../../src/sql/schema/schema.ts';
+import { KEY_PREFIX, schemaOf, TableLoader } from './database.ts';
+import { MemoryStore } from './store.ts';
+
+const DDL = [
+  'CREATE TABLE big (k INT64 NOT NULL, few INT64, v STRING(MAX)) PRIMARY KEY (k)',
+  'CREATE TABLE child (k INT64 NOT NULL, n INT64 NOT NULL) PRIMARY KEY (k, n), INTERLEAVE IN PARENT big',
+  'CREATE TABLE small (id INT64 NOT NULL, k INT64) PRIMARY KEY (id)',
+  'CREATE INDEX big_few ON big(few)',
+];
+const store = new MemoryStore();
+const schema: Schema = schemaOf(DDL);
+const tables = new Map<number, TableStatistics>();
+const statistics: Statistics = { version: 1, table: (id) => tables.get(id) };
+const measured = new SqlEngine({ keyPrefix: KEY_PREFIX, statistics: () => statistics });
+const assuming = new SqlEngine({ keyPrefix: KEY_PREFIX });
+const noPause = (): Promise<void> => Promise.resolve();
+
+const gathered = (name: string, maxKeys?: number): Promise<TableStatistics> => {
+  const table = schema.table(name);
+  if (table === undefined) throw new Error(`no table ${name}`);
+  return gatherStatistics(store, new KeySpace(schema, KEY_PREFIX), table, { pause: noPause, ...(maxKeys === undefined ? {} : { maxKeys }) });
+};
+const idOf = (name: string): number => schema.table(name)?.id ?? -1;
+const indexId = (name: string): number => schema.index(name)?.id ?? -1;
+const method = (engine: SqlEngine, sql: string): string => /(hash|lookup|loop) join \w+/.exec(engine.prepare(schema, sql).explain())?.[0] ?? 'none';
+/** The tables in the order in which the plan reads them. */
+const order = (engine: SqlEngine, sql: string): string[] => [...engine.prepare(schema, sql).explain().matchAll(/of (?:table|index \w+ of) (\w+)/g)].map((m) => m[1] ?? '');
+
+beforeAll(async () => {
+  const loader = new TableLoader(schema, store);
+  for (let k = 0; k < 4000; k++) {
+    loader.put('big', [k, k % 4, 'v']);
+    if (k % 2 === 0) loader.put('child', [k, 1]);
+  }
+  for (let id = 0; id < 20; id++) loader.put('small', [id, id]);
+  for (const name of ['big', 'child', 'small']) tables.set(idOf(name), await gathered(name));
+});
+
+describe('gathering', () => {
+  it('counts rows, and distinct values of leading key parts', async () => {
+    expect(await gathered('big')).toEqual({ rows: 4000, distinct: new Map([[idOf('big'), [4000]], [indexId('big_few'), [4, 4000]]]) });
+    expect(await gathered('child')).toEqual({ rows: 2000, distinct: new Map([[idOf('child'), [2000, 2000]]]) });
+  });
+
+  it('is bounded', async () => {
+    store.rowsRead = 0;
+    const { rows } = await gathered('big', 500);
+    expect(rows).toBeGreaterThan(200);
+    expect(store.rowsRead).toBeLessThan(1500);
+    expect(store.openCursors).toBe(0);
+  });
+});
+
+describe('plans', () => {
+  it('begin with the small table, whatever the order in the text', () => {
+    for (const sql of ['SELECT b.v FROM big b JOIN small s ON b.k = s.k', 'SELECT b.v FROM small s JOIN big b ON b.k = s.k']) {
+      expect(order(measured, sql)).toEqual(['small', 'big']);
+      expect(method(measured, sql)).toBe('lookup join inner');
+    }
+  });
+
+  it('read a table once when most of it would be looked up', () => {
+    const sql = 'SELECT a.k FROM big a JOIN big b ON a.few = b.k';
+    expect(method(assuming, sql)).toBe('lookup join inner');
+    expect(method(measured, sql)).toBe('hash join inner');
+  });
+
+  it('do not use an index whose values are few', () => {
+    expect(measured.prepare(schema, 'SELECT v FROM big WHERE few = 1').explain()).toContain('scan of table big');
+    expect(assuming.prepare(schema, 'SELECT v FROM big WHERE few = 1').explain()).toContain('index big_few');
+    expect(measured.prepare(schema, 'SELECT v FROM big@{FORCE_INDEX=big_few} WHERE few = 1').explain()).toContain('index big_few');
+  });
+
+  it('keep the smaller side in memory', () => {
+    const sides = (engine: SqlEngine, hint: string): string[] => order(engine, `SELECT s.id FROM small s JOIN@{JOIN_METHOD=HASH_JOIN${hint}} big b ON s.k = b.few`);
+    // The table of hashes is built of what is read second.
+    expect(sides(measured, '')).toEqual(['big', 'small']);
+    expect(sides(measured, ', HASH_JOIN_BUILD_SIDE=BUILD_LEFT, FORCE_JOIN_ORDER=TRUE')).toEqual(['big', 'small']);
+    expect(sides(measured, ', HASH_JOIN_BUILD_SIDE=BUILD_RIGHT, FORCE_JOIN_ORDER=TRUE')).toEqual(['small', 'big']);
+  });
+
+  it('follow the hints for methods', () => {
+    const sql = (hint: string): string => `SELECT a.k FROM big a JOIN@{JOIN_METHOD=${hint}} big b ON a.few = b.k`;
+    expect(method(measured, sql('APPLY_JOIN'))).toBe('lookup join inner');
+    expect(method(assuming, sql('HASH_JOIN'))).toBe('hash join inner');
+    expect(method(assuming, sql('MERGE_JOIN'))).toBe('hash join inner');
+    expect(method(assuming, sql('LOOP_JOIN'))).toBe('loop join inner');
+    const grouped = (hint: string): string => measured.prepare(schema, `SELECT few, COUNT(*) FROM big@{FORCE_INDEX=_BASE_TABLE} GROUP @{GROUP_METHOD=${hint}} BY few`).explain();
+    expect(grouped('HASH_GROUP')).toContain('hash aggregate');
+    expect(grouped('STREAM_GROUP')).toMatch(/stream aggregate[\s\S]*sort/);
+  });
+
+  it('are made again when the statistics change', () => {
+    let version = 1;
+    const engine = new SqlEngine({ keyPrefix: KEY_PREFIX, statistics: () => ({ ...statistics, version }) });
+    const sql = 'SELECT v FROM big WHERE few = 1';
+    const first = engine.prepare(schema, sql);
+    expect(engine.prepare(schema, sql)).toBe(first);
+    version = 2;
+    expect(engine.prepare(schema, sql)).not.toBe(first);
+  });
+});
