@@ -18,10 +18,33 @@ export interface RowStream {
   close(): Promise<void>;
   /** Rows read so far to make these. */
   rowsScanned?(): number;
+  /** What a query has done so far. */
+  report?(): RunReport;
+}
+
+/** What a statement did: counts for query_stats, and its plan with the statistics of each node. */
+export interface RunReport {
+  readonly rowsScanned: number;
+  readonly peakMemoryBytes: number;
+  plan(): StatementPlan;
+}
+
+export interface StatementPlan {
+  /** In the order of their index; the root first. */
+  readonly nodes: readonly PlanNode[];
+  /** Indexes that would help. */
+  readonly advice: readonly IndexAdvice[];
+}
+
+export interface IndexAdvice {
+  readonly ddl: string;
+  readonly improvementFactor: number;
 }
 
 export interface StatementOptions {
   readonly signal?: AbortSignal;
+  /** Count what each node of the plan does. */
+  readonly profile?: boolean;
   /** One of the ranges that `partitionQuery` or `partitionRead` answered: only its part of the rows is wanted. */
   readonly partition?: KeyRange;
   /** Told how far a partitioned DML statement is. */
@@ -41,16 +64,18 @@ export interface PreparedStatement {
   readonly locks: boolean;
   readonly footprint: Footprint;
   /** The plan as nodes in the order of their index; the root first. */
-  plan(): readonly PlanNode[];
+  plan(): StatementPlan;
 }
 
-/** google.spanner.v1.PlanNode, without its statistics. */
+/** google.spanner.v1.PlanNode. */
 export interface PlanNode {
   readonly kind: 'relational' | 'scalar';
   readonly displayName: string;
   readonly children: readonly { readonly index: number; readonly type: string; readonly variable: string }[];
   readonly shortRepresentation: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Groups of statistics; empty unless the statement was profiled. */
+  readonly executionStats: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /** Parameter values by name, in wire form, not yet checked against their types. */
@@ -62,6 +87,7 @@ export interface DmlResult {
   readonly rows: readonly SqlRow[];
   /** As Spanner counts mutations against its limit: columns written, index entries included. */
   readonly mutationCount: number;
+  readonly report?: RunReport;
 }
 
 export interface KeyRangeSpec {

@@ -11,7 +11,7 @@ export class ConfigError extends Error {
   }
 }
 
-export const DEFAULT_LIMITS: NodeLimits = { cacheBytes: 16 * 1024 * 1024, connectionsMax: 2_000 };
+export const DEFAULT_LIMITS: NodeLimits = { cacheBytes: 16 * 1024 * 1024, queryMemoryBytes: 256 * 1024 * 1024, connectionsMax: 2_000 };
 /** Nodes of one machine share its clock: the bound covers what reading it costs (node/clock.ts). */
 export const DEFAULT_CLOCK_UNCERTAINTY_MICROS = 250;
 
@@ -78,6 +78,7 @@ function limits(value: unknown): NodeLimits {
   const fields = { ...DEFAULT_LIMITS, ...object(value, 'limits') };
   return {
     cacheBytes: integer(fields, 'cacheBytes', 'limits.', 0, 2 ** 40),
+    queryMemoryBytes: integer(fields, 'queryMemoryBytes', 'limits.', 2 ** 20, 2 ** 40),
     connectionsMax: integer(fields, 'connectionsMax', 'limits.', 1, 1_000_000),
   };
 }

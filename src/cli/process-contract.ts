@@ -64,6 +64,8 @@ export interface ListenAddress {
 export interface NodeLimits {
   /** Bytes of row data that the node may cache in memory. */
   readonly cacheBytes: number;
+  /** Bytes that the sorts, groups, tables of hashes and the like of one statement may hold. */
+  readonly queryMemoryBytes: number;
   /** Client connections of one node at a time, gRPC and HTTP together. */
   readonly connectionsMax: number;
 }

@@ -16,7 +16,7 @@ import { Channel, SPANNER, type CallOptions } from './channel.ts';
 import type { Mutation } from './mutations.ts';
 import { batches, collect, resumed, type Batch, type QueryResult } from './results.ts';
 import { MultiplexedSession } from './session.ts';
-import { encodeStatement, statementOf, type Parameters, type Statement } from './statement.ts';
+import { encodeStatement, statementOf, type Parameters, type QueryMode, type Statement } from './statement.ts';
 import { isCode, retryDelayMicros } from './status.ts';
 import { Transaction } from './transaction.ts';
 import { fromMicros, type Fields, type WireTransaction } from './wire.ts';
@@ -28,8 +28,6 @@ export type TimestampBound =
   | { readonly maxStalenessMicros: number }
   | { readonly readTimestampMicros: number }
   | { readonly minReadTimestampMicros: number };
-
-export type QueryMode = 'NORMAL' | 'PLAN' | 'PROFILE';
 
 export interface QueryOptions {
   readonly bound?: TimestampBound;

@@ -4,6 +4,9 @@ import type { Fields, WireType, WireValue } from './wire.ts';
 
 export type Parameters = Readonly<Record<string, SqlParameter>>;
 
+/** PLAN runs nothing; PROFILE runs the statement and says what each operator of its plan did. */
+export type QueryMode = 'NORMAL' | 'PLAN' | 'PROFILE';
+
 export interface Statement {
   readonly sql: string;
   readonly params?: Parameters;

@@ -6,7 +6,7 @@ import { aborted, Code, TrestleError } from '../base/errors.ts';
 import { SPANNER, type CallOptions, type Channel } from './channel.ts';
 import type { Mutation } from './mutations.ts';
 import { batches, collect, resumed, rowCountOf, type QueryResult } from './results.ts';
-import { encodeStatement, statementOf, type Parameters, type Statement } from './statement.ts';
+import { encodeStatement, statementOf, type Parameters, type QueryMode, type Statement } from './statement.ts';
 import { errorOfStatus, isCode } from './status.ts';
 import { timestampMicros, type Fields, type WireBatchDmlResponse, type WireMetadata, type WirePrecommitToken, type WireTimestamp, type WireTransaction } from './wire.ts';
 
@@ -60,10 +60,10 @@ export class Transaction {
   }
 
   /** A query or a DML statement. */
-  run(sql: string | Statement, params?: Parameters): Promise<QueryResult> {
+  run(sql: string | Statement, params?: Parameters, options: { readonly mode?: QueryMode } = {}): Promise<QueryResult> {
     const fields = encodeStatement(statementOf(sql, params));
     return this.#inTurn(() => {
-      const request = { ...fields, session: this.#session, transaction: this.#selector(), seqno: String(++this.#seqno) };
+      const request = { ...fields, session: this.#session, transaction: this.#selector(), seqno: String(++this.#seqno), queryMode: options.mode ?? 'NORMAL' };
       const start = (resumeToken: Uint8Array | undefined): AsyncIterable<Fields> =>
         this.#channel.stream(SPANNER, 'ExecuteStreamingSql', { ...request, ...(resumeToken === undefined ? {} : { resumeToken, transaction: this.#selector() }) }, this.#options);
       const messages = resumed(start, this.#options.signal, (message) => {

@@ -39,6 +39,8 @@ export type ForwardedHandler = (call: ForwardedCall) => AsyncIterable<Uint8Array
 
 export interface Placement {
   readonly zones: readonly { readonly node: NodeId; readonly zone: string; readonly region: string }[];
+  /** What one statement may hold in memory; the default is the SQL layer's. */
+  readonly queryMemoryBytes?: number;
 }
 
 export class NodeBackend implements Backend {
@@ -57,6 +59,7 @@ export class NodeBackend implements Backend {
   readonly statistics: Statistics;
   private readonly core: NodeCore;
   private readonly nodes: readonly NodeId[];
+  private readonly queryMemoryBytes: number | undefined;
   private readonly isUp: (node: NodeId) => boolean;
   private readonly handles = new WeakMap<OpenDatabase, DatabaseHandle>();
 
@@ -64,6 +67,7 @@ export class NodeBackend implements Backend {
     this.core = core;
     this.localNode = core.self;
     this.nodes = placement.zones.map(({ node }) => node);
+    this.queryMemoryBytes = placement.queryMemoryBytes;
     this.isUp = isUp;
     this.meta = new MetaStore(core);
     this.retention = new Retention(this.meta);
@@ -147,7 +151,7 @@ export class NodeBackend implements Backend {
       get statistics() {
         return statistics.of(number);
       },
-      sql: new NodeSqlDatabase({ core: this.core, meta: this.meta, database, transactions, systemTables: spannerSys(statistics, number, this.otherTables(database)) }),
+      sql: new NodeSqlDatabase({ core: this.core, meta: this.meta, database, transactions, systemTables: spannerSys(statistics, number, this.otherTables(database)), memoryLimitBytes: this.queryMemoryBytes }),
       addSplitPoints: (points, initiator) => this.splitPoints.add(database, points, initiator),
     };
   }

@@ -161,7 +161,7 @@ class ServerProcess {
       onEvent: (event) => this.onSplitEvent(event), lookUp: async (key) => await this.backend?.lookUp(key), retentionMicros: (split) => this.backend?.retention.ofSplit(split),
     });
     this.core = core;
-    const backend = new NodeBackend(core, { zones }, (node) => transport.isUp(node), processorMicros);
+    const backend = new NodeBackend(core, { zones, queryMemoryBytes: config.limits.queryMemoryBytes }, (node) => transport.isUp(node), processorMicros);
     this.backend = backend;
     this.api = createApiServer(backend, { log: this.log, nowMicros: () => env.clock.interval().latest });
     const { api } = this;

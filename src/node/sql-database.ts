@@ -1,6 +1,6 @@
 /** SQL over one database at this node: joins the SQL layer, the schema of the moment, and the transactions. */
 import type {
-  DmlResult, Mutation, PlanNode, PreparedStatement, ReadSpec, RowStream, SqlDatabase, SqlRow, StatementOptions, StatementParameters,
+  DmlResult, Mutation, PreparedStatement, ReadSpec, RowStream, SqlDatabase, SqlRow, StatementOptions, StatementParameters, StatementPlan,
 } from '../api/sql.ts';
 import type { Footprint } from '../api/statistics.ts';
 import { failedPrecondition, invalidArgument, notFound, unimplemented } from '../base/errors.ts';
@@ -67,8 +67,8 @@ class NodeStatement implements PreparedStatement {
   get undeclaredParameters(): readonly StructField[] {
     return this.engine.undeclaredParameters;
   }
-  plan(): readonly PlanNode[] {
-    return this.engine.planNodes();
+  plan(): StatementPlan {
+    return { nodes: this.engine.planNodes(), advice: this.engine.advice() };
   }
 }
 
@@ -92,13 +92,15 @@ export class NodeSqlDatabase implements SqlDatabase {
   private readonly transactions: DatabaseTransactions;
   private readonly engine: SqlEngine;
   private readonly statistics: TableStatisticsKeeper;
+  private readonly memoryLimitBytes: number | undefined;
   private readonly spaces = new WeakMap<Schema, KeySpace>();
   private readonly writers = new WeakMap<ReadWriteTransaction, { writer: RowWriter; evaluator: SchemaEvaluator }>();
   private readonly sequences: SequenceCounters;
   private readonly systemTables: VirtualTables;
 
-  constructor(options: { readonly core: NodeCore; readonly meta: MetaStore; readonly database: OpenDatabase; readonly transactions: DatabaseTransactions; readonly systemTables: VirtualTables }) {
+  constructor(options: { readonly core: NodeCore; readonly meta: MetaStore; readonly database: OpenDatabase; readonly transactions: DatabaseTransactions; readonly systemTables: VirtualTables; readonly memoryLimitBytes?: number | undefined }) {
     this.systemTables = options.systemTables;
+    this.memoryLimitBytes = options.memoryLimitBytes;
     this.core = options.core;
     this.database = options.database;
     this.statistics = new TableStatisticsKeeper(options.core.env, () => options.transactions.snapshot({ kind: 'strong' }), (schema) => this.space(schema));
@@ -119,8 +121,14 @@ export class NodeSqlDatabase implements SqlDatabase {
     let prepared = engineStatement(statement);
     if (used !== undefined && prepared.schema !== used) prepared = this.engine.prepare(used, prepared.text, declaredTypes(prepared));
     if (used !== undefined) this.checkReads(view as ReadWriteTransaction, prepared);
-    const rows = this.engine.query(prepared, new Map(Object.entries(parameters)), view, await this.context(prepared.schema, options));
-    return { columns: rows.columns, next: () => rows.next(), close: () => rows.close(), rowsScanned: () => rows.statistics().rowsScanned };
+    const stream = this.engine.query(prepared, new Map(Object.entries(parameters)), view, await this.context(prepared.schema, options));
+    return {
+      columns: stream.columns,
+      next: () => stream.next(),
+      close: () => stream.close(),
+      rowsScanned: () => stream.statistics().rowsScanned,
+      report: () => ({ ...stream.statistics(), plan: () => ({ nodes: stream.profile(), advice: stream.advice() }) }),
+    };
   }
 
   checkParameters(statement: PreparedStatement, parameters: StatementParameters): void {
@@ -136,7 +144,11 @@ export class NodeSqlDatabase implements SqlDatabase {
     this.checkReads(transaction, prepared);
     const before = writer.mutationCount;
     const outcome = await this.engine.dml(prepared, new Map(Object.entries(parameters)), forWrites(transaction), { rows: writer, evaluator }, await this.context(schema, options));
-    return { rowCount: outcome.rowCount, rows: outcome.rows, mutationCount: writer.mutationCount - before };
+    const plan = (): StatementPlan => {
+      const { nodes, advice } = outcome.report();
+      return { nodes, advice };
+    };
+    return { rowCount: outcome.rowCount, rows: outcome.rows, mutationCount: writer.mutationCount - before, report: { ...outcome.statistics, plan } };
   }
 
   async partitionedDml(statement: PreparedStatement, parameters: StatementParameters, options: StatementOptions): Promise<number> {
@@ -273,6 +285,8 @@ export class NodeSqlDatabase implements SqlDatabase {
       systemTables: this.systemTables,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(options.partition === undefined ? {} : { partition: options.partition }),
+      ...(options.profile === undefined ? {} : { profile: options.profile }),
+      ...(this.memoryLimitBytes === undefined ? {} : { memoryLimitBytes: this.memoryLimitBytes }),
     };
   }
 }

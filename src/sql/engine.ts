@@ -23,9 +23,10 @@ import { PENDING_COMMIT_TIMESTAMP, type ColumnEvaluator } from './rows/values.ts
 import { parseStatement } from './parse/parse.ts';
 import { readsOf, type StatementRead } from './plan/reads.ts';
 import { explain } from './plan/explain.ts';
+import { indexAdvice, type IndexAdvice } from './plan/advice.ts';
 import { tablesToMeasure } from './plan/measured.ts';
 import { planNodes, type PlanNode } from './plan/nodes.ts';
-import type { Phys } from './plan/physical.ts';
+import type { Phys, PhysScan } from './plan/physical.ts';
 import { drivingScan, isOrdered, isPartitionable } from './plan/partition.ts';
 import { planQuery, type PlanOptions } from './plan/plan.ts';
 import { NO_STATISTICS, type Statistics } from './plan/statistics.ts';
@@ -54,6 +55,14 @@ export interface StatementContext {
 export interface StatementStatistics {
   readonly rowsScanned: number;
   readonly rowsReturned: number;
+  /** The most that sorts, groups, tables of hashes and the like held at once. */
+  readonly peakMemoryBytes: number;
+}
+
+/** What a run did, or what a plan would do: its nodes, and the indexes that it lacks. */
+export interface PlanReport {
+  readonly nodes: readonly PlanNode[];
+  readonly advice: readonly IndexAdvice[];
 }
 
 /** A statement bound, planned and compiled for one schema and one set of parameter types. Holds no state of a run. */
@@ -61,8 +70,8 @@ export interface PreparedStatement {
   readonly kind: 'query' | 'insert' | 'update' | 'delete';
   readonly text: string;
   readonly schema: Schema;
-  /** Of the statistics that it was planned with. */
-  readonly statisticsVersion: number;
+  /** What it was planned with. */
+  readonly statistics: Statistics;
   /** Tables whose statistics matter for the plan: those of joins, and those with several ways to their rows. */
   readonly measuredTables: readonly number[];
   /** The result's columns; of DML those of THEN RETURN. */
@@ -83,6 +92,7 @@ export interface PreparedStatement {
   planNodes(): readonly PlanNode[];
   /** What it reads for itself. */
   reads(): readonly StatementRead[];
+  advice(): readonly IndexAdvice[];
 }
 
 export interface ResultStream {
@@ -92,6 +102,7 @@ export interface ResultStream {
   statistics(): StatementStatistics;
   /** The plan with the counts of this run. */
   profile(): readonly PlanNode[];
+  advice(): readonly IndexAdvice[];
 }
 
 export interface EngineOptions {
@@ -127,7 +138,7 @@ export class SqlEngine {
     const key = cacheKey(text, parameterTypes);
     const known = this.cache.get(key);
     const statistics = this.statistics(schema);
-    if (known?.schema === schema && known.statisticsVersion === statistics.version) {
+    if (known?.schema === schema && known.statistics.version === statistics.version) {
       this.cache.delete(key);
       this.cache.set(key, known);
       return known;
@@ -168,15 +179,20 @@ export class SqlEngine {
    * Runs a DML statement in a transaction: its changes are written, and its foreign keys are checked. The writer's
    * `finish` is the caller's, before the commit.
    */
-  async dml(prepared: PreparedStatement, parameters: ReadonlyMap<string, unknown>, transaction: ReadWriteTransaction, writer: DmlWriter, context: StatementContext): Promise<DmlOutcome> {
+  async dml(prepared: PreparedStatement, parameters: ReadonlyMap<string, unknown>, transaction: ReadWriteTransaction, writer: DmlWriter, context: StatementContext): Promise<DmlRun> {
     if (prepared.dml === undefined) throw invalidArgument('A query cannot run as a DML statement.');
     // PENDING_COMMIT_TIMESTAMP() is a value that only the row writer understands.
     const surroundings = { ...contextOf(context.context), pendingCommitTimestamp: () => PENDING_COMMIT_TIMESTAMP as unknown as SqlValue };
     const frame = new Frame(executionOf(prepared.schema, transaction, { ...context, context: surroundings }, parameterValues(prepared, parameters)), [], undefined);
     const outcome = await prepared.dml.run(frame, transaction, tableWriter(prepared.schema, writer));
     await writer.rows.endStatement();
-    return outcome;
+    return { ...outcome, statistics: statisticsOf(frame), report: () => reportOf(prepared, frame) };
   }
+}
+
+export interface DmlRun extends DmlOutcome {
+  readonly statistics: StatementStatistics;
+  report(): PlanReport;
 }
 
 /** Writes of one transaction: its row writer, and what evaluates the schema's expressions. */
@@ -238,7 +254,6 @@ function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<stri
     kind: bound.kind,
     text,
     schema,
-    statisticsVersion: statistics.version,
     measuredTables: tablesToMeasure(physical),
     columns: columns.map((c) => ({ name: c.name, type: c.type })),
     parameters,
@@ -253,6 +268,8 @@ function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<stri
     explain: () => explain(physical),
     planNodes: () => planNodes(physical),
     reads: () => readsOf(bound, physical),
+    advice: () => indexAdvice(physical, { statistics, scanned: () => undefined }),
+    statistics,
   };
 }
 
@@ -332,12 +349,27 @@ class QueryStream implements ResultStream {
   }
 
   statistics(): StatementStatistics {
-    return this.frame.execution.statistics;
+    return statisticsOf(this.frame);
   }
 
   profile(): readonly PlanNode[] {
-    return planNodes(this.prepared.physical, this.prepared.numbers, this.frame.execution.profile);
+    return reportOf(this.prepared, this.frame).nodes;
   }
+
+  advice(): readonly IndexAdvice[] {
+    return reportOf(this.prepared, this.frame).advice;
+  }
+}
+
+const statisticsOf = (frame: Frame): StatementStatistics => ({ ...frame.execution.statistics, peakMemoryBytes: frame.execution.memory.peak });
+
+function reportOf(prepared: PreparedStatement, frame: Frame): PlanReport {
+  const { profile } = frame.execution;
+  const scanned = (scan: PhysScan): number | undefined => {
+    const number = prepared.numbers.get(scan);
+    return number === undefined ? undefined : profile?.get(number)?.scanned;
+  };
+  return { nodes: planNodes(prepared.physical, prepared.numbers, profile), advice: indexAdvice(prepared.physical, { statistics: prepared.statistics, scanned }) };
 }
 
 const structColumn = (): Error => unimplemented('Unsupported query shape: A struct value cannot be returned as a column value. Rewrite the query to flatten the struct fields in the result.');

@@ -64,7 +64,7 @@ export class FakeSql implements SqlDatabase {
       partitionable: !/ORDER BY/.test(sql),
       locks: /FOR UPDATE/.test(sql),
       footprint: NO_FOOTPRINT,
-      plan: () => [{ kind: 'relational', displayName: 'Scan', children: [], shortRepresentation: 'Scan T', metadata: { scan_target: 'T' } }],
+      plan: () => ({ nodes: [{ kind: 'relational', displayName: 'Scan', children: [], shortRepresentation: 'Scan T', metadata: { scan_target: 'T' }, executionStats: {} }], advice: [] }),
     });
   }
 

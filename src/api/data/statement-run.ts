@@ -7,7 +7,7 @@ import { cancelled, invalidArgument } from '../../base/errors.ts';
 import type { GatewayTransaction, StatementOutcome } from '../gateway-transaction.ts';
 import { dmlInSingleUse, dmlNeedsReadWrite, readInPartitionedDml } from '../messages.ts';
 import { START, type ResumePoint } from '../resume.ts';
-import type { PreparedStatement, RowStream, SqlRow } from '../sql.ts';
+import type { PreparedStatement, RowStream, RunReport, SqlRow } from '../sql.ts';
 import { checkQueryOptions, decodeDirectedRead } from '../wire/read-options.ts';
 import type { ExecuteSqlRequest, QueryMode, StatementRequest } from '../wire/requests.ts';
 import type { ResultMetadata, ResultStats, TransactionMessage } from '../wire/results.ts';
@@ -133,7 +133,7 @@ async function startQuery(
   const entry = target.kind === 'readWrite' ? target.entry : undefined;
   const startMicros = edge.nowMicros();
   const partition = queryPartition(request);
-  const options = partition === undefined ? { signal } : { signal, partition };
+  const options = { signal, profile: mode === 'profile', ...(partition === undefined ? {} : { partition }) };
   const rows = await readRows(entry, () => open.database.sql.query(target.kind === 'readWrite' ? target.entry.transaction : target.view, statement, request.params, options));
   if (entry !== undefined && request.lastStatement) entry.closeForStatements();
   entry?.meter.touched(statement.footprint);
@@ -144,15 +144,18 @@ async function startQuery(
       meter.rowsScanned = rows.rowsScanned?.() ?? 0;
       return run.close();
     },
-    stats: (rowCount) => queryStats(edge, mode, statement, request.sql, startMicros, rowCount),
+    stats: (rowCount) => queryStats(edge, mode, statement, request.sql, startMicros, rowCount, rows.report?.()),
   };
 }
 
-function queryStats(edge: Edge, mode: QueryMode, statement: PreparedStatement, sql: string, startMicros: number, rowCount: number): ResultStats | undefined {
+function queryStats(edge: Edge, mode: QueryMode, statement: PreparedStatement, sql: string, startMicros: number, rowCount: number, report: RunReport | undefined): ResultStats | undefined {
   if (mode === 'normal') return undefined;
   const elapsed = `${((edge.nowMicros() - startMicros) / 1000).toFixed(2)} msecs`;
-  const queryStatistics = { rows_returned: String(rowCount), elapsed_time: elapsed, query_text: sql };
-  return { queryStats: queryStatistics, plan: mode === 'withStats' ? undefined : statement.plan() };
+  const counts = report === undefined ? {} : { rows_scanned: String(report.rowsScanned), memory_peak_usage_bytes: String(report.peakMemoryBytes) };
+  const plan = mode === 'withStats' ? undefined : mode === 'profile' && report !== undefined ? report.plan() : statement.plan();
+  const cpu = mode === 'profile' ? plan?.nodes.find((n) => n.executionStats['cpu_time'] !== undefined)?.executionStats['cpu_time'] : undefined;
+  const time = cpu === undefined ? {} : { cpu_time: `${cpu['total'] ?? '0'} msecs` };
+  return { queryStats: { rows_returned: String(rowCount), ...counts, elapsed_time: elapsed, ...time, query_text: sql }, plan };
 }
 
 /** Opens rows and has the first batch read, so that what fails at once fails before the metadata has gone out. */
@@ -180,6 +183,7 @@ export async function readRows(entry: GatewayTransaction | undefined, openRows: 
       },
       close: () => stream.close(),
       rowsScanned: () => stream.rowsScanned?.() ?? 0,
+      ...(stream.report === undefined ? {} : { report: stream.report.bind(stream) }),
     };
   } catch (error) {
     entry?.noteError(error, 'read');
@@ -214,10 +218,11 @@ export async function executeDml(
   statement: PreparedStatement,
   request: StatementRequest,
   signal: AbortSignal,
+  profile = false,
 ): Promise<StatementOutcome> {
   entry.database.sql.checkParameters?.(statement, request.params);
   return guardDml(entry, async () => {
-    const result = await entry.database.sql.dml(entry.transaction, statement, request.params, { signal });
+    const result = await entry.database.sql.dml(entry.transaction, statement, request.params, { signal, profile });
     entry.mutationCount += result.mutationCount;
     entry.meter.ran(statement, result.rowCount);
     return { statement, result };
@@ -250,7 +255,7 @@ async function runDml(
   const outcome = await entry.runOnce(
     request.seqno,
     request.seqno > 0 ? fingerprintOf(request, mode) : '',
-    () => executeDml(entry, statement, request, signal),
+    () => executeDml(entry, statement, request, signal, mode === 'profile'),
     (answer) => answer.result.rows.length,
   );
   if (request.lastStatement) entry.closeForStatements();
@@ -265,7 +270,7 @@ async function runDml(
       return Promise.resolve(rows);
     },
     close: () => leave(edge, entry),
-    stats: (returned) => ({ ...queryStats(edge, mode, statement, request.sql, startMicros, returned), rowCountExact: rowCount }),
+    stats: (returned) => ({ ...queryStats(edge, mode, statement, request.sql, startMicros, returned, outcome.result.report), rowCountExact: rowCount }),
     precommit: precommitFor(entry),
     readTimestamp: undefined,
     begunId: base.transaction?.id ?? NO_ID,

@@ -1,10 +1,10 @@
 /** Messages that answer the data plane, written field by field. Source: result_set.proto, transaction.proto, commit_response.proto. */
 import type { StructField } from '../../sql/types/types.ts';
 import type { SessionRecord } from '../backend.ts';
-import type { PlanNode } from '../sql.ts';
+import type { IndexAdvice, StatementPlan } from '../sql.ts';
 import { writeTimestamp } from './time.ts';
 import { writeStructType } from './types.ts';
-import { writeLabels, writeTextStruct } from './value.ts';
+import { writeLabels, writeTextStruct, writeTextStructs } from './value.ts';
 import { ProtoWriter } from './writer.ts';
 
 export interface TransactionMessage {
@@ -53,7 +53,7 @@ export function writeMetadata(writer: ProtoWriter, metadata: ResultMetadata): vo
 }
 
 export interface ResultStats {
-  readonly plan?: readonly PlanNode[] | undefined;
+  readonly plan?: StatementPlan | undefined;
   readonly queryStats?: Readonly<Record<string, string>> | undefined;
   readonly rowCountExact?: number | undefined;
   readonly rowCountLowerBound?: number | undefined;
@@ -72,7 +72,7 @@ export function writeStats(writer: ProtoWriter, field: number, stats: ResultStat
   writer.end(start);
 }
 
-function writePlan(writer: ProtoWriter, nodes: readonly PlanNode[]): void {
+function writePlan(writer: ProtoWriter, { nodes, advice }: StatementPlan): void {
   const plan = writer.begin(1);
   for (const [index, node] of nodes.entries()) {
     const start = writer.begin(1);
@@ -96,9 +96,27 @@ function writePlan(writer: ProtoWriter, nodes: readonly PlanNode[]): void {
       writeTextStruct(writer, node.metadata);
       writer.end(metadata);
     }
+    if (Object.keys(node.executionStats).length > 0) {
+      const statistics = writer.begin(7);
+      writeTextStructs(writer, node.executionStats);
+      writer.end(statistics);
+    }
     writer.end(start);
   }
+  if (advice.length > 0) writeAdvice(writer, advice);
   writer.end(plan);
+}
+
+/** QueryPlan.query_advice. */
+function writeAdvice(writer: ProtoWriter, advice: readonly IndexAdvice[]): void {
+  const result = writer.begin(2);
+  for (const { ddl, improvementFactor } of advice) {
+    const start = writer.begin(1);
+    writer.string(1, ddl);
+    writer.double(2, improvementFactor);
+    writer.end(start);
+  }
+  writer.end(result);
 }
 
 export function encodeCommitResponse(commitMicros: number, mutationCount: number | undefined, snapshotMicros?: number): Buffer {

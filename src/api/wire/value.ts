@@ -105,6 +105,20 @@ export function writeLabels(writer: ProtoWriter, field: number, labels: Readonly
 }
 
 /** The fields of a Struct of strings, written into the message that is open. */
+/** A google.protobuf.Struct whose values are structs of texts. */
+export function writeTextStructs(writer: ProtoWriter, groups: Readonly<Record<string, Readonly<Record<string, string>>>>): void {
+  for (const [name, fields] of Object.entries(groups)) {
+    const entry = writer.begin(1);
+    writer.string(1, name);
+    const item = writer.begin(2);
+    const struct = writer.begin(VALUE_STRUCT);
+    writeTextStruct(writer, fields);
+    writer.end(struct);
+    writer.end(item);
+    writer.end(entry);
+  }
+}
+
 export function writeTextStruct(writer: ProtoWriter, fields: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(fields)) {
     const entry = writer.begin(1);

@@ -4,9 +4,11 @@ import { databaseName, type DatabaseName } from '../../client/admin.ts';
 import type { Client, Database } from '../../client/database.ts';
 import type { Batch, QueryResult } from '../../client/results.ts';
 import { isCode } from '../../client/status.ts';
+import type { Fields } from '../../client/wire.ts';
 import { splitScript, type ScriptStatement } from '../../sql/parse/split.ts';
 import type { Format } from '../arguments.ts';
 import { messageOf, type Output } from '../output.ts';
+import { explainOf, planText, type Explained } from './explain.ts';
 import { printRows } from './print.ts';
 import { SHELL_HELP, shortcutOf, type Shortcut } from './shortcuts.ts';
 
@@ -68,7 +70,11 @@ export class SqlSession {
       return;
     }
     const startedAt = performance.now();
-    if (statement.kind === 'ddl') {
+    const explained = explainOf(statement.text);
+    if (explained !== undefined) {
+      await this.#explain(explained, signal);
+      this.#summary(explained.analyze ? 'Run and explained' : 'Explained', startedAt);
+    } else if (statement.kind === 'ddl') {
       await this.#database.updateDdl([statement.text], { signal });
       this.#summary('Schema changed', startedAt);
     } else if (statement.kind === 'dml') {
@@ -79,6 +85,20 @@ export class SqlSession {
       const count = await printRows(this.#database.stream(statement.text, undefined, { signal }), this.#format, this.#output);
       this.#summary(plural(BigInt(count), 'row'), startedAt);
     }
+  }
+
+  /** The plan of a statement; EXPLAIN ANALYZE runs it, also when it changes rows. */
+  async #explain({ sql, analyze }: Explained, signal: AbortSignal | undefined): Promise<void> {
+    const mode = analyze ? 'PROFILE' : 'PLAN';
+    let plan: Fields | undefined;
+    const [only] = splitScript(sql);
+    if (only?.kind === 'dml') {
+      const result = await this.#database.runTransaction((transaction) => transaction.run(sql, undefined, { mode }), { signal });
+      plan = result.stats?.queryPlan ?? undefined;
+    } else {
+      for await (const batch of this.#database.stream(sql, undefined, { signal, mode })) plan = batch.stats?.queryPlan ?? plan;
+    }
+    if (plan !== undefined) this.#output.out(planText(plan, analyze));
   }
 
   /** THEN RETURN rows of a DML statement. */

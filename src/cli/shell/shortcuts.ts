@@ -83,6 +83,7 @@ function backslash(text: string): Shortcut {
 
 export const SHELL_HELP = `Statements end with a semicolon and may go over several lines. Ctrl-C gives a line, or a running query, up.
   SHOW TABLES; SHOW DATABASES; SHOW INDEXES [FROM t]; DESCRIBE t; SHOW CREATE TABLE t; SHOW DDL;
+  EXPLAIN s; EXPLAIN ANALYZE s; the plan of a statement, and what each operator of it did in a run
   \\d [t]     tables, or the columns of one       \\di [t]    indexes
   \\l         databases                            \\c NAME    go to another database
   \\f FORMAT  table, json, csv or vertical         \\x         one column a line

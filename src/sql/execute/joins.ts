@@ -75,7 +75,7 @@ class LeftDrivenOperator implements Operator {
   async next(): Promise<readonly Row[] | undefined> {
     const out: Row[] = [];
     while (out.length < BATCH_ROWS && this.trailing === undefined) {
-      if (this.frame.isPauseDue()) await this.frame.pause();
+      if (this.frame.isPauseDue(1 + Math.min(CANDIDATES_AT_ONCE, this.candidates.length))) await this.frame.pause();
       if (this.left !== undefined) this.emit(this.left, out);
       else if (this.at < this.batch.length) {
         const row = this.batch[this.at++];

@@ -20,9 +20,9 @@ class Mapped implements Operator {
   async next(): Promise<readonly Row[] | undefined> {
     for (;;) {
       this.frame.checkCancelled();
-      if (this.frame.isPauseDue()) await this.frame.pause();
       const batch = await this.input.next();
       if (batch === undefined) return undefined;
+      if (this.frame.isPauseDue(batch.length)) await this.frame.pause();
       const rows = this.map(batch, this.frame);
       if (rows.length > 0) return rows;
     }

@@ -117,8 +117,8 @@ export interface Execution {
 
 /** How long a statement may compute before the event loop gets a chance: leases, heartbeats and other clients wait for it. */
 const TURN_MICROS = 10_000;
-/** Steps between two looks at the clock. */
-const STEPS = 64;
+/** Rows, or work like that of a row, between two looks at the clock. */
+const STEPS = 1024;
 
 /** Tells a statement when to let others run. */
 export class Pacer {
@@ -133,8 +133,9 @@ export class Pacer {
     this.since = monotonicMicros();
   }
 
-  isDue(): boolean {
-    if (++this.steps < STEPS) return false;
+  isDue(work: number): boolean {
+    this.steps += work;
+    if (this.steps < STEPS) return false;
     this.steps = 0;
     return this.monotonicMicros() - this.since > TURN_MICROS;
   }
@@ -154,6 +155,8 @@ export interface NodeCounts {
   scanned: number;
   /** Time until its rows were there, that of the nodes below it included. */
   latencyMicros: number;
+  /** Of a scan: time that it waited for rows. */
+  waitMicros: number;
 }
 
 export type Profile = Map<number, NodeCounts>;
@@ -161,7 +164,7 @@ export type Profile = Map<number, NodeCounts>;
 export function countsOf(profile: Profile, number: number): NodeCounts {
   let counts = profile.get(number);
   if (counts === undefined) {
-    counts = { rows: 0, executions: 0, scanned: 0, latencyMicros: 0 };
+    counts = { rows: 0, executions: 0, scanned: 0, latencyMicros: 0, waitMicros: 0 };
     profile.set(number, counts);
   }
   return counts;
@@ -193,9 +196,9 @@ export class Frame {
     return new Frame(this.execution, args, this);
   }
 
-  /** To be asked about once for each row or so of work. */
-  isPauseDue(): boolean {
-    return this.execution.pacer.isDue();
+  /** To be asked before, or after, as many rows are worked on. */
+  isPauseDue(work = 1): boolean {
+    return this.execution.pacer.isDue(work);
   }
 
   /** Lets others run; throws when the statement was cancelled meanwhile. */
@@ -221,7 +224,7 @@ export async function collect(operator: Operator, frame: Frame): Promise<Row[]> 
         rows.push(row);
       }
       frame.memory.take(bytes);
-      if (frame.isPauseDue()) await frame.pause();
+      if (frame.isPauseDue(batch.length)) await frame.pause();
     }
   } finally {
     await operator.close();

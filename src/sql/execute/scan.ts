@@ -83,6 +83,16 @@ export class CompiledScan {
     };
   }
 
+  /** Notes how long the scan waited for rows. */
+  private async waiting<T>(read: Promise<T>, frame: Frame): Promise<T> {
+    const { profile, monotonicMicros } = frame.execution;
+    if (profile === undefined || this.number === undefined) return read;
+    const before = monotonicMicros();
+    const result = await read;
+    countsOf(profile, this.number).waitMicros += monotonicMicros() - before;
+    return result;
+  }
+
   private count(rows: number, frame: Frame): void {
     const { statistics, profile } = frame.execution;
     statistics.rowsScanned += rows;
@@ -103,7 +113,7 @@ export class CompiledScan {
     }
     this.count(own, frame);
     if (back === undefined || rows.length === 0) return { rows, own };
-    const complete = await back.complete(rows, frame, this.readOptions(frame));
+    const complete = back.complete(rows, await this.waiting(back.fetch(rows, frame, this.readOptions(frame)), frame), frame);
     this.count(rows.length, frame);
     return { rows: complete.filter((row) => row !== undefined), own };
   }
@@ -111,7 +121,7 @@ export class CompiledScan {
   /** The rows at whole keys, undefined where there is none or the condition does not hold. */
   async rowsAt(keys: readonly Key[], frame: Frame): Promise<readonly (Row | undefined)[]> {
     if (keys.length === 0) return [];
-    const records = await frame.execution.view.get(keys, this.readOptions(frame));
+    const records = await this.waiting(frame.execution.view.get(keys, this.readOptions(frame)), frame);
     const rows: (SqlValue[] | undefined)[] = [];
     let own = 0;
     for (let i = 0; i < keys.length; i++) {
@@ -127,7 +137,7 @@ export class CompiledScan {
     const { back } = this;
     if (back === undefined) return rows;
     const kept = rows.filter((row) => row !== undefined);
-    const complete = await back.complete(kept, frame, this.readOptions(frame));
+    const complete = back.complete(kept, await this.waiting(back.fetch(kept, frame, this.readOptions(frame)), frame), frame);
     this.count(kept.length, frame);
     let next = 0;
     return rows.map((row) => (row === undefined ? undefined : complete[next++]));
@@ -148,7 +158,9 @@ export class CompiledScan {
   }
 
   openCursor(range: KeyRange, frame: Frame, most?: number): RowCursor {
-    return frame.execution.view.scan(range, this.rangeOptions(frame, most));
+    const cursor = frame.execution.view.scan(range, this.rangeOptions(frame, most));
+    if (frame.execution.profile === undefined) return cursor;
+    return { next: () => this.waiting(cursor.next(), frame), close: () => cursor.close() };
   }
 
   open(frame: Frame): Operator {
@@ -211,6 +223,12 @@ class EntryColumns {
   }
 }
 
+/** Rows of a table as stored, by their keys. */
+interface Fetched {
+  readonly keys: readonly Key[];
+  readonly records: readonly (Uint8Array | undefined)[];
+}
+
 /** Fetches the rows of a table that index entries point to, and puts their columns beside what the entries have. */
 class BackFetch {
   private readonly table: TableLayout;
@@ -227,11 +245,15 @@ class BackFetch {
     this.condition = condition;
   }
 
+  async fetch(rows: readonly SqlValue[][], frame: Frame, options: ReadOptions): Promise<Fetched> {
+    if (rows.length === 0) return { keys: [], records: [] };
+    const keys = rows.map((row) => this.table.key(this.keyPositions.map((p) => row[p] ?? null)));
+    return { keys, records: await frame.execution.view.get(keys, options) };
+  }
+
   /** As many as given: undefined where the condition does not hold. */
-  async complete(rows: readonly SqlValue[][], frame: Frame, options: ReadOptions): Promise<(Row | undefined)[]> {
-    const { table, keyPositions, reader, width, condition } = this;
-    const keys = rows.map((row) => table.key(keyPositions.map((p) => row[p] ?? null)));
-    const records = await frame.execution.view.get(keys, options);
+  complete(rows: readonly SqlValue[][], { keys, records }: Fetched, frame: Frame): (Row | undefined)[] {
+    const { reader, width, condition } = this;
     return rows.map((row, i) => {
       const record = records[i];
       // An entry without its row can be seen only while both are being written; the row decides.
@@ -296,7 +318,6 @@ export class RangeReader implements Operator {
     this.ranges ??= scan.ranges(NO_ROW, frame);
     for (;;) {
       frame.checkCancelled();
-      if (frame.isPauseDue()) await frame.pause();
       if (this.cursor === undefined) {
         const range = this.ranges.shift();
         if (range === undefined) return undefined;
@@ -311,6 +332,7 @@ export class RangeReader implements Operator {
         continue;
       }
       const { rows, own } = await scan.rowsOf(batch, frame);
+      if (frame.isPauseDue(batch.length)) await frame.pause();
       await this.skipOthers(batch.at(-1)?.key, own, batch.length);
       if (rows.length > 0) return rows;
     }

@@ -1,5 +1,5 @@
 /** Which tables a plan would be better made with statistics of: not those of look-ups by key alone. */
-import { childrenOf, type Phys, type PhysScan } from './physical.ts';
+import { childrenOf, isNarrow, type Phys, type PhysScan } from './physical.ts';
 
 export function tablesToMeasure(plan: Phys): readonly number[] {
   const scans: PhysScan[] = [];
@@ -9,6 +9,6 @@ export function tablesToMeasure(plan: Phys): readonly number[] {
   };
   visit(plan);
   const [only] = scans;
-  if (scans.length === 1 && only !== undefined && (only.point || only.table.indexes.length === 0)) return [];
+  if (scans.length === 1 && only !== undefined && (only.point || isNarrow(only) || only.residual === undefined) && (only.point || only.table.indexes.length === 0)) return [];
   return [...new Set(scans.map((s) => s.table.id))];
 }

@@ -4,7 +4,7 @@
  */
 import type { Expr } from '../bind/tree.ts';
 import { describe, describeSeeks } from './describe.ts';
-import { isNarrow, type Phys } from './physical.ts';
+import { childrenOf, isNarrow, type Phys } from './physical.ts';
 
 export interface PlanNode {
   readonly index: number;
@@ -27,12 +27,12 @@ interface Draft {
 }
 
 type Numbers = ReadonlyMap<Phys, number>;
-type Counts = { readonly rows: number; readonly executions: number; readonly scanned: number; readonly latencyMicros: number };
+type Counts = { readonly rows: number; readonly executions: number; readonly scanned: number; readonly latencyMicros: number; readonly waitMicros: number };
 type Profile = ReadonlyMap<number, Counts>;
 
 export function planNodes(plan: Phys, numbers?: Numbers, profile?: Profile): readonly PlanNode[] {
   const writer = new Writer(numbers, profile);
-  const root = writer.relational('Distributed Union', { distribution_table: firstTable(plan) ?? '', execution_method: 'Row', subquery_cluster_node: '1' }, '');
+  const root = writer.relational('Distributed Union', { distribution_table: firstTable(plan) ?? '', execution_method: 'Row', subquery_cluster_node: '1', split_ranges_aligned: 'false' }, '');
   if (firstTable(plan) === undefined) {
     const plain = new Writer(numbers, profile);
     const serialize = plain.relational('Serialize Result', { execution_method: 'Row' }, '');
@@ -110,6 +110,7 @@ class Writer {
     draft.executionStats = {
       rows: { total: String(counts.rows), unit: 'rows' },
       latency: { total: millis(counts.latencyMicros), unit: 'msecs' },
+      cpu_time: { total: millis(Math.max(0, counts.latencyMicros - this.waits(p))), unit: 'msecs' },
       execution_summary: { num_executions: String(counts.executions) },
     };
     if (p.kind !== 'scan') return;
@@ -121,6 +122,13 @@ class Writer {
         filtered_rows: { total: String(Math.max(0, counts.scanned - counts.rows)), unit: 'rows' },
       };
     }
+  }
+
+  /** Time that the scans at and below a node waited for rows. */
+  private waits(p: Phys): number {
+    const number = this.numbers?.get(p);
+    const own = number === undefined ? 0 : (this.profile?.get(number)?.waitMicros ?? 0);
+    return childrenOf(p).reduce((sum, child) => sum + this.waits(child), own);
   }
 
   private one(name: string, input: Phys, metadata: Record<string, string> = {}): number {
@@ -229,15 +237,30 @@ class Writer {
     }
   }
 
+  /** The columns that a scan gives, as references. */
+  private outputs(node: number, p: Phys & { kind: 'scan' }): void {
+    for (const [i, c] of p.columns.entries()) {
+      const name = p.source[i]?.name ?? c.name;
+      const index = this.nodes.push({ kind: 'scalar', displayName: 'Reference', children: [], shortRepresentation: name, metadata: {}, executionStats: {} }) - 1;
+      this.child(node, index, '', name);
+    }
+  }
+
   private scan(p: Phys & { kind: 'scan' }): number {
     const key = p.index?.key ?? p.table.primaryKey;
     const seekable = isNarrow(p);
     const metadata: Record<string, string> = { scan_type: p.index === undefined ? 'TableScan' : 'IndexScan', scan_target: p.index?.name ?? p.table.name, scan_method: 'Row', execution_method: 'Row' };
     if (!seekable) metadata['Full scan'] = 'true';
-    if (!seekable && p.residual === undefined) return this.relational(p.index === undefined ? 'Table Scan' : 'Index Scan', metadata, '');
+    if (p.back) metadata['rows_fetched_from'] = p.table.name;
+    if (!seekable && p.residual === undefined) {
+      const only = this.relational(p.index === undefined ? 'Table Scan' : 'Index Scan', metadata, '');
+      this.outputs(only, p);
+      return only;
+    }
     const filter = this.relational('Filter Scan', { seekable_key_size: String(Math.min(...p.seeks.map((s) => s.parts.length))), execution_method: 'Row' }, '');
     const scan = this.relational(p.index === undefined ? 'Table Scan' : 'Index Scan', metadata, '');
     this.child(filter, scan);
+    this.outputs(scan, p);
     this.text(filter, describeSeeks(p.seeks, key.map((k) => k.column.name)), 'Seek Condition');
     this.scalar(filter, p.residual, 'Residual Condition');
     return filter;

@@ -97,6 +97,16 @@ describe('plans', () => {
     expect(grouped('STREAM_GROUP')).toMatch(/stream aggregate[\s\S]*sort/);
   });
 
+  it('point out the index that a scan of a big table lacks', () => {
+    const advice = (sql: string): string[] => measured.prepare(schema, sql).advice().map((a) => a.ddl);
+    expect(advice("SELECT k FROM big WHERE v = 'v' AND few > 1")).toEqual(['CREATE INDEX IDX_big_v_few ON big(v, few)']);
+    expect(advice("SELECT few FROM big WHERE v LIKE 'x%' AND LENGTH(v) > 3")).toEqual(['CREATE INDEX IDX_big_v ON big(v) STORING (few)']);
+    expect(advice('SELECT a.k FROM small s JOIN@{JOIN_METHOD=HASH_JOIN} big a ON a.v = CAST(s.k AS STRING)')).toEqual([]);
+    // Small, narrow, or nothing to compare with: there is nothing to win.
+    for (const sql of ['SELECT id FROM small WHERE k = 1', 'SELECT v FROM big WHERE k = 1', 'SELECT v FROM big', 'SELECT v FROM big WHERE LENGTH(v) = 1']) expect(advice(sql)).toEqual([]);
+    expect(measured.prepare(schema, "SELECT k FROM big WHERE v = 'v'").advice()[0]?.improvementFactor).toBeGreaterThan(10);
+  });
+
   it('are made again when the statistics change', () => {
     let version = 1;
     const engine = new SqlEngine({ keyPrefix: KEY_PREFIX, statistics: () => ({ ...statistics, version }) });
