@@ -36,9 +36,9 @@ export function indexAdvice(plan: Phys, facts: AdviceFacts): readonly IndexAdvic
   return [...advice.values()];
 }
 
-function adviceFor(scan: PhysScan, { statistics, scanned }: AdviceFacts): IndexAdvice | undefined {
-  const known = statistics.table(scan.table.id);
-  const rows = scanned(scan) ?? known?.rows ?? 0;
+function adviceFor(scan: PhysScan, facts: AdviceFacts): IndexAdvice | undefined {
+  const known = facts.statistics.table(scan.table.id);
+  const rows = facts.scanned(scan) ?? known?.rows ?? 0;
   if (rows < BIG_ROWS || scan.index !== undefined || isNarrow(scan) || scan.table.name.includes('.')) return undefined;
   const own = new Set(scan.columns.map((c) => c.id));
   const conditions = conjuncts(scan.residual);

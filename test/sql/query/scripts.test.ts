@@ -1,20 +1,18 @@
-/** Runs testdata/*.slt. */
-import { readdirSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
-import { readScript, rewriting, SltDatabase, writeScript } from './slt.ts';
-
-const FOLDER = new URL('testdata/', import.meta.url);
+/** Runs testdata/*.slt in memory. test/node and test/e2e run the same scripts on clusters. */
+import { describe, it } from 'vitest';
+import { checkScript, MemoryTarget, readScript, rewriting, runCase, SCRIPTS, writeScript } from './slt.ts';
 
 describe('SQL scripts', () => {
-  for (const name of readdirSync(FOLDER).filter((f) => f.endsWith('.slt')).sort()) {
+  for (const [name, url] of SCRIPTS) {
     it(name, async () => {
-      const url = new URL(name, FOLDER);
-      const cases = readScript(url);
-      const database = new SltDatabase();
+      const target = new MemoryTarget();
+      if (!rewriting()) {
+        await checkScript(url, target);
+        return;
+      }
       const results = [];
-      for (const c of cases) results.push(c.directive === '' ? c : { ...c, expected: await database.run(c) });
-      if (rewriting()) writeScript(url, results);
-      else for (const [i, c] of cases.entries()) expect(`${c.sql}\n----\n${results[i]?.expected ?? ''}`).toBe(`${c.sql}\n----\n${c.expected}`);
+      for (const c of readScript(url)) results.push(c.directive === '' ? c : { ...c, expected: (await runCase(target, c)) ?? '' });
+      writeScript(url, results);
     });
   }
 });

@@ -11,7 +11,8 @@
  * (names of the plan's nodes). Errors are results: their code, then the first line of the message. With REWRITE_SLT=1 the results are
  * written anew.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { expect } from 'vitest';
 import { codeName, TrestleError } from '../../../src/base/errors.ts';
 import { expressionChecker } from '../../../src/sql/bind/checker.ts';
 import { catalogOf } from '../../../src/sql/bind/schema-catalog.ts';
@@ -19,7 +20,7 @@ import { SqlEngine } from '../../../src/sql/engine.ts';
 import { parseDdl } from '../../../src/sql/parse/parse.ts';
 import { applyDdl, markIndexReady } from '../../../src/sql/schema/apply.ts';
 import { Schema } from '../../../src/sql/schema/schema.ts';
-import type { SqlType } from '../../../src/sql/types/types.ts';
+import type { SqlType, StructField } from '../../../src/sql/types/types.ts';
 import { typeName } from '../../../src/sql/types/types.ts';
 import { typeFromWire } from '../../../src/sql/types/wire.ts';
 import { drain, KEY_PREFIX, statementContext } from './database.ts';
@@ -59,61 +60,99 @@ export function printSlt(cases: readonly SltCase[]): string {
   return `${cases.map((c) => [c.comment, ...(c.directive === '' ? [] : [c.directive, c.sql, SEPARATOR, c.expected])].filter((l) => l !== '').join('\n')).join('\n\n')}\n`;
 }
 
-/** The state that the cases of one script share. */
-export class SltDatabase {
-  private schema = Schema.EMPTY;
-  private store = new MemoryStore();
-  private readonly engine = new SqlEngine({ keyPrefix: KEY_PREFIX });
+type Parameters = ReadonlyMap<string, unknown>;
+type ParameterTypes = ReadonlyMap<string, SqlType>;
+type WireRows = readonly (readonly unknown[])[];
 
-  async run(c: SltCase): Promise<string> {
-    const [kind = '', ...rest] = c.directive.split(' ');
-    const params = new Map<string, unknown>();
-    const types = new Map<string, SqlType>();
-    const given = rest.length === 0 ? {} : (JSON.parse(rest.join(' ')) as Record<string, { type?: unknown; value: unknown }>);
-    for (const [name, p] of Object.entries(given)) {
-      params.set(name, p.value);
-      if (p.type !== undefined) types.set(name, typeFromWire(p.type));
-    }
-    try {
-      return await this.execute(kind, c.sql, params, types);
-    } catch (error) {
-      if (!(error instanceof TrestleError)) throw error;
-      return `${codeName(error.code)} ${error.message.split('\n')[0] ?? ''}`;
-    }
+/** Where a script runs: in memory, on a simulated cluster, on processes. Rows are in wire form. */
+export interface SltTarget {
+  ddl(statements: readonly string[]): Promise<void>;
+  dml(sql: string, params: Parameters, types: ParameterTypes): Promise<{ readonly rowCount: number; readonly rows: WireRows }>;
+  query(sql: string, params: Parameters, types: ParameterTypes): Promise<{ readonly fields: readonly StructField[]; readonly rows: WireRows }>;
+  /** Plans are looked at where there is nothing else to see. */
+  plan?(kind: 'explain' | 'nodes', sql: string, types: ParameterTypes): string;
+}
+
+/** The result of one case as text; undefined when the target does not run such cases. */
+export async function runCase(target: SltTarget, c: SltCase): Promise<string | undefined> {
+  const [kind = '', ...rest] = c.directive.split(' ');
+  const params = new Map<string, unknown>();
+  const types = new Map<string, SqlType>();
+  const given = rest.length === 0 ? {} : (JSON.parse(rest.join(' ')) as Record<string, { type?: unknown; value: unknown }>);
+  for (const [name, p] of Object.entries(given)) {
+    params.set(name, p.value);
+    if (p.type !== undefined) types.set(name, typeFromWire(p.type));
   }
-
-  private async execute(kind: string, sql: string, params: Map<string, unknown>, types: Map<string, SqlType>): Promise<string> {
+  try {
     switch (kind) {
       case 'ddl':
-        return this.ddl(sql);
+        await target.ddl(c.sql.split(/;\s*\n/).filter((statement) => statement.trim() !== ''));
+        return 'ok';
       case 'dml': {
-        const run = await runDml(this.engine, this.schema, this.store, sql, params, types, '');
-        await run.transaction.commit();
-        return [`${run.rowCount} rows`, ...run.returned.map(rowText)].join('\n');
+        const { rowCount, rows } = await target.dml(c.sql, params, types);
+        return [`${rowCount} rows`, ...rows.map(rowText)].join('\n');
       }
       case 'query': {
-        const prepared = this.engine.prepare(this.schema, sql, types);
-        const result = await drain(this.engine.query(prepared, params, this.store, statementContext(catalogOf(this.schema).defaultTimeZone)));
-        return [result.fields.map((f) => `${f.name} ${typeName(f.type)}`).join(' | '), ...result.rows.map(rowText)].join('\n');
+        const { fields, rows } = await target.query(c.sql, params, types);
+        return [fields.map((f) => `${f.name} ${typeName(f.type)}`).join(' | '), ...rows.map(rowText)].join('\n');
       }
       case 'explain':
-        return this.engine.prepare(this.schema, sql, types).explain();
       case 'nodes':
-        return this.engine.prepare(this.schema, sql, types).planNodes().filter((n) => n.kind === 'relational').map((n) => n.displayName).join('\n');
+        return target.plan?.(kind, c.sql, types);
       default:
         throw new Error(`unknown directive ${kind}`);
     }
+  } catch (error) {
+    if (!(error instanceof TrestleError)) throw error;
+    return `${codeName(error.code)} ${error.message.split('\n')[0] ?? ''}`;
+  }
+}
+
+/** The engine over a store in memory. */
+export class MemoryTarget implements SltTarget {
+  private schema = Schema.EMPTY;
+  private readonly store = new MemoryStore();
+  private readonly engine = new SqlEngine({ keyPrefix: KEY_PREFIX });
+
+  async dml(sql: string, params: Parameters, types: ParameterTypes): ReturnType<SltTarget['dml']> {
+    const run = await runDml(this.engine, this.schema, this.store, sql, params, types, '');
+    await run.transaction.commit();
+    return { rowCount: run.rowCount, rows: run.returned };
   }
 
-  private ddl(sql: string): string {
-    for (const statement of sql.split(/;\s*\n/)) {
-      if (statement.trim() === '') continue;
+  async query(sql: string, params: Parameters, types: ParameterTypes): ReturnType<SltTarget['query']> {
+    const prepared = this.engine.prepare(this.schema, sql, types);
+    return drain(this.engine.query(prepared, params, this.store, statementContext(catalogOf(this.schema).defaultTimeZone)));
+  }
+
+  plan(kind: 'explain' | 'nodes', sql: string, types: ParameterTypes): string {
+    const prepared = this.engine.prepare(this.schema, sql, types);
+    if (kind === 'explain') return prepared.explain();
+    return prepared.planNodes().filter((n) => n.kind === 'relational').map((n) => n.displayName).join('\n');
+  }
+
+  // oxlint-disable-next-line typescript/require-await -- the interface is asynchronous
+  async ddl(statements: readonly string[]): Promise<void> {
+    for (const statement of statements) {
       const result = applyDdl(this.schema, parseDdl(statement), statement, { checker: expressionChecker });
       this.schema = result.schema;
       // Tables are empty when these scripts change the schema, so that there is nothing to fill.
       for (const action of result.actions) if (action.kind === 'backfillIndex') this.schema = markIndexReady(this.schema, action.index);
     }
-    return 'ok';
+  }
+}
+
+/** The scripts by name. */
+export const SCRIPTS: readonly (readonly [name: string, url: URL])[] = readdirSync(new URL('testdata/', import.meta.url))
+  .filter((name) => name.endsWith('.slt'))
+  .sort()
+  .map((name) => [name, new URL(`testdata/${name}`, import.meta.url)]);
+
+/** Runs a script, and compares what the target runs with what stands in it. */
+export async function checkScript(url: URL, target: SltTarget): Promise<void> {
+  for (const c of readScript(url)) {
+    const result = c.directive === '' ? undefined : await runCase(target, c);
+    if (result !== undefined) expect(`${c.sql}\n----\n${result}`).toBe(`${c.sql}\n----\n${c.expected}`);
   }
 }
 
