@@ -76,7 +76,30 @@ describe('list-append checker', () => {
     expect(namesOf([txn('x= x+1'), txn('x= x+2'), txn('x=1.2')])).toEqual(['G-single']);
   });
 
+  /** The complaint of one class, with the transactions named by their place in the history. */
+  function sentence(name: string, history: readonly AppendTxn[]): string | undefined {
+    const verdict = checkAppend(history.map((one, i) => ({ ...one, id: i + 1 })));
+    return verdict.kind === 'invalid' ? verdict.anomalies.find((anomaly) => anomaly.name === name)?.detail : undefined;
+  }
+
+  test.each<[string, AppendTxn[], string]>([
+    ['G0', [txn('x+1 y+1'), txn('x+2 y+2'), txn('x=1.2'), txn('y=2.1')], 'T1 -ww-> T2 -ww-> T1, because T2 appended 2 to x right after the 1 of T1; T1 appended 1 to y right after the 2 of T2'],
+    ['G1c', [txn('x+1 y=2'), txn('y+2 x=1')], 'T1 -wr-> T2 -wr-> T1, because T2 read x=[1], whose last value is of T1; T1 read y=[2], whose last value is of T2'],
+    ['G2-item', [txn('x= y+1'), txn('y= x+2'), txn('x=2 y=1')], 'T1 -rw-> T2 -rw-> T1, because T1 read x=[], without the 2 of T2; T2 read y=[], without the 1 of T1'],
+    ['G-single-realtime', [at(0, 1, 'x+1'), at(2, 3, 'x='), at(4, 5, 'x=1')], 'T2 -rw-> T1 -rt-> T2, because T2 read x=[], without the 1 of T1; T1 was acknowledged before T2 began'],
+  ])('tells a cycle of %s in words', (name, history, words) => {
+    expect(sentence(name, history)).toBe(words);
+  });
+
+  test('tells the shortest of several cycles', () => {
+    // The longer one comes first in the history: T1 → T2 → T3 → T1 by versions of a, b and c.
+    const history = [txn('a+1 c+2'), txn('a+2 b+1'), txn('b+2 c+1'), txn('a=1.2 b=1.2 c=1.2'), txn('x+1 y+1'), txn('x+2 y+2'), txn('x=1.2 y=2.1')];
+    expect(sentence('G0', history)).toMatch(/^T5 -ww-> T6 -ww-> T5, /);
+  });
+
   test.each<[string, AppendTxn[]]>([
+    ['a start that nobody noted', [txn('x+1', { start: NaN })]],
+    ['an unknown outcome that began at no time', [txn('x+1', { outcome: 'unknown', start: Infinity })]],
     ['time that runs backwards', [at(5, 3, 'x+1')]],
     ['an unknown outcome with an end', [txn('x+1', { outcome: 'unknown', end: 5 })]],
     ['an outcome without an end', [txn('x+1', { end: Infinity })]],

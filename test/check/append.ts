@@ -61,7 +61,7 @@ class Checker {
 
   constructor(txns: readonly AppendTxn[]) {
     this.txns = txns;
-    this.graph = new DependencyGraph(txns.length, (node) => `T${this.txns[node]?.id ?? -1}`);
+    this.graph = new DependencyGraph(txns.length, (node) => `T${this.txns[node]?.id ?? -1}`, (from, to, kind) => this.explain(from, to, kind));
   }
 
   run(): Verdict {
@@ -169,6 +169,33 @@ class Checker {
     graph.addRealTime(this.txns.flatMap((txn, node) => (txn.kind !== 'stale' && this.happened(node) ? [{ ...txn, node }] : [])));
   }
 
+  /** Why one transaction comes before another, in words. */
+  private explain(from: number, to: number, kind: number): string {
+    const [a, b] = [`T${this.txns[from]?.id ?? -1}`, `T${this.txns[to]?.id ?? -1}`];
+    const valueBy = (key: string, node: number, at: number): number | undefined => {
+      const value = this.longest.get(key)?.[at];
+      return value !== undefined && this.writers.get(key)?.get(value)?.node === node ? value : undefined;
+    };
+    if ((kind & Edge.ww) !== 0) {
+      for (const [key, order] of this.longest) {
+        const i = order.findIndex((_, at) => at > 0 && valueBy(key, from, at - 1) !== undefined && valueBy(key, to, at) !== undefined);
+        if (i > 0) return `${b} appended ${String(order[i])} to ${key} right after the ${String(order[i - 1])} of ${a}`;
+      }
+    }
+    if ((kind & Edge.wr) !== 0) {
+      const read = this.reads.find(({ node, key, values }) => node === to && valueBy(key, from, values.length - 1) !== undefined);
+      if (read !== undefined) return `${b} read ${print(read.key, read.values)}, whose last value is of ${a}`;
+    }
+    if ((kind & Edge.rw) !== 0) {
+      for (const { node, key, values } of this.reads) {
+        if (node !== from) continue;
+        const next = valueBy(key, to, values.length) ?? [...(this.writers.get(key) ?? [])].find(([value, writer]) => writer.node === to && !values.includes(value))?.[0];
+        if (next !== undefined) return `${a} read ${print(key, values)}, without the ${next} of ${b}`;
+      }
+    }
+    return `${a} was acknowledged before ${b} began`;
+  }
+
   private checkTimestamps(): void {
     for (const [from, out] of this.graph.next.slice(0, this.txns.length).entries()) {
       const a = this.txns[from];
@@ -196,6 +223,7 @@ class Checker {
 }
 
 function malformation(txn: AppendTxn): string | undefined {
+  if (!Number.isFinite(txn.start)) return 'has no start';
   if (!(txn.start <= txn.end)) return 'ends before it starts';
   if (txn.outcome === 'unknown' ? txn.end !== Infinity : txn.end === Infinity) return 'its end does not fit its outcome';
   if (txn.kind !== 'update' && txn.outcome === 'ok' && txn.timestamp === undefined) return 'a snapshot has no timestamp';

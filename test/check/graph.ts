@@ -16,6 +16,14 @@ import type { Anomaly } from './verdict.ts';
 export const Edge = { ww: 1, wr: 2, rw: 4, rt: 8 } as const;
 type EdgeBits = number;
 
+interface Step {
+  readonly node: number;
+  readonly kind: EdgeBits;
+}
+
+/** Of the cycles of a class that a broken history may have by the thousand, so many are looked at for the shortest. */
+const CYCLES_COMPARED = 200;
+
 /** The part of a transaction that real time needs. `end` is Infinity when nobody was told. */
 export interface Interval {
   readonly id: number;
@@ -28,10 +36,13 @@ export class DependencyGraph {
   readonly next: Map<number, EdgeBits>[];
   readonly count: number;
   private readonly name: (node: number) => string;
+  /** Says in words why there is an edge: asked about cycles only. */
+  private readonly explain: (from: number, to: number, kind: number) => string;
 
-  constructor(count: number, name: (node: number) => string) {
+  constructor(count: number, name: (node: number) => string, explain: (from: number, to: number, kind: number) => string) {
     this.count = count;
     this.name = name;
+    this.explain = explain;
     this.next = Array.from({ length: count }, () => new Map<number, EdgeBits>());
   }
 
@@ -72,47 +83,58 @@ export class DependencyGraph {
     return found;
   }
 
-  /** A cycle of one edge of kind `needed` and a way back over `back`; with `another`, no way back without `needed`. */
+  /** The shortest cycle of one edge of kind `needed` and a way back over `back`; with `another`, no way back without `needed`. */
   private find(needed: EdgeBits, back: EdgeBits, another: boolean): string | undefined {
     const component = this.components(needed | back);
-    for (let from = 0; from < this.count; from++) {
+    let best: Step[] | undefined;
+    let found = 0;
+    for (let from = 0; from < this.count && found < CYCLES_COMPARED; from++) {
       for (const [to, kinds] of this.next[from] ?? []) {
         if ((kinds & needed) === 0 || component[from] !== component[to]) continue;
         if (another && this.path(to, from, back & ~needed) !== undefined) continue;
         const path = this.path(to, from, back);
-        if (path !== undefined) return this.print([{ node: from, kind: needed }, ...path]);
+        if (path === undefined) continue;
+        found++;
+        const cycle = [{ node: from, kind: needed }, ...path].filter(({ node }) => node < this.count);
+        if (best === undefined || cycle.length < best.length) best = cycle;
       }
     }
-    return undefined;
+    return best === undefined ? undefined : this.print(best);
   }
 
-  /** The shortest way, as nodes with the kind of the edge that leaves each. */
-  private path(from: number, to: number, allowed: EdgeBits): { node: number; kind: EdgeBits }[] | undefined {
+  /** The way over the fewest transactions, as nodes with the kind of the edge that leaves each. Instants cost nothing. */
+  private path(from: number, to: number, allowed: EdgeBits): Step[] | undefined {
     const before = new Map<number, number>([[from, -1]]);
-    const queue = [from];
-    for (let i = 0; i < queue.length; i++) {
-      const node = queue[i] ?? 0;
-      if (node === to) {
-        const way: { node: number; kind: EdgeBits }[] = [];
-        for (let at = to; at !== from; at = before.get(at) ?? from) {
-          const previous = before.get(at) ?? from;
-          way.unshift({ node: previous, kind: (this.next[previous]?.get(at) ?? 0) & allowed });
+    for (let level = [from], next: number[] = []; level.length > 0; level = next, next = []) {
+      for (let i = 0; i < level.length; i++) {
+        const node = level[i] ?? 0;
+        if (node === to) return this.wayBack(before, from, to, allowed);
+        for (const [successor, kinds] of this.next[node] ?? []) {
+          if ((kinds & allowed) === 0 || before.has(successor)) continue;
+          before.set(successor, node);
+          (successor < this.count ? next : level).push(successor);
         }
-        return way;
-      }
-      for (const [next, kinds] of this.next[node] ?? []) {
-        if ((kinds & allowed) === 0 || before.has(next)) continue;
-        before.set(next, node);
-        queue.push(next);
       }
     }
     return undefined;
   }
 
-  private print(cycle: readonly { node: number; kind: EdgeBits }[]): string {
-    const parts: string[] = [];
-    for (const { node, kind } of cycle) if (node < this.count) parts.push(`${this.name(node)} -${kindName(kind)}->`);
-    return `${parts.join(' ')} ${this.name(cycle[0]?.node ?? 0)}`;
+  private wayBack(before: ReadonlyMap<number, number>, from: number, to: number, allowed: EdgeBits): Step[] {
+    const way: Step[] = [];
+    for (let at = to; at !== from; ) {
+      const previous = before.get(at) ?? from;
+      way.unshift({ node: previous, kind: (this.next[previous]?.get(at) ?? 0) & allowed });
+      at = previous;
+    }
+    return way;
+  }
+
+  /** The cycle as arrows, and then what each of them stands for. */
+  private print(cycle: readonly Step[]): string {
+    const first = cycle[0]?.node ?? 0;
+    const arrows = cycle.map(({ node, kind }) => `${this.name(node)} -${kindName(kind)}-> `).join('');
+    const words = cycle.map(({ node, kind }, i) => this.explain(node, cycle[i + 1]?.node ?? first, kind));
+    return `${arrows}${this.name(first)}, because ${words.join('; ')}`;
   }
 
   /** Strongly connected components over the allowed edges (Tarjan 1972), without recursion. */

@@ -35,6 +35,7 @@ describe('register workload', () => {
     for (const fault of ['kill', 'powerLoss', 'killAll', 'pause', 'split', 'isolateLeader', 'oneWay', 'clockStep', 'slowDisk']) expect([fault, (totals.get(fault) ?? 0) > 10]).toEqual([fault, true]);
     expect(totals.get('writes')).toBeGreaterThan(5_000);
     expect(totals.get('leader changes')).toBeGreaterThan(100);
+    expect(totals.get('membership changes')).toBeGreaterThan(100);
   }, 120_000);
 
   test('the same seed gives the same run, another seed another', async () => {

@@ -20,6 +20,7 @@ import type { RunOptions, RunReport } from '../workloads.ts';
 import { KvApplication } from './application.ts';
 import { KvClients } from './clients.ts';
 import { honest, type Mischief } from './mischief.ts';
+import { changeMembers, moveLeadership } from './placement.ts';
 import { SimViolation } from '../violation.ts';
 import { Witness } from './witness.ts';
 
@@ -87,6 +88,7 @@ export class KvWorld {
   readonly mischief: Mischief;
   readonly membership: Membership;
   readonly preferred: NodeId;
+  membershipChanges = 0;
   readonly cluster: SimCluster<KvProgram, SimDisk>;
   readonly plan: FaultPlan;
   /** For a reader of the trace; does nothing otherwise. */
@@ -146,6 +148,7 @@ export async function runKv(options: KvOptions): Promise<RunReport> {
   const clients = new KvClients(world);
   watchLease(world);
   moveLeadership(world);
+  changeMembers(world);
   cluster.startAll();
   clients.start();
   faults.start();
@@ -166,6 +169,7 @@ export async function runKv(options: KvOptions): Promise<RunReport> {
       reads: clients.reads,
       'unknown outcomes': clients.unknown,
       'leader changes': witness.leaderChanges,
+      'membership changes': world.membershipChanges,
     },
     healedMicros,
   };
@@ -178,27 +182,6 @@ function watchLease(world: KvWorld): void {
     world.sim.after(LEASE_CHECK_MICROS, undefined, EventKind.check, look);
   };
   look();
-}
-
-/** Now and then somebody moves the leadership, as placement does. */
-function moveLeadership(world: KvWorld): void {
-  const { sim, cluster } = world;
-  const random = world.random.fork('moves');
-  const every = [1_000_000, 5_000_000, 20_000_000][random.int(3)] ?? 5_000_000;
-  const move = (): void => {
-    const from = world.leader();
-    const to = cluster.ids[random.int(cluster.ids.length)];
-    const program = from === undefined ? undefined : cluster.program(from);
-    const process = from === undefined ? undefined : cluster.node(from).process;
-    if (program?.split !== undefined && process !== undefined && to !== undefined && to !== from) {
-      const { split } = program;
-      sim.after(0, process, EventKind.client, () => {
-        program.host.transferLeadership(split, to);
-      });
-    }
-    sim.after(random.int(2 * every), undefined, EventKind.fault, move);
-  };
-  sim.after(random.int(2 * every), undefined, EventKind.fault, move);
 }
 
 function noFatals({ cluster }: KvWorld): void {
