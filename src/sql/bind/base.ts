@@ -87,6 +87,12 @@ export abstract class BinderBase {
     return found < 0 ? offset : offset + found;
   }
 
+  /** Where a clause begins whose first part after its keyword is at `offset`. */
+  keywordBefore(keyword: string, offset: number): number {
+    const found = this.text.slice(0, offset + keyword.length).toUpperCase().lastIndexOf(keyword);
+    return found < 0 ? offset : found;
+  }
+
   notImplemented(what: string): TrestleError {
     return unimplemented(`Unsupported feature: ${what}`);
   }

@@ -5,7 +5,7 @@
 import type { Argument, Expression, FunctionCall, Lambda } from '../ast/expressions.ts';
 import type { SourceRange } from '../ast/node.ts';
 import type { OrderItem } from '../ast/query.ts';
-import { findFunction } from '../functions/catalogue.ts';
+import { findFunction, requireFunction } from '../functions/catalogue.ts';
 import type { FunctionDefinition } from '../functions/registry.ts';
 import type { CallArgument } from '../functions/resolve.ts';
 import { parseExpression } from '../parse/parse.ts';
@@ -39,13 +39,15 @@ export abstract class CallBinder extends ExpressionBinder {
       const udf = this.catalog.findFunction(e.name.parts.map((p) => p.name));
       if (udf !== undefined) return this.bindUserFunction(e, udf, scope);
       if (WINDOW_ONLY.has(upper)) throw this.error(e, `Analytic function ${upper} is not supported`);
+      // What GoogleSQL has and Spanner lacks is UNIMPLEMENTED; what nobody knows is a mistake.
+      requireFunction(name.startsWith('$') ? `\`${name}\`` : name);
       throw this.error(e.name, `Function not found: ${name}`);
     }
     if (definition.kind === 'aggregate') return this.bindAggregate(e, definition, scope);
     if (e.distinct || e.having !== undefined || e.orderBy.length > 0 || e.limit !== undefined || e.nullHandling !== undefined) {
       throw this.error(e, `Function ${upper} is not an aggregate function; modifiers such as DISTINCT are not allowed`);
     }
-    if (e.safe && !definition.safePrefix) throw this.error(e, `Function ${name} does not support SAFE error mode`);
+    if (e.safe && (!definition.safePrefix || e.args.some((a) => a.kind === 'lambda'))) throw this.error(e, `Function ${name} does not support SAFE error mode`);
     return this.bindScalarCall(e, definition, scope);
   }
 

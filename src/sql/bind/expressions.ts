@@ -15,7 +15,7 @@ import { parseNumeric } from '../values/numeric.ts';
 import { OperandBinder } from './operands.ts';
 import { BIND_LIMITS } from './limits.ts';
 import { bindHints, NO_HINTS } from './hints.ts';
-import { BARE_FUNCTIONS, BINARY, DATE_PARTS, ISO_PARTS, SUBSCRIPTS } from './words.ts';
+import { BARE_FUNCTIONS, BINARY, ISO_PARTS, SUBSCRIPTS } from './words.ts';
 import { findInRange, variableScope, type Range, type Scope } from './scope.ts';
 import type { Column, Expr, Rel, SubqueryExpr } from './tree.ts';
 
@@ -408,7 +408,6 @@ export abstract class ExpressionBinder extends OperandBinder {
   }
 
   private bindExtract(e: ExtractExpression, scope: Scope | undefined): Expr {
-    if (!DATE_PARTS.has(e.part.name)) throw this.error(e.part, `A valid date part name is required but found ${e.part.name}`);
     const operand = this.bind(e.operand, scope);
     const zone = e.timeZone === undefined ? [] : [this.bind(e.timeZone, scope)];
     if (e.part.name === 'DATE') return this.callOf('$extract_date', [operand, ...zone], e);

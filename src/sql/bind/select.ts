@@ -102,6 +102,8 @@ export abstract class SelectBinder extends FromBinder {
   protected bindSelect(select: Select, outer: Scope | undefined, order: OrderClause | undefined, input?: BoundTable): BoundQuery {
     this.rejectUnsupported(select);
     bindHints(select.hint, 'statement', (n, m) => this.error(n, m));
+    const hasFrom = input !== undefined || select.from !== undefined;
+    if (!hasFrom) this.rejectWithoutFrom(select, order);
     const from = input ?? (select.from === undefined ? this.unit() : this.bindFrom(select.from, outer, outer));
     const scope = new Scope(from.names, outer);
     let rel = from.rel;
@@ -109,7 +111,7 @@ export abstract class SelectBinder extends FromBinder {
       const condition = this.bindCondition(select.where, scope, 'WHERE clause', 'WHERE clause');
       rel = { kind: 'filter', columns: rel.columns, input: rel, condition };
     }
-    const list = this.inClause(undefined, () => this.bindItems(select.items, scope, select.from !== undefined || input !== undefined));
+    const list = this.inClause(hasFrom ? undefined : 'SELECT without FROM clause', () => this.bindItems(select.items, scope, hasFrom));
     const items = list.result;
     const { aliasScope, outputs } = this.aliases(items, scope);
     const having = select.having === undefined ? undefined : this.inClause(undefined, () => this.bindHaving(select.having, aliasScope, outputs));
@@ -135,10 +137,23 @@ export abstract class SelectBinder extends FromBinder {
   }
 
   private rejectUnsupported(select: Select): void {
-    if (select.qualify !== undefined) throw this.error(this.text.slice(0, select.qualify.start).toUpperCase().lastIndexOf('QUALIFY'), 'QUALIFY is not supported');
+    if (select.qualify !== undefined) throw this.error(this.keywordBefore('QUALIFY', select.qualify.start), 'QUALIFY is not supported');
     const window = select.windows[0];
     if (window !== undefined) throw this.error(window, 'WINDOW clause is not supported');
     if (select.as?.kind === 'type') throw this.error(select.as, `SELECT AS ${select.as.name.parts.map((p) => p.name).join('.')} is not supported`);
+  }
+
+  /** Without FROM there is one row and nothing to filter, group or sort. */
+  private rejectWithoutFrom(select: Select, order: OrderClause | undefined): void {
+    const reject = (start: number, word: string, what: string): never => {
+      throw this.error(this.keywordBefore(word, start), `Query without FROM clause cannot ${what}`);
+    };
+    if (select.distinct) throw this.error(select, 'Query without FROM clause cannot use SELECT DISTINCT');
+    if (select.where !== undefined) reject(select.where.start, 'WHERE', 'have a WHERE clause');
+    if (select.groupBy !== undefined) reject(select.groupBy.start, 'GROUP', 'have a GROUP BY clause');
+    if (select.having !== undefined) reject(select.having.start, 'HAVING', 'have a HAVING clause');
+    const [key] = order?.items ?? [];
+    if (key !== undefined) reject(key.start, 'ORDER', 'have an ORDER BY clause');
   }
 
   protected unit(): BoundTable {

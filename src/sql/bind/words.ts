@@ -11,10 +11,6 @@ export const SUBSCRIPTS = {
   OFFSET: '$array_at_offset', ORDINAL: '$array_at_ordinal', SAFE_OFFSET: '$safe_array_at_offset', SAFE_ORDINAL: '$safe_array_at_ordinal',
 } as const;
 
-export const DATE_PARTS: ReadonlySet<string> = new Set([
-  'YEAR', 'ISOYEAR', 'QUARTER', 'MONTH', 'WEEK', 'ISOWEEK', 'DAY', 'DAYOFWEEK', 'DAYOFYEAR', 'HOUR', 'MINUTE', 'SECOND', 'MILLISECOND', 'MICROSECOND', 'NANOSECOND', 'DATE', 'TIME', 'DATETIME',
-]);
-
 /** What makes ISO 8601 text of the text of one part: INTERVAL '1.5' SECOND. */
 export const ISO_PARTS: Readonly<Record<string, readonly [string, string]>> = {
   YEAR: ['P', 'Y'], MONTH: ['P', 'M'], WEEK: ['P', 'W'], DAY: ['P', 'D'], HOUR: ['PT', 'H'], MINUTE: ['PT', 'M'], SECOND: ['PT', 'S'],

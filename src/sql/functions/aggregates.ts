@@ -228,8 +228,11 @@ function joiner(empty: string | Uint8Array, comma: string | Uint8Array): Aggrega
   };
   return {
     init: () => undefined,
-    accumulate: (state: Joined | undefined, x: string | Uint8Array | null, ...delimiter: (string | Uint8Array | null)[]) =>
-      x === null ? state : push(state ?? { parts: [], length: 0 }, delimiter.length === 0 ? comma : (delimiter[0] ?? empty), x),
+    accumulate: (state: Joined | undefined, x: string | Uint8Array | null, ...rest: (string | Uint8Array | null)[]) => {
+      const [delimiter = comma] = rest;
+      if (delimiter === null) throw outOfRange('Illegal NULL separator in STRING_AGG');
+      return x === null ? state : push(state ?? { parts: [], length: 0 }, delimiter, x);
+    },
     merge: (a: Joined | undefined, b: Joined | undefined) =>
       a === undefined ? b : b === undefined ? a : { parts: [...a.parts, ...b.parts], length: a.length + b.length },
     finish: (state: Joined | undefined) => {
@@ -255,9 +258,9 @@ const collections: readonly FunctionDefinition[] = [
   ], { ...ORDERED, distinct: false }),
   aggregate('STRING_AGG', 'The values as one text with delimiters, a comma by default; NULLs are left out.', [
     onRows('(STRING) -> STRING', text),
-    onRows('(STRING, STRING) -> STRING', text),
+    onRows('(STRING, STRING) -> STRING', text, { constants: [1] }),
     onRows('(BYTES) -> BYTES', bytes),
-    onRows('(BYTES, BYTES) -> BYTES', bytes),
+    onRows('(BYTES, BYTES) -> BYTES', bytes, { constants: [1] }),
   ], ORDERED),
 ];
 

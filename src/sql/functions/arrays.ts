@@ -10,6 +10,7 @@ import { inDateRange } from '../values/date.ts';
 import { canonicalInt } from '../values/int64.ts';
 import { limitLength } from '../values/text.ts';
 import type { Int64, SqlValue } from '../values/value.ts';
+import { dateSteps } from './dateparts.ts';
 import { addToDatePart } from './datetime.ts';
 import { on, scalar } from './define.ts';
 import { bound, type FunctionDefinition, type LambdaFunction, type PlainEvaluator } from './registry.ts';
@@ -182,7 +183,7 @@ const arrays: readonly FunctionDefinition[] = [
   ]),
   scalar('GENERATE_DATE_ARRAY', FAMILY, 'Dates from a start to an end in steps.', [
     on('(DATE, DATE) -> ARRAY<DATE>', (start: number, end: number) => generateDates(start, end)),
-    on('(DATE, DATE, INT64, PART) -> ARRAY<DATE>', generateDates),
+    on('(DATE, DATE, INT64, PART) -> ARRAY<DATE>', generateDates, dateSteps('GENERATE_DATE_ARRAY')),
   ]),
 ];
 

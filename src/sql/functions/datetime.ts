@@ -10,6 +10,7 @@ import { timeParts, type Interval } from '../values/interval.ts';
 import { inTimestampRange, localTime, midnight, NANOS_PER_SECOND, parseTimestamp, timestampToString, type LocalTime } from '../values/timestamp.ts';
 import { localToEpochSeconds, timeZone, UTC, type TimeZone } from '../values/timezone.ts';
 import type { Int64, SqlValue } from '../values/value.ts';
+import { EXTRACT_FROM_DATE, EXTRACT_FROM_INTERVAL, EXTRACT_FROM_TIMESTAMP, datePeriods, dateSteps, timestampPeriods, timestampSteps } from './dateparts.ts';
 import { on, scalar } from './define.ts';
 import { withContext, type EvaluationContext, type FunctionDefinition } from './registry.ts';
 
@@ -195,16 +196,16 @@ const dates: readonly FunctionDefinition[] = [
     on('(TIMESTAMP, [STRING]) -> DATE', withContext((ctx, t: bigint, zone?: string) => localTime(t, zoneOr(ctx, zone)).days)),
     on('(INT64, INT64, INT64) -> DATE', dateOf),
   ]),
-  scalar('DATE_ADD', 'date', 'Adds a number of days, weeks, months, quarters or years.', [on('(DATE, INT64, PART) -> DATE', (d: number, n: Int64, part: string) => addToDatePart('DATE_ADD', d, n, part))], { aliases: ['ADDDATE'] }),
-  scalar('DATE_SUB', 'date', 'Subtracts a number of days, weeks, months, quarters or years.', [on('(DATE, INT64, PART) -> DATE', (d: number, n: Int64, part: string) => addToDatePart('DATE_SUB', d, negated(n), part))], { aliases: ['SUBDATE'] }),
-  scalar('DATE_DIFF', 'date', 'The number of period boundaries between two dates.', [on('(DATE, DATE, PART) -> INT64', dateDifference)]),
-  scalar('DATE_TRUNC', 'date', 'The first day of the period that holds the date.', [on('(DATE, PART) -> DATE', truncateDate)]),
+  scalar('DATE_ADD', 'date', 'Adds a number of days, weeks, months, quarters or years.', [on('(DATE, INT64, PART) -> DATE', (d: number, n: Int64, part: string) => addToDatePart('DATE_ADD', d, n, part), dateSteps('DATE_ADD'))], { aliases: ['ADDDATE'] }),
+  scalar('DATE_SUB', 'date', 'Subtracts a number of days, weeks, months, quarters or years.', [on('(DATE, INT64, PART) -> DATE', (d: number, n: Int64, part: string) => addToDatePart('DATE_SUB', d, negated(n), part), dateSteps('DATE_SUB'))], { aliases: ['SUBDATE'] }),
+  scalar('DATE_DIFF', 'date', 'The number of period boundaries between two dates.', [on('(DATE, DATE, PART) -> INT64', dateDifference, datePeriods('DATE_DIFF'))]),
+  scalar('DATE_TRUNC', 'date', 'The first day of the period that holds the date.', [on('(DATE, PART) -> DATE', truncateDate, datePeriods('DATE_TRUNC'))]),
   scalar('DATE_FROM_UNIX_DATE', 'date', 'The date a number of days after 1970-01-01.', [on('(INT64) -> DATE', fromUnixDate)]),
   scalar('UNIX_DATE', 'date', 'The number of days since 1970-01-01.', [on('(DATE) -> INT64', (d: number) => d)]),
   scalar('$extract', 'timestamp', 'A part of a date, a timestamp in a time zone, or an interval.', [
-    on('(PART, DATE) -> INT64', (part: string, d: number) => datePart(part, d) ?? unsupported('EXTRACT from DATE', part)),
-    on('(PART, TIMESTAMP, [STRING]) -> INT64', withContext(extractTimestamp)),
-    on('(PART, INTERVAL) -> INT64', extractInterval),
+    on('(PART, DATE) -> INT64', (part: string, d: number) => datePart(part, d) ?? unsupported('EXTRACT from DATE', part), EXTRACT_FROM_DATE),
+    on('(PART, TIMESTAMP, [STRING]) -> INT64', withContext(extractTimestamp), EXTRACT_FROM_TIMESTAMP),
+    on('(PART, INTERVAL) -> INT64', extractInterval, EXTRACT_FROM_INTERVAL),
   ]),
   scalar('$extract_date', 'timestamp', 'The date of a timestamp in a time zone: EXTRACT(DATE FROM …).', [
     on('(TIMESTAMP, [STRING]) -> DATE', withContext((ctx, t: bigint, zone?: string) => localTime(t, zoneOr(ctx, zone)).days)),
@@ -288,10 +289,10 @@ const timestamps: readonly FunctionDefinition[] = [
     on('(DATE, [STRING]) -> TIMESTAMP', withContext((ctx, d: number, zone?: string) => midnight(d, zoneOr(ctx, zone)))),
     on('(TIMESTAMP) -> TIMESTAMP', (t: SqlValue) => t),
   ]),
-  scalar('TIMESTAMP_ADD', 'timestamp', 'Adds a number of units, from nanoseconds to days of 24 hours.', [on('(TIMESTAMP, INT64, PART) -> TIMESTAMP', withContext(addToTimestampPart('TIMESTAMP_ADD')))]),
-  scalar('TIMESTAMP_SUB', 'timestamp', 'Subtracts a number of units, from nanoseconds to days of 24 hours.', [on('(TIMESTAMP, INT64, PART) -> TIMESTAMP', withContext(addToTimestampPart('TIMESTAMP_SUB')))]),
-  scalar('TIMESTAMP_DIFF', 'timestamp', 'The number of whole units between two timestamps.', [on('(TIMESTAMP, TIMESTAMP, PART) -> INT64', timestampDifference)]),
-  scalar('TIMESTAMP_TRUNC', 'timestamp', 'The start of the period that holds the timestamp, in a time zone.', [on('(TIMESTAMP, PART, [STRING]) -> TIMESTAMP', withContext(truncateTimestamp))]),
+  scalar('TIMESTAMP_ADD', 'timestamp', 'Adds a number of units, from nanoseconds to days of 24 hours.', [on('(TIMESTAMP, INT64, PART) -> TIMESTAMP', withContext(addToTimestampPart('TIMESTAMP_ADD')), timestampSteps('TIMESTAMP_ADD'))]),
+  scalar('TIMESTAMP_SUB', 'timestamp', 'Subtracts a number of units, from nanoseconds to days of 24 hours.', [on('(TIMESTAMP, INT64, PART) -> TIMESTAMP', withContext(addToTimestampPart('TIMESTAMP_SUB')), timestampSteps('TIMESTAMP_SUB'))]),
+  scalar('TIMESTAMP_DIFF', 'timestamp', 'The number of whole units between two timestamps.', [on('(TIMESTAMP, TIMESTAMP, PART) -> INT64', timestampDifference, timestampSteps('TIMESTAMP_DIFF'))]),
+  scalar('TIMESTAMP_TRUNC', 'timestamp', 'The start of the period that holds the timestamp, in a time zone.', [on('(TIMESTAMP, PART, [STRING]) -> TIMESTAMP', withContext(truncateTimestamp), timestampPeriods('TIMESTAMP_TRUNC'))]),
   ofUnixFunction('SECONDS', 'seconds', NANOS_PER_SECOND),
   ofUnixFunction('MILLIS', 'milliseconds', 1_000_000n),
   ofUnixFunction('MICROS', 'microseconds', 1000n),

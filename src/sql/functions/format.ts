@@ -3,7 +3,7 @@
  * Floating-point digits are those of the exact value, rounded half to even as C does; NUMERIC rounds half away from zero.
  * Source: GoogleSQL "FORMAT function".
  */
-import { outOfRange } from '../../base/errors.ts';
+import { outOfRange, TrestleError } from '../../base/errors.ts';
 import { typeName, type SqlType } from '../types/types.ts';
 import { exponentSuffix, nonFinite, placePoint, roundedDigits } from '../values/float.ts';
 import type { Json } from '../values/json.ts';
@@ -77,6 +77,40 @@ function wrongType(index: number, expected: string, type: SqlType): never {
   throw outOfRange(`Invalid type for argument ${index + 2} to FORMAT; Expected ${expected}; Got ${typeName(type)}`);
 }
 
+/** Whether a directive takes an argument of the type. */
+function checkType(d: Directive, type: SqlType, index: number): void {
+  const { specifier } = d;
+  if ('tT'.includes(specifier)) return;
+  if (specifier === 's') return type.kind === 'STRING' ? undefined : wrongType(index, 'STRING', type);
+  if ('pP'.includes(specifier)) return type.kind === 'JSON' ? undefined : wrongType(index, 'JSON', type);
+  if (specifier === 'u') return wrongType(index, 'UINT', type);
+  if ('dioxX'.includes(specifier)) return type.kind === 'INT64' ? undefined : wrongType(index, 'integer', type);
+  if (type.kind !== 'FLOAT64' && type.kind !== 'FLOAT32' && type.kind !== 'NUMERIC') wrongType(index, 'FLOAT64', type);
+}
+
+/** What is wrong with a pattern that is known before any value: analysis refuses it. */
+function objection([pattern]: readonly (SqlValue | undefined)[], [, ...types]: readonly (SqlType | undefined)[]): string | undefined {
+  if (typeof pattern !== 'string') return undefined;
+  const args = new Arguments(pattern, types.map(() => null), types);
+  try {
+    for (const part of parse(pattern)) {
+      if (typeof part === 'string' || part.specifier === '%') continue;
+      for (const extent of [part.width, part.precision]) {
+        if (extent !== '*') continue;
+        const { type, index } = args.next();
+        if (type.kind !== 'INT64') wrongType(index, 'integer', type);
+      }
+      const { type, index } = args.next();
+      checkType(part, type, index);
+    }
+    args.finish();
+    return undefined;
+  } catch (error) {
+    if (error instanceof TrestleError) return error.message;
+    throw error;
+  }
+}
+
 function sizeOf(spec: number | '*' | undefined, args: Arguments): number | undefined {
   if (spec !== '*') return spec;
   const { value, type, index } = args.next();
@@ -93,21 +127,20 @@ function formatOne(d: Directive, args: Arguments): string {
   const columns = Math.abs(width ?? 0);
   limitLength(columns + (precision ?? 0), 'FORMAT');
   const { value, type, index } = args.next();
+  checkType(d, type, index);
   if ('tT'.includes(d.specifier)) {
     // Timestamps print in UTC, whatever the default time zone.
     const text = (d.specifier === 't' ? valueText : literalText)(type, UTC)(value);
     return padText(cut(text, precision), columns, left);
   }
   if (d.specifier === 's') {
-    if (type.kind !== 'STRING') return wrongType(index, 'STRING', type);
     return padText(cut(notNull(value) as string, precision), columns, left);
   }
   if ('pP'.includes(d.specifier)) {
-    if (type.kind !== 'JSON') return wrongType(index, 'JSON', type);
     const json = notNull(value) as Json;
     return padText(d.specifier === 'p' ? json.toString() : jsonToPrettyString(json.root), columns, left);
   }
-  const number = 'diouxX'.includes(d.specifier) ? integerText(d, value, type, index, precision) : floatText(d, value, type, index, precision);
+  const number = 'diouxX'.includes(d.specifier) ? integerText(d, value, precision) : floatText(d, value, type, precision);
   const zeros = d.flags.includes('0') && !left && number.finite && !('diouxX'.includes(d.specifier) && precision !== undefined);
   return padNumber(number, columns, left, zeros);
 }
@@ -141,9 +174,7 @@ const signOf = (negative: boolean, flags: string): string => (negative ? '-' : f
 
 const group = (digits: string, every: number, mark: string): string => digits.replace(new RegExp(`\\B(?=(?:[0-9a-fA-F]{${every}})+$)`, 'g'), mark);
 
-function integerText(d: Directive, value: SqlValue, type: SqlType, index: number, precision: number | undefined): NumberText {
-  if (d.specifier === 'u') return wrongType(index, 'UINT', type);
-  if (type.kind !== 'INT64') return wrongType(index, 'integer', type);
+function integerText(d: Directive, value: SqlValue, precision: number | undefined): NumberText {
   const n = BigInt(notNull(value) as number | bigint);
   const negative = n < 0n;
   const radix = d.specifier === 'o' ? 8 : 'xX'.includes(d.specifier) ? 16 : 10;
@@ -179,8 +210,7 @@ function decimalOf(value: SqlValue, type: SqlType): Decimal {
   return { zero: x === 0, at: (places) => roundedDigits(x, places), exponent: x === 0 ? 0 : Number(x.toExponential().split('e')[1]) };
 }
 
-function floatText(d: Directive, raw: SqlValue, type: SqlType, index: number, precision: number | undefined): NumberText {
-  if (type.kind !== 'FLOAT64' && type.kind !== 'FLOAT32' && type.kind !== 'NUMERIC') return wrongType(index, 'FLOAT64', type);
+function floatText(d: Directive, raw: SqlValue, type: SqlType, precision: number | undefined): NumberText {
   const value = notNull(raw);
   const upper = 'FEG'.includes(d.specifier);
   const negative = typeof value === 'number' ? value < 0 || Object.is(value, -0) : (value as bigint) < 0n;
@@ -261,6 +291,6 @@ function format(types: readonly (SqlType | undefined)[]): (pattern: string | nul
 
 export const FORMAT: readonly FunctionDefinition[] = [
   scalar('FORMAT', 'string', 'Formats values by a pattern as printf does.', [
-    on('(STRING, ANY...) -> STRING', bound((types) => format(types.arguments.slice(1)))),
+    on('(STRING, ANY...) -> STRING', bound((types) => format(types.arguments.slice(1))), { checkConstants: objection }),
   ], { nullBehaviour: 'custom' }),
 ];

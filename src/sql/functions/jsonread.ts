@@ -3,7 +3,7 @@
  * On STRING input the extractors read JSON text: members keep their order, and text that is no JSON gives NULL.
  * Source: GoogleSQL for Spanner "JSON functions"; messages as observed.
  */
-import { outOfRange } from '../../base/errors.ts';
+import { outOfRange, unimplemented } from '../../base/errors.ts';
 import { BOOL, FLOAT32, FLOAT64, INT64, STRING, type SqlType } from '../types/types.ts';
 import { compareStrings } from '../values/text.ts';
 import { isJsonArray, isJsonObject, Json, JsonSyntaxError, jsonToPrettyString, jsonToString, parseJson, type JsonNode, type WideNumberMode } from '../values/json.ts';
@@ -190,7 +190,10 @@ const printing: readonly FunctionDefinition[] = [
   ], CUSTOM),
   scalar('TO_JSON_STRING', FAMILY, 'A JSON value as text, with TRUE over several lines.', [
     on('(ANY, [BOOL]) -> STRING', (json: Json, pretty?: boolean) => (pretty === true ? jsonToPrettyString(json.root) : jsonToString(json.root)), {
-      check: (types) => (types[0] === undefined || types[0].kind === 'JSON' ? undefined : notSupported('TO_JSON_STRING', types[0])),
+      check: ([type]) => {
+        if (type !== undefined && type.kind !== 'JSON') throw unimplemented(notSupported('TO_JSON_STRING', type));
+        return undefined;
+      },
     }),
   ]),
   scalar('JSON_TYPE', FAMILY, 'The kind of a JSON value: object, array, string, number, boolean or null.', [on('(JSON) -> STRING', (json: Json) => typeOf(json.root))]),

@@ -76,7 +76,7 @@ function power(x: number, y: number): number {
 }
 
 function logarithm(x: number, base: number): number {
-  if (base === 1 || base <= 0 || x <= 0) return checkedResult('LOG', NaN, x, base);
+  if (base === 1 || base <= 0 || base === Infinity || x <= 0) return checkedResult('LOG', NaN, x, base);
   const quotient = base === 2 ? Math.log2(x) : base === 10 ? Math.log10(x) : Math.log(x) / Math.log(base);
   return checkedResult('LOG', quotient, x, base);
 }

@@ -9,6 +9,7 @@ import { invalidArgument } from '../../base/errors.ts';
 import { canCoerce, coercionCost, commonSupertype, type CoercionSource, type SupertypeInput } from '../types/coercion.ts';
 import { isNumeric, supportsEquality, supportsGrouping, supportsOrdering } from '../types/traits.ts';
 import { arrayOf, INT64, typeName, typesEqual, type SqlType } from '../types/types.ts';
+import { DATE_PARTS } from './dateparts.ts';
 import type { AggregateBody, Aggregator, Evaluator, FunctionDefinition, Signature } from './registry.ts';
 import type { Matcher, Parameter, SignatureShape, Trait } from './signature.ts';
 
@@ -55,9 +56,24 @@ export function resolveCall(definition: FunctionDefinition, args: readonly CallA
     if (objection !== undefined) reason = objection;
     else if (best === undefined || lower(candidate.rank, best.rank)) best = candidate;
   }
-  if (best !== undefined) return best;
+  if (best !== undefined) {
+    checkParts(best, args);
+    return best;
+  }
   if (reason !== undefined) throw invalidArgument(reason);
   throw invalidArgument(noMatchMessage(definition, args));
+}
+
+/** A date part that the function does not know is refused before any value is seen, even where an argument is NULL. */
+function checkParts({ signature, slots }: Candidate, args: readonly CallArgument[]): void {
+  if (signature.parts === undefined) return;
+  for (const slot of slots) {
+    const given = slot === undefined ? undefined : args[slot];
+    if (given?.kind !== 'keyword' || given.role !== 'PART' || signature.parts.allowed.has(given.word)) continue;
+    if (given.word.includes('(')) throw invalidArgument('Date part arguments are not supported');
+    if (!DATE_PARTS.has(given.word)) throw invalidArgument(`A valid date part name is required but found ${given.word}`);
+    throw invalidArgument(`${signature.parts.of} does not support the ${given.word} date part`);
+  }
 }
 
 const lower = (a: readonly number[], b: readonly number[]): boolean => {

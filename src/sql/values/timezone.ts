@@ -98,22 +98,35 @@ class NamedZone implements TimeZone {
 export const UTC: TimeZone = new FixedZone('UTC', 0);
 const zones = new Map<string, TimeZone>([['UTC', UTC]]);
 
-const OFFSET = /^([+-])([0-9]{1,2})(?::?([0-9]{2}))?$/;
+const OFFSET = /^([+-])(?:([0-9]{1,2})(?::([0-9]{1,2}))?|([0-9]{2})([0-9]{2}))$/;
+const UTC_OFFSET = /^UTC([+-])([0-9]{1,2})(?::?([0-9]{1,2}))?$/;
 
-/** Parses +H, +HH, +HHMM, +HH:MM; at most 14 hours. Seconds east of UTC. */
+/** Parses +H, +HH, +HHMM, +H:M, +HH:MM; at most 14 hours. Seconds east of UTC. */
 export function parseOffset(text: string): number | undefined {
   const match = OFFSET.exec(text);
-  if (match === null) return undefined;
-  const seconds = Number(match[2]) * 3600 + Number(match[3] ?? 0) * 60;
-  if (Number(match[3] ?? 0) > 59 || seconds > 14 * 3600) return undefined;
-  return match[1] === '-' ? -seconds : seconds;
+  return match === null ? undefined : offsetSeconds(match[1], match[2] ?? match[4], match[3] ?? match[5]);
+}
+
+function offsetSeconds(sign: string | undefined, hours: string | undefined, minutes = '0'): number | undefined {
+  const seconds = Number(hours) * 3600 + Number(minutes) * 60;
+  if (Number(minutes) > 59 || seconds > 14 * 3600) return undefined;
+  return sign === '-' ? -seconds : seconds;
+}
+
+const PROPER_NAMES: ReadonlyMap<string, string> = new Map(Intl.supportedValuesOf('timeZone').map((name) => [name.toLowerCase(), name]));
+
+/** Names of zones distinguish case, for Intl they do not. Of the aliases, which Intl does not list, each part begins with a capital. */
+function isSpeltProperly(name: string): boolean {
+  const proper = PROPER_NAMES.get(name.toLowerCase());
+  return proper === undefined ? /^[A-Z][^/]*(?:\/[A-Z][^/]*)*$/.test(name) : proper === name;
 }
 
 function create(name: string): TimeZone | undefined {
-  const offset = parseOffset(name);
+  const utc = UTC_OFFSET.exec(name);
+  const offset = utc === null ? parseOffset(name) : offsetSeconds(utc[1], utc[2], utc[3]);
   if (offset !== undefined) return new FixedZone(name, offset);
   // Intl also takes bare offsets and would accept anything in its grammar; IANA names start with a letter.
-  if (!/^[A-Za-z][A-Za-z0-9_+\-/]*$/.test(name) || name.length > 64) return undefined;
+  if (!/^[A-Za-z][A-Za-z0-9_+\-/]*$/.test(name) || name.length > 64 || !isSpeltProperly(name)) return undefined;
   try {
     const format = new Intl.DateTimeFormat('en-US', {
       timeZone: name,
