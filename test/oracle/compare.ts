@@ -24,7 +24,7 @@ export const show = (answer: Answer): string =>
 
 /** Whether the emulator at hand only lacks what the statement is about, being older than what it is compared with. */
 export const isOlder = (emulator: Answer): boolean =>
-  emulator.kind === 'error' && /Function not found|Unsupported built-in function|Type not found|Lambda is not supported|ORDER BY in aggregate function is not supported|Unexpected INTERVAL expression|with a HAVING modifier/.test(emulator.message);
+  emulator.kind === 'error' && /Function not found|Unsupported built-in function|Type not found|Lambda is not supported|ORDER BY in aggregate function is not supported|Unexpected INTERVAL expression|with a HAVING modifier|function SPANNER:|eadline/.test(emulator.message);
 
 /** What differs, or undefined. Texts of errors may differ, their codes may not. */
 export function disagreement(emulator: Answer, trestle: Answer, ordered = false): string | undefined {

@@ -17,6 +17,10 @@ const NOT_COMPARABLE = new Set(
   ('GENERATE_UUID NEW_UUID CURRENT_DATE CURRENT_TIMESTAMP PENDING_COMMIT_TIMESTAMP GET_NEXT_SEQUENCE_VALUE GET_INTERNAL_SEQUENCE_STATE GET_TABLE_COLUMN_IDENTITY_STATE ' +
   '$count_star $make_array ZSTD_COMPRESS ZSTD_DECOMPRESS_TO_BYTES ZSTD_DECOMPRESS_TO_STRING').split(' '),
 );
+/** The emulator takes half a minute for these with NUMERIC. */
+const SLOW_WITH_NUMERIC = new Set(['EXP', 'LN', 'LOG', 'LOG10', 'POW']);
+/** Answers depend on the order of rows, which is open without ORDER BY. */
+const DEPENDS_ON_ORDER = new Set(['ANY_VALUE', 'ARRAY_AGG', 'ARRAY_CONCAT_AGG', 'STRING_AGG']);
 const WRONG_TYPE_ONE_IN = 25;
 const NULL_ONE_IN = 10;
 
@@ -69,7 +73,7 @@ export class Generator {
   }
 
   #signatures(definition: FunctionDefinition): readonly Signature[] {
-    const known = definition.signatures.filter((s) => ![...this.#unknown].some((name) => new RegExp(`\\b${name}\\b`).test(s.shape.text)));
+    const known = definition.signatures.filter((s) => !(SLOW_WITH_NUMERIC.has(definition.name) && s.shape.text.includes('NUMERIC')) && ![...this.#unknown].some((name) => new RegExp(`\\b${name}\\b`).test(s.shape.text)));
     return known.length === 0 ? definition.signatures : known;
   }
 
@@ -164,7 +168,7 @@ export class Generator {
     const types = new Map<number, SqlType>();
     const signature = pick(this.#random, this.#signatures(definition));
     const columns = signature.shape.parameters.map((p) => this.#typeOf(p.matcher, types));
-    const rows = Array.from({ length: this.#random.int(5) }, () => `SELECT ${columns.map((type, i) => `${i === 1 ? '","' : this.#value(type, 2)} AS c${i}`).join(', ') || '1 AS c0'}`);
+    const rows = Array.from({ length: this.#random.int(DEPENDS_ON_ORDER.has(definition.name) ? 2 : 5) }, () => `SELECT ${columns.map((type, i) => `${i === 1 ? '","' : this.#value(type, 2)} AS c${i}`).join(', ') || '1 AS c0'}`);
     const from = rows.length === 0 ? `(SELECT ${columns.map((type, i) => `CAST(NULL AS ${typeName(type)}) AS c${i}`).join(', ') || '1 AS c0'} LIMIT 0)` : `(${rows.join(' UNION ALL ')})`;
     const distinct = this.#random.int(4) === 0 ? 'DISTINCT ' : '';
     const tail = definition.modifiers?.orderBy === true ? pick(this.#random, [' ORDER BY c0', ' ORDER BY c0 DESC', ' ORDER BY c0 DESC LIMIT 1', '']) : pick(this.#random, ['', '', ' HAVING MAX c0', ' HAVING MIN c0']);

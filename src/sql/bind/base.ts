@@ -17,7 +17,7 @@ import { arrayOf, BOOL, INT64, structOf, typeByName, typeName, typesEqual, type 
 import type { SqlValue } from '../values/value.ts';
 import type { Catalog } from './catalog.ts';
 import { BIND_LIMITS } from './limits.ts';
-import type { Column, ColumnExpr, ConstExpr, Expr, ParameterExpr, ParameterInfo } from './tree.ts';
+import type { CallExpr, Column, ColumnExpr, ConstExpr, Expr, ParameterExpr, ParameterInfo } from './tree.ts';
 
 export interface BindOptions {
   readonly catalog: Catalog;
@@ -56,6 +56,9 @@ export class Ids {
 }
 
 const TYPE_ALIASES: ReadonlyMap<string, SqlType> = new Map([['BOOLEAN', BOOL]]);
+
+/** ERROR() has the type that its context wants. */
+const isError = (e: Expr): e is CallExpr => e.kind === 'call' && e.call.definition.name === 'ERROR';
 
 export abstract class BinderBase {
   readonly text: string;
@@ -147,6 +150,7 @@ export abstract class BinderBase {
 
   argumentOf(e: Expr): CallArgument {
     const source = this.sourceOf(e);
+    if (isError(e)) return { kind: 'untyped', parameter: true };
     if (source === 'untyped') return { kind: 'untyped', emptyArray: e.kind === 'const' && e.source === 'emptyArray', parameter: e.kind === 'parameter' };
     return { kind: 'value', type: e.type, source };
   }
@@ -156,6 +160,7 @@ export abstract class BinderBase {
     if (e.kind === 'parameter' && e.untyped) return this.inferParameter(e, to);
     if (e.kind === 'const' && (e.source === 'untyped' || (e.source === 'emptyArray' && to.kind === 'ARRAY'))) return { ...e, type: to, source: 'expression' };
     if (typesEqual(e.type, to)) return e;
+    if (isError(e)) return { ...e, type: to };
     if (e.kind === 'struct' && to.kind === 'STRUCT' && e.fields.length === to.fields.length) {
       const fields: Expr[] = [];
       for (const [i, f] of e.fields.entries()) {

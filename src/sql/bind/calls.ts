@@ -40,7 +40,7 @@ export abstract class CallBinder extends ExpressionBinder {
       if (udf !== undefined) return this.bindUserFunction(e, udf, scope);
       if (WINDOW_ONLY.has(upper)) throw this.error(e, `Analytic function ${upper} is not supported`);
       // What GoogleSQL has and Spanner lacks is UNIMPLEMENTED; what nobody knows is a mistake.
-      requireFunction(name.startsWith('$') ? `\`${name}\`` : name);
+      if (!name.startsWith('$')) this.located(e.name, () => requireFunction(name));
       throw this.error(e.name, `Function not found: ${name}`);
     }
     if (definition.kind === 'aggregate') return this.bindAggregate(e, definition, scope);

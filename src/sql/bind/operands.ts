@@ -90,17 +90,18 @@ export abstract class OperandBinder extends BinderBase {
       if (arg === undefined || arg.kind === 'lambda' || arg.kind === 'keyword' || type === undefined) return arg;
       return this.coerce(arg, type, node, (from, to) => `Could not cast argument of type ${from} to type ${to}`);
     });
-    for (const i of call.signature.constants ?? []) this.requireConstant(args[i], `Argument ${i + 1} to ${call.definition.name}`, node);
+    const { constants } = call.signature;
+    for (const i of constants?.at ?? []) this.requireConstant(args[i], constants?.notNull === true, `Argument ${i + 1} to ${call.definition.name}`, node);
     const objection = call.signature.checkConstants?.(args.map((a) => (a?.kind === 'const' ? a.value : undefined)), call.argumentTypes);
     if (objection !== undefined) throw this.error(node, objection);
     return { kind: 'call', type: call.resultType, call, args, safe };
   }
 
-  private requireConstant(arg: CallArgumentExpr, what: string, node: SourceRange): void {
+  private requireConstant(arg: CallArgumentExpr, notNull: boolean, what: string, node: SourceRange): void {
     if (arg === undefined || arg.kind === 'lambda' || arg.kind === 'keyword') return;
     const value = arg.kind === 'cast' ? arg.operand : arg;
     if (value.kind !== 'const' && value.kind !== 'parameter') throw this.error(node, `${what} must be a literal or query parameter`);
-    if (value.kind === 'const' && value.value === null) throw this.error(node, `${what} must be non-NULL`);
+    if (notNull && value.kind === 'const' && value.value === null) throw this.error(node, `${what} must be non-NULL`);
   }
 
   /** A floating literal beside a NUMERIC is read as the exact decimal that was written. */

@@ -204,8 +204,10 @@ function compileInList(e: Expr & { kind: 'inList' }, scope: ExprScope): Evaluate
     };
   }
   const items = e.items.map((i) => compileExpr(i, scope));
+  const mayFail = e.items.some((i) => i.kind !== 'const' && i.kind !== 'parameter' && i.kind !== 'column');
   return (row, frame) => {
     const x = operand(row, frame);
+    if (mayFail) for (const item of items) item(row, frame);
     let result: boolean | null = false;
     for (const item of items) {
       const same = equal(x, item(row, frame));
@@ -271,14 +273,16 @@ function compileCall(e: Expr & { kind: 'call' }, scope: ExprScope): Evaluate {
   if (evaluator.kind === 'plain' && strict && args.length <= 2 && e.args.every((a) => a !== undefined && a.kind !== 'lambda')) {
     return compileStrict(evaluator.call, args);
   }
+  // Every argument is evaluated, also beside a NULL: an error in one of them is an error of the call.
   const values = (row: Row, frame: Frame): FunctionArgument[] | null => {
     const result: FunctionArgument[] = [];
+    let missing = false;
     for (const a of args) {
       const value = a(row, frame);
-      if (strict && value === null) return null;
+      if (value === null) missing = true;
       result.push(value);
     }
-    return result;
+    return strict && missing ? null : result;
   };
   if (evaluator.kind === 'plain') {
     const { call } = evaluator;
@@ -306,9 +310,8 @@ function compileStrict(call: (...args: FunctionArgument[]) => SqlValue, args: re
   }
   return (row, frame) => {
     const x = a(row, frame);
-    if (x === null) return null;
     const y = b(row, frame);
-    return y === null ? null : call(x, y);
+    return x === null || y === null ? null : call(x, y);
   };
 }
 

@@ -258,9 +258,9 @@ const collections: readonly FunctionDefinition[] = [
   ], { ...ORDERED, distinct: false }),
   aggregate('STRING_AGG', 'The values as one text with delimiters, a comma by default; NULLs are left out.', [
     onRows('(STRING) -> STRING', text),
-    onRows('(STRING, STRING) -> STRING', text, { constants: [1] }),
+    onRows('(STRING, STRING) -> STRING', text, { constants: { at: [1], notNull: true } }),
     onRows('(BYTES) -> BYTES', bytes),
-    onRows('(BYTES, BYTES) -> BYTES', bytes, { constants: [1] }),
+    onRows('(BYTES, BYTES) -> BYTES', bytes, { constants: { at: [1], notNull: true } }),
   ], ORDERED),
 ];
 

@@ -13,6 +13,7 @@ import type { Int64, SqlValue } from '../values/value.ts';
 import { dateSteps } from './dateparts.ts';
 import { addToDatePart } from './datetime.ts';
 import { on, scalar } from './define.ts';
+import { addFloat, multiplyFloat, subtractFloat } from './floatmath.ts';
 import { bound, type FunctionDefinition, type LambdaFunction, type PlainEvaluator } from './registry.ts';
 
 const FAMILY = 'array';
@@ -198,7 +199,7 @@ function checkVectors(a: Vector, b: Vector): void {
 function dotProduct(a: Vector, b: Vector): number {
   checkVectors(a, b);
   let sum = 0;
-  for (const [i, x] of a.entries()) sum += Number(x) * Number(b[i]);
+  for (const [i, x] of a.entries()) sum = addFloat(sum, multiplyFloat(Number(x), Number(b[i])));
   return sum;
 }
 
@@ -207,9 +208,9 @@ function cosineDistance(a: Vector, b: Vector): number {
   let [dot, squareA, squareB] = [0, 0, 0];
   for (const [i, item] of a.entries()) {
     const [x, y] = [Number(item), Number(b[i])];
-    dot += x * y;
-    squareA += x * x;
-    squareB += y * y;
+    dot = addFloat(dot, multiplyFloat(x, y));
+    squareA = addFloat(squareA, multiplyFloat(x, x));
+    squareB = addFloat(squareB, multiplyFloat(y, y));
   }
   if (squareA === 0 || squareB === 0) throw outOfRange('Cannot compute cosine distance against zero vector');
   return 1 - dot / (Math.sqrt(squareA) * Math.sqrt(squareB));
@@ -218,7 +219,10 @@ function cosineDistance(a: Vector, b: Vector): number {
 function euclideanDistance(a: Vector, b: Vector): number {
   checkVectors(a, b);
   let sum = 0;
-  for (const [i, x] of a.entries()) sum += (Number(x) - Number(b[i])) ** 2;
+  for (const [i, x] of a.entries()) {
+    const difference = subtractFloat(Number(x), Number(b[i]));
+    sum = addFloat(sum, multiplyFloat(difference, difference));
+  }
   return Math.sqrt(sum);
 }
 

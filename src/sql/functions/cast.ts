@@ -12,7 +12,7 @@ import { canonicalInt, inInt64Range, parseInt64 } from '../values/int64.ts';
 import { intervalToString, parseInterval, type Interval } from '../values/interval.ts';
 import { numericFromFloat, numericFromInt, numericToFloat, numericToInt, numericToString, parseNumeric } from '../values/numeric.ts';
 import { decodeUtf8, encodeUtf8 } from '../values/text.ts';
-import { localTime, midnight, parseTimestamp, timestampToString } from '../values/timestamp.ts';
+import { dateIn, midnight, parseTimestamp, timestampToString } from '../values/timestamp.ts';
 import { timeZone } from '../values/timezone.ts';
 import { parseUuid, uuidFromBytes, uuidToBytes } from '../values/uuid.ts';
 import type { Int64, SqlValue } from '../values/value.ts';
@@ -109,7 +109,7 @@ const CASTS: Readonly<Partial<Record<TypeKind, Readonly<Partial<Record<TypeKind,
   },
   TIMESTAMP: {
     STRING: withContext((ctx: EvaluationContext, t: bigint) => timestampToString(t, timeZone(ctx.defaultTimeZone))),
-    DATE: withContext((ctx: EvaluationContext, t: bigint) => localTime(t, timeZone(ctx.defaultTimeZone)).days),
+    DATE: withContext((ctx: EvaluationContext, t: bigint) => dateIn(t, timeZone(ctx.defaultTimeZone))),
   },
   UUID: { STRING: plain((u: string) => u), BYTES: plain((u: string) => uuidToBytes(u)) },
   INTERVAL: { STRING: plain((i: Interval) => intervalToString(i)) },

@@ -45,15 +45,24 @@ const BY_NAME: ReadonlyMap<string, FunctionDefinition> = new Map(
   ALL_FUNCTIONS.flatMap((definition) => [definition.name, ...definition.aliases].map((name) => [name.toUpperCase(), definition] as const)),
 );
 
-/** Functions of GoogleSQL that Spanner does not have. */
+const words = (text: string): readonly string[] => text.split(' ');
+
+/** Functions of GoogleSQL that Spanner knows of and does not have. */
 const UNSUPPORTED: ReadonlySet<string> = new Set(
-  (
-    'APPROX_COUNT_DISTINCT APPROX_QUANTILES APPROX_TOP_COUNT APPROX_TOP_SUM ASCII CBRT CHR CORR COT COTH COVAR_POP COVAR_SAMP CSC CSCH ' +
-    'EDIT_DISTANCE GENERATE_TIMESTAMP_ARRAY GROUPING INITCAP INSTR JSON_EXTRACT JSON_EXTRACT_ARRAY JSON_EXTRACT_SCALAR JSON_EXTRACT_STRING_ARRAY ' +
-    'LAST_DAY LEFT PARSE_NUMERIC PERCENTILE_CONT PERCENTILE_DISC RAND RANGE_BUCKET REGEXP_INSTR REGEXP_SUBSTR RIGHT SEC SECH SESSION_USER STDDEV_POP ' +
-    'TIMESTAMP_FROM_UNIX_MICROS TIMESTAMP_FROM_UNIX_MILLIS TIMESTAMP_FROM_UNIX_SECONDS TRANSLATE UNICODE VAR_POP'
-  ).split(' '),
+  words(
+    'APPROX_COUNT_DISTINCT APPROX_QUANTILES APPROX_TOP_COUNT APPROX_TOP_SUM ASCII CHR CORR COT COTH COVAR_POP COVAR_SAMP CSC CSCH ' +
+      'EDIT_DISTANCE ELEMENTWISE_AVG ELEMENTWISE_SUM GENERATE_TIMESTAMP_ARRAY IFERROR ISERROR JSON_EXTRACT JSON_EXTRACT_ARRAY JSON_EXTRACT_SCALAR JSON_EXTRACT_STRING_ARRAY ' +
+      'LEFT NULLIFERROR PARSE_NUMERIC RAND RANGE_BUCKET REGEXP_INSTR REGEXP_SUBSTR RIGHT SEC SECH SESSION_USER STDDEV_POP ' +
+      'TIMESTAMP_FROM_UNIX_MICROS TIMESTAMP_FROM_UNIX_MILLIS TIMESTAMP_FROM_UNIX_SECONDS UNICODE VAR_POP',
+  ),
 );
+
+/** Functions of features that Spanner has and Trestle does not have yet. */
+const OF_FEATURES: ReadonlyMap<string, string> = new Map([
+  ...words('SCORE SCORE_NGRAMS SEARCH SEARCH_NGRAMS SEARCH_SUBSTRING SNIPPET TOKEN TOKENIZE_BOOL TOKENIZE_FULLTEXT TOKENIZE_JSON TOKENIZE_NGRAMS TOKENIZE_NUMBER TOKENIZE_SUBSTRING TOKENLIST_CONCAT DEBUG_TOKENLIST').map((name) => [name, 'full-text search'] as const),
+  ...words('ML.PREDICT AI.CLASSIFY AI.IF AI.SCORE').map((name) => [name, 'machine learning models'] as const),
+  ...words('DESTINATION_NODE_ID EDGES ELEMENT_DEFINITION_NAME ELEMENT_ID IS_ACYCLIC IS_SIMPLE IS_TRAIL LABELS NODES PATH PATH_FIRST PATH_LAST PATH_LENGTH PROPERTY_NAMES SOURCE_NODE_ID').map((name) => [name, 'property graphs'] as const),
+]);
 
 export const findFunction = (name: string): FunctionDefinition | undefined => BY_NAME.get(name.toUpperCase());
 
@@ -63,6 +72,8 @@ export function requireFunction(name: string): FunctionDefinition {
   if (definition !== undefined) return definition;
   const upper = name.toUpperCase();
   if (UNSUPPORTED.has(upper)) throw unimplemented(`Unsupported built-in function: ${upper}`);
+  const feature = OF_FEATURES.get(upper);
+  if (feature !== undefined) throw unimplemented(`Unsupported feature: ${feature} (function ${upper})`);
   throw invalidArgument(`Function not found: ${name}`);
 }
 

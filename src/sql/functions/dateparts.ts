@@ -20,3 +20,4 @@ export const timestampPeriods = (name: string): Pick<Signature, 'parts'> => part
 export const EXTRACT_FROM_DATE = parts('EXTRACT from DATE', `${PERIODS} DAYOFWEEK DAYOFYEAR`);
 export const EXTRACT_FROM_TIMESTAMP = parts('EXTRACT from TIMESTAMP', `${PERIODS} DAYOFWEEK DAYOFYEAR ${CLOCK} DATE`);
 export const EXTRACT_FROM_INTERVAL = parts('EXTRACT from INTERVAL', `YEAR MONTH DAY ${CLOCK}`);
+export const INTERVAL_PARTS = parts('INTERVAL', 'YEAR QUARTER MONTH WEEK DAY HOUR MINUTE SECOND MILLISECOND MICROSECOND NANOSECOND');

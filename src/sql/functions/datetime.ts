@@ -7,9 +7,9 @@ import { invalidArgument, outOfRange } from '../../base/errors.ts';
 import { addMonths, civilFromDays, DATE_MAX, DATE_MIN, dateToString, dayOfWeek, dayOfYear, daysFromCivil, inDateRange, isCivilDay, isoWeek, isoYearStart, weekOfYear } from '../values/date.ts';
 import { canonicalInt, inInt64Range } from '../values/int64.ts';
 import { timeParts, type Interval } from '../values/interval.ts';
-import { inTimestampRange, localTime, midnight, NANOS_PER_SECOND, parseTimestamp, timestampToString, type LocalTime } from '../values/timestamp.ts';
+import { dateIn, inTimestampRange, localTime, midnight, NANOS_PER_SECOND, parseTimestamp, timestampToString, type LocalTime } from '../values/timestamp.ts';
 import { localToEpochSeconds, timeZone, UTC, type TimeZone } from '../values/timezone.ts';
-import type { Int64, SqlValue } from '../values/value.ts';
+import type { Int64 } from '../values/value.ts';
 import { EXTRACT_FROM_DATE, EXTRACT_FROM_INTERVAL, EXTRACT_FROM_TIMESTAMP, datePeriods, dateSteps, timestampPeriods, timestampSteps } from './dateparts.ts';
 import { on, scalar } from './define.ts';
 import { withContext, type EvaluationContext, type FunctionDefinition } from './registry.ts';
@@ -193,7 +193,7 @@ const dates: readonly FunctionDefinition[] = [
     on('([STRING]) -> DATE', withContext((ctx, zone?: string) => localTime(ctx.currentTimestampNanos, zoneOr(ctx, zone)).days)),
   ], { volatility: 'stable' }),
   scalar('DATE', 'date', 'A date from year, month and day, or the date of a timestamp in a time zone.', [
-    on('(TIMESTAMP, [STRING]) -> DATE', withContext((ctx, t: bigint, zone?: string) => localTime(t, zoneOr(ctx, zone)).days)),
+    on('(TIMESTAMP, [STRING]) -> DATE', withContext((ctx, t: bigint, zone?: string) => dateIn(t, zoneOr(ctx, zone)))),
     on('(INT64, INT64, INT64) -> DATE', dateOf),
   ]),
   scalar('DATE_ADD', 'date', 'Adds a number of days, weeks, months, quarters or years.', [on('(DATE, INT64, PART) -> DATE', (d: number, n: Int64, part: string) => addToDatePart('DATE_ADD', d, n, part), dateSteps('DATE_ADD'))], { aliases: ['ADDDATE'] }),
@@ -208,7 +208,7 @@ const dates: readonly FunctionDefinition[] = [
     on('(PART, INTERVAL) -> INT64', extractInterval, EXTRACT_FROM_INTERVAL),
   ]),
   scalar('$extract_date', 'timestamp', 'The date of a timestamp in a time zone: EXTRACT(DATE FROM …).', [
-    on('(TIMESTAMP, [STRING]) -> DATE', withContext((ctx, t: bigint, zone?: string) => localTime(t, zoneOr(ctx, zone)).days)),
+    on('(TIMESTAMP, [STRING]) -> DATE', withContext((ctx, t: bigint, zone?: string) => dateIn(t, zoneOr(ctx, zone)))),
   ]),
 ];
 
@@ -287,7 +287,6 @@ const timestamps: readonly FunctionDefinition[] = [
   scalar('TIMESTAMP', 'timestamp', 'A timestamp from text, or of the start of a date, in a time zone.', [
     on('(STRING, [STRING]) -> TIMESTAMP', withContext(timestampOfText)),
     on('(DATE, [STRING]) -> TIMESTAMP', withContext((ctx, d: number, zone?: string) => midnight(d, zoneOr(ctx, zone)))),
-    on('(TIMESTAMP) -> TIMESTAMP', (t: SqlValue) => t),
   ]),
   scalar('TIMESTAMP_ADD', 'timestamp', 'Adds a number of units, from nanoseconds to days of 24 hours.', [on('(TIMESTAMP, INT64, PART) -> TIMESTAMP', withContext(addToTimestampPart('TIMESTAMP_ADD')), timestampSteps('TIMESTAMP_ADD'))]),
   scalar('TIMESTAMP_SUB', 'timestamp', 'Subtracts a number of units, from nanoseconds to days of 24 hours.', [on('(TIMESTAMP, INT64, PART) -> TIMESTAMP', withContext(addToTimestampPart('TIMESTAMP_SUB')), timestampSteps('TIMESTAMP_SUB'))]),

@@ -40,14 +40,17 @@ function lenient(text: string): JsonNode | undefined {
 type Reader = (node: JsonNode | undefined) => SqlValue;
 
 /** Extractors over JSON, and over STRING that holds JSON. */
+/** A path is known at analysis. */
+const CONSTANT_PATH = { constants: { at: [1], notNull: false } } as const;
+
 const extractor = (name: string, doc: string, signature: string, json: Reader, text: Reader): FunctionDefinition =>
   scalar(name, FAMILY, doc, [
     on(signature.replaceAll('ARRAY<T>', 'ARRAY<STRING>').replaceAll('(T', '(STRING').replaceAll('-> T', '-> STRING'), (source: string, path?: string) => {
       const steps = parsePath(path ?? '$');
       const root = lenient(source);
       return root === undefined ? null : text(follow(root, steps));
-    }),
-    on(signature.replaceAll('ARRAY<T>', 'ARRAY<JSON>').replaceAll('(T', '(JSON').replaceAll('-> T', '-> JSON'), (source: Json, path?: string) => json(follow(source.root, parsePath(path ?? '$')))),
+    }, CONSTANT_PATH),
+    on(signature.replaceAll('ARRAY<T>', 'ARRAY<JSON>').replaceAll('(T', '(JSON').replaceAll('-> T', '-> JSON'), (source: Json, path?: string) => json(follow(source.root, parsePath(path ?? '$'))), CONSTANT_PATH),
   ]);
 
 function scalarText(node: JsonNode | undefined): string | null {
@@ -68,18 +71,18 @@ const queries: readonly FunctionDefinition[] = [
       const steps = parsePath(path ?? '$');
       const root = lenient(source);
       return root === undefined ? null : scalarText(follow(root, steps));
-    }),
-    on('(JSON, [STRING]) -> STRING', (source: Json, path?: string) => scalarText(follow(source.root, parsePath(path ?? '$')))),
+    }, CONSTANT_PATH),
+    on('(JSON, [STRING]) -> STRING', (source: Json, path?: string) => scalarText(follow(source.root, parsePath(path ?? '$'))), CONSTANT_PATH),
   ]),
   scalar('JSON_VALUE_ARRAY', FAMILY, 'An array of scalars at a path, as texts.', [
     on('(STRING, [STRING]) -> ARRAY<STRING>', (source: string, path?: string) => {
       const steps = parsePath(path ?? '$');
       const root = lenient(source);
       return root === undefined ? null : scalarTexts(follow(root, steps));
-    }),
-    on('(JSON, [STRING]) -> ARRAY<STRING>', (source: Json, path?: string) => scalarTexts(follow(source.root, parsePath(path ?? '$')))),
+    }, CONSTANT_PATH),
+    on('(JSON, [STRING]) -> ARRAY<STRING>', (source: Json, path?: string) => scalarTexts(follow(source.root, parsePath(path ?? '$'))), CONSTANT_PATH),
   ]),
-  extractor('JSON_QUERY', 'The value at a path, as JSON.', '(T, [STRING]) -> T',
+  extractor('JSON_QUERY', 'The value at a path, as JSON.', '(T, STRING) -> T',
     (node) => (node === undefined ? null : new Json(node)),
     (node) => (node === undefined || node === null ? null : jsonToString(node))),
   extractor('JSON_QUERY_ARRAY', 'The elements of the array at a path, as JSON.', '(T, [STRING]) -> ARRAY<T>',

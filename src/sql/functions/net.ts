@@ -19,12 +19,13 @@ function host(url: string): string | null {
   const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:/.exec(rest);
   const slashes = /^(?:[A-Za-z][A-Za-z0-9+.-]*:)?\/\//.exec(rest);
   if (slashes !== null) rest = rest.slice(slashes[0].length);
+  else if (/^mailto:[^?]/i.test(rest)) rest = rest.slice('mailto:'.length);
   else if (scheme !== null && !/^[0-9]+(?:[/?#]|$)/.test(rest.slice(scheme[0].length))) return scheme[0].slice(0, -1);
   const authority = /^[^/?#]*/.exec(rest)?.[0] ?? '';
   const afterUser = authority.slice(authority.lastIndexOf('@') + 1);
   const bracketed = /^\[[^\]]*\]/.exec(afterUser);
-  const name = bracketed === null ? afterUser.replace(/:[0-9]*$/, '') : bracketed[0];
-  return name === '' ? null : name;
+  const name = bracketed === null ? afterUser.replace(/:.*$/, '') : bracketed[0];
+  return name === '' ? null : name.replace(/^\.+(?=.)/, '');
 }
 
 const SECOND_LEVELS = new Set(['ac', 'co', 'com', 'edu', 'go', 'gob', 'gov', 'gouv', 'govt', 'gv', 'id', 'info', 'ltd', 'me', 'mil', 'ne', 'net', 'nhs', 'nom', 'or', 'org', 'plc', 'police', 'sch', 'school', 'web']);
@@ -33,11 +34,15 @@ const SECOND_LEVEL_COUNTRIES = new Set(
   'ae af ag ai al am ao ar at au az ba bb bd bh bm bn bo br bs bw by bz ck cn co cr cu cw cy dm do dz ec eg er et fj fk fr ge gg gh gi gn gr gt gu gy hk hn hr ht hu id ie il im in iq ir jm jo jp ke kh ki km kn kr kw ky kz la lb lc lk lr ls lv ly ma mg mk ml mm mn mo ms mt mu mv mw mx my mz na nc ne nf ng ni np nr nz om pa pe pf pg ph pk pl pn pr ps pt py qa ro rs ru rw sa sb sc sd sg sh sl sn so sv sy sz th tj tm tn to tr tt tw tz ua ug uk uy uz vc ve vi vn vu ws ye za zm zw'.split(' '),
 );
 
-/** How many labels at the end are a public suffix; 0 for an address or a single label. */
+/** Top-level domains that are suffixes of their own; of the newer ones only the public suffix list knows. */
+const GENERIC = new Set('com org net edu gov mil int arpa info biz name pro aero coop museum mobi asia cat jobs tel travel post xxx'.split(' '));
+
+/** How many labels at the end are a public suffix; 0 for an address, and for a single label that may be any machine's name. */
 function suffixLabels(labels: readonly string[]): number {
   const [top = '', second = ''] = [labels[labels.length - 1]?.toLowerCase(), labels[labels.length - 2]?.toLowerCase()];
   // oxlint-disable-next-line no-control-regex -- anything but ASCII
-  if (labels.length < 2 || !/^(?:[a-z]{2,63}|xn--[a-z0-9-]+|[^\u0000-\u007f]+)$/.test(top)) return 0;
+  if (labels.length < 2) return top.length === 2 || GENERIC.has(top) ? labels.length : 0;
+  if (!/^(?:[a-z]{2,63}|xn--[a-z0-9-]+|[^\u0000-\u007f]+)$/.test(top)) return 0;
   return SECOND_LEVELS.has(second) && SECOND_LEVEL_COUNTRIES.has(top) ? 2 : 1;
 }
 

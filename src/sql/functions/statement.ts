@@ -8,6 +8,7 @@ import { timestampToString } from '../values/timestamp.ts';
 import { timeZone } from '../values/timezone.ts';
 import { randomUuid } from '../values/uuid.ts';
 import type { Int64 } from '../values/value.ts';
+import { INTERVAL_PARTS } from './dateparts.ts';
 import { on, scalar } from './define.ts';
 import { justifyDays, justifyHours, justifyInterval } from './intervalmath.ts';
 import { strictString } from './jsonconvert.ts';
@@ -48,7 +49,7 @@ export const STATEMENT: readonly FunctionDefinition[] = [
   scalar('JUSTIFY_HOURS', 'interval', 'Turns every 24 hours into a day.', [on('(INTERVAL) -> INTERVAL', justifyHours)]),
   scalar('JUSTIFY_INTERVAL', 'interval', 'Turns every 24 hours into a day and every 30 days into a month.', [on('(INTERVAL) -> INTERVAL', justifyInterval)]),
   scalar('$interval', 'interval', 'INTERVAL n part, or INTERVAL text part TO part.', [
-    on('(INT64, PART) -> INTERVAL', (n: Int64, part: string) => intervalOf(BigInt(n), part)),
+    on('(INT64, PART) -> INTERVAL', (n: Int64, part: string) => intervalOf(BigInt(n), part), INTERVAL_PARTS),
     on('(STRING, PART, PART) -> INTERVAL', parseIntervalRange),
   ]),
 ];

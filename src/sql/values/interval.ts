@@ -3,7 +3,7 @@
  * of seconds. The three parts have independent signs. Comparison alone assumes 30-day months and 24-hour days.
  * Source: GoogleSQL "Interval type"; range ±10000 years in each part.
  */
-import { outOfRange } from '../../base/errors.ts';
+import { invalidArgument, outOfRange } from '../../base/errors.ts';
 import { fractionGroups } from './timestamp.ts';
 
 export class Interval {
@@ -204,6 +204,6 @@ export function intervalOf(value: bigint, part: string): Interval {
     case 'NANOSECOND':
       return makeInterval(0, 0, value);
     default:
-      throw outOfRange(`Unsupported part for INTERVAL: ${part}`);
+      throw invalidArgument(`Unsupported part for INTERVAL: ${part}`);
   }
 }

@@ -4,7 +4,7 @@
  * offset, or a blank and a zone name. CAST prints in the default zone with 0, 3, 6 or 9 digits; the wire has RFC 3339.
  */
 import { outOfRange } from '../../base/errors.ts';
-import { dateToString, daysFromCivil, isCivilDay } from './date.ts';
+import { dateToString, daysFromCivil, inDateRange, isCivilDay } from './date.ts';
 import { findTimeZone, localToEpochSeconds, parseOffset, timeZone, type TimeZone } from './timezone.ts';
 
 export const NANOS_PER_SECOND = 1_000_000_000n;
@@ -132,3 +132,10 @@ export function localTime(nanos: bigint, zone: TimeZone): LocalTime {
 export const midnight = (days: number, zone: TimeZone): bigint => joinNanos(localToEpochSeconds(days * 86_400, zone), 0);
 
 export const isTimeZone = (name: string): boolean => findTimeZone(name) !== undefined;
+
+/** The date of a timestamp in a zone, which at the ends of the range may be a day outside it. */
+export function dateIn(nanos: bigint, zone: TimeZone): number {
+  const { days } = localTime(nanos, zone);
+  if (!inDateRange(days)) throw outOfRange(`Invalid date extracted from timestamp ${timestampToString(nanos, zone)}`);
+  return days;
+}
