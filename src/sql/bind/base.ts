@@ -9,11 +9,13 @@ import type { SourceRange } from '../ast/node.ts';
 import type { TypeName } from '../ast/types.ts';
 import { findCast, findCoercion } from '../functions/cast.ts';
 import { resolveFunction } from '../functions/catalogue.ts';
-import type { EvaluationContext } from '../functions/registry.ts';
+import type { EvaluationContext, Evaluator } from '../functions/registry.ts';
 import type { CallArgument, ResolvedCall } from '../functions/resolve.ts';
 import { sqlErrorAt } from '../lex/position.ts';
 import { canCoerce, commonSupertype, type CoercionSource } from '../types/coercion.ts';
 import { arrayOf, BOOL, INT64, structOf, typeByName, typeName, typesEqual, type SqlType } from '../types/types.ts';
+import { literalText } from '../values/print.ts';
+import { UTC } from '../values/timezone.ts';
 import type { SqlValue } from '../values/value.ts';
 import type { Catalog } from './catalog.ts';
 import { BIND_LIMITS } from './limits.ts';
@@ -171,7 +173,7 @@ export abstract class BinderBase {
       }
       return { kind: 'struct', type: to, fields };
     }
-    if (e.kind === 'array' && to.kind === 'ARRAY') {
+    if (e.kind === 'array' && to.kind === 'ARRAY' && e.elements.some((x) => x.kind === 'parameter' && x.untyped)) {
       const elements = e.elements.map((x) => this.tryCoerce(x, to.element));
       if (elements.every((x) => x !== undefined)) return { kind: 'array', type: to, elements };
     }
@@ -180,16 +182,16 @@ export abstract class BinderBase {
     const evaluator = findCoercion(e.type, to) ?? findCast(e.type, to);
     if (evaluator === undefined) return undefined;
     if (e.kind === 'const' && e.value === null) return { ...e, type: to };
-    if (e.kind === 'const' && evaluator.kind === 'plain') return { ...e, type: to, value: this.constantCast(evaluator.call, e) };
+    if (e.kind === 'const') return { ...e, type: to, value: this.constantCast(evaluator, e, to) };
     return { kind: 'cast', type: to, operand: e, evaluator, implicit: true };
   }
 
   /** A literal that does not fit the type it is coerced to is an error of the statement. */
-  private constantCast(call: (value: SqlValue) => SqlValue, e: ConstExpr): SqlValue {
+  private constantCast(evaluator: Evaluator, e: ConstExpr, to: SqlType): SqlValue {
     try {
-      return call(e.value);
+      return evaluator.kind === 'plain' ? evaluator.call(e.value) : evaluator.call(constantContext(this.catalog.defaultTimeZone), e.value);
     } catch (error) {
-      if (error instanceof TrestleError) throw this.error(0, error.message);
+      if (error instanceof TrestleError) throw this.error(0, `Could not cast literal ${constantText(e)} to type ${typeName(to)}`);
       throw error;
     }
   }
@@ -292,6 +294,8 @@ export abstract class BinderBase {
 
 /** For evaluating constants while binding: nothing of a statement is known yet, so anything that asks fails. */
 export const NO_CONTEXT_MESSAGE = 'not a constant';
+const constantText = (e: ConstExpr): string => literalText(e.type, UTC)(e.value);
+
 export function constantContext(defaultTimeZone: string): EvaluationContext {
   const fail = (): never => {
     throw new TrestleError(Code.FAILED_PRECONDITION, NO_CONTEXT_MESSAGE);

@@ -5,6 +5,7 @@
 import type { Argument, Expression, FunctionCall, Lambda } from '../ast/expressions.ts';
 import type { SourceRange } from '../ast/node.ts';
 import type { OrderItem } from '../ast/query.ts';
+import { unimplemented } from '../../base/errors.ts';
 import { findFunction, requireFunction } from '../functions/catalogue.ts';
 import type { FunctionDefinition } from '../functions/registry.ts';
 import type { CallArgument } from '../functions/resolve.ts';
@@ -26,6 +27,8 @@ interface GivenArgument {
 
 /** Functions whose INTERVAL argument is two arguments of the table's signature: a number and a part. */
 const TAKES_INTERVAL = new Set(['DATE_ADD', 'DATE_SUB', 'ADDDATE', 'SUBDATE', 'TIMESTAMP_ADD', 'TIMESTAMP_SUB', 'GENERATE_DATE_ARRAY', 'GENERATE_TIMESTAMP_ARRAY']);
+/** Array functions that GoogleSQL writes out as subqueries, which have no SAFE. form. */
+const NOT_SAFE = new Set(['ARRAY_FILTER', 'ARRAY_TRANSFORM', 'ARRAY_INCLUDES', 'ARRAY_INCLUDES_ANY', 'ARRAY_INCLUDES_ALL']);
 const WINDOW_ONLY = new Set(['ROW_NUMBER', 'RANK', 'DENSE_RANK', 'PERCENT_RANK', 'CUME_DIST', 'NTILE', 'LEAD', 'LAG', 'FIRST_VALUE', 'LAST_VALUE', 'NTH_VALUE', 'PERCENTILE_CONT', 'PERCENTILE_DISC']);
 
 export abstract class CallBinder extends ExpressionBinder {
@@ -47,7 +50,8 @@ export abstract class CallBinder extends ExpressionBinder {
     if (e.distinct || e.having !== undefined || e.orderBy.length > 0 || e.limit !== undefined || e.nullHandling !== undefined) {
       throw this.error(e, `Function ${upper} is not an aggregate function; modifiers such as DISTINCT are not allowed`);
     }
-    if (e.safe && (!definition.safePrefix || e.args.some((a) => a.kind === 'lambda'))) throw this.error(e, `Function ${name} does not support SAFE error mode`);
+    if (e.safe && !definition.safePrefix && definition.kind === 'scalar') throw unimplemented(`Unsupported SAFE.${upper.toLowerCase()}: Spanner does not support function in safe error mode.`);
+    if (e.safe && (NOT_SAFE.has(upper) || e.args.some((a) => a.kind === 'lambda'))) throw this.error(e, `Function ${name} does not support SAFE error mode`);
     return this.bindScalarCall(e, definition, scope);
   }
 
@@ -66,6 +70,9 @@ export abstract class CallBinder extends ExpressionBinder {
           given[i] = { ...g, value: v, info: { ...this.argumentOf(v), ...(g.info.name === undefined ? {} : { name: g.info.name }) } };
         }
       }
+    }
+    if (definition.name === 'ARRAY_CONCAT' && given.some((g) => g.info.kind === 'untyped' && g.info.emptyArray !== true && g.info.parameter !== true)) {
+      throw this.error(e, 'The argument to ARRAY_CONCAT (or ARRAY_CONCAT_AGG) must be an array type but was NULL');
     }
     const call = this.resolve(e, definition.name, given.map((g) => g.info), e.safe);
     return this.finishCall(call, given.map((g) => g.value), e, e.safe);
@@ -241,9 +248,16 @@ export abstract class CallBinder extends ExpressionBinder {
       safe: e.safe,
       having: e.having === undefined ? undefined : { max: e.having.extremum === 'max', value: this.havingValue(e.having.value, scope) },
       orderBy,
-      limit: e.limit === undefined ? undefined : this.coerce(this.bind(e.limit, scope), INT64, e.limit, () => 'LIMIT expects an integer literal or parameter'),
+      limit: e.limit === undefined ? undefined : this.limitCount(this.bind(e.limit, scope), e.limit),
       at: e.start,
     };
+  }
+
+  private limitCount(count: Expr, node: SourceRange): Expr {
+    const message = 'LIMIT expects an integer literal or parameter';
+    const plain = count.kind === 'cast' ? count.operand : count;
+    if (plain.kind !== 'const' && plain.kind !== 'parameter') throw this.error(node, message);
+    return this.coerce(count, INT64, node, () => message);
   }
 
   private havingValue(e: Expression, scope: Scope | undefined): Expr {
@@ -269,6 +283,7 @@ export abstract class CallBinder extends ExpressionBinder {
 
   protected bindSortKeys(items: readonly OrderItem[], bindItem: (e: Expression) => Expr): SortKey[] {
     return items.map((item) => {
+      if (item.expression.kind.endsWith('Literal') && item.expression.kind !== 'intLiteral') throw this.error(item.expression, 'Cannot ORDER BY literal values');
       const expr = this.settle(bindItem(item.expression));
       return this.sortKey(expr, item, item);
     });

@@ -1,5 +1,5 @@
 /** Single operands: literals, fields, casts, and calls whose arguments are bound. */
-import { TrestleError } from '../../base/errors.ts';
+import { outOfRange, TrestleError } from '../../base/errors.ts';
 import type { Expression, IntLiteral, Literal, TypedLiteral } from '../ast/expressions.ts';
 import type { Identifier, SourceRange } from '../ast/node.ts';
 import { castValue, resolveCast } from '../functions/cast.ts';
@@ -111,7 +111,8 @@ export abstract class OperandBinder extends BinderBase {
       const node = nodes[i];
       if (node?.kind !== 'floatLiteral') return a;
       const value = parseNumeric(node.text);
-      return value === undefined ? a : this.literal(value, NUMERIC);
+      if (value === undefined) throw outOfRange(`Invalid NUMERIC value: ${node.text}`);
+      return this.literal(value, NUMERIC);
     });
   }
 

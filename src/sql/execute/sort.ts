@@ -33,6 +33,7 @@ function collated(name: string): Compare {
   const invalid = (why: string): never => {
     throw outOfRange(`COLLATE has invalid collation name '${name}':${why}`);
   };
+  if (language === '') invalid('cannot contain empty language_tag');
   if (language === 'binary' && attributes.length > 0) invalid('binary cannot be combined with a suffix');
   if (attributes.length > 1) invalid('only case sensitivity attribute is supported');
   const [attribute] = attributes;
@@ -44,7 +45,7 @@ function collated(name: string): Compare {
   }
   let collator: Intl.Collator;
   try {
-    collator = new Intl.Collator(language === 'und' || language === 'unicode' || language === '' ? 'en-u-co-standard' : language.replace('_', '-'), { sensitivity: insensitive ? 'accent' : 'variant' });
+    collator = new Intl.Collator(language === 'und' || language === 'unicode' ? 'en-u-co-standard' : language.replace('_', '-'), { sensitivity: insensitive ? 'accent' : 'variant' });
   } catch {
     return invalid('unknown language');
   }

@@ -47,6 +47,7 @@ function generateInts(start: Int64, end: Int64, step: Int64 = 1): SqlValue {
 
 function generateFloats(start: number, end: number, step = 1): SqlValue {
   if (step === 0) return zeroStep();
+  if (step > 0 ? start > end : start < end) return [];
   if (![start, end, step].every(Number.isFinite)) throw outOfRange('Illegal non-finite values in GENERATE_ARRAY');
   return generate(end, (i) => start + i * step, step > 0);
 }
@@ -230,7 +231,7 @@ function vector(name: string, doc: string, f: PlainEvaluator, integers: boolean)
   const kinds = integers ? ['INT64', 'FLOAT32', 'FLOAT64'] : ['FLOAT64', 'FLOAT32'];
   return [
     scalar(name, 'vector', doc, kinds.map((kind) => on(`(ARRAY<${kind}>, ARRAY<${kind}>) -> FLOAT64`, f))),
-    scalar(`APPROX_${name}`, 'vector', `${doc} May use a vector index.`, kinds.map((kind) => on(`(ARRAY<${kind}>, ARRAY<${kind}>, [options => JSON]) -> FLOAT64`, (a: Vector, b: Vector) => f(a, b)))),
+    scalar(`APPROX_${name}`, 'vector', `${doc} May use a vector index.`, kinds.map((kind) => on(`(ARRAY<${kind}>, ARRAY<${kind}>, [options => JSON]) -> FLOAT64`, (a: Vector, b: Vector) => f(a, b), { constants: { at: [2], notNull: true } }))),
   ];
 }
 

@@ -243,11 +243,11 @@ function timestampDifference(a: bigint, b: bigint, part: string): Int64 {
 
 function truncateTimestamp(ctx: EvaluationContext, t: bigint, part: string, zoneName?: string): bigint {
   const unit = UNIT_NANOS[part];
+  const zone = zoneOr(ctx, zoneName);
   if (unit !== undefined && unit <= 60n * NANOS_PER_SECOND) {
     const rest = t % unit;
     return rest < 0n ? t - rest - unit : t - rest;
   }
-  const zone = zoneOr(ctx, zoneName);
   const local = localTime(t, zone);
   if (part === 'HOUR') {
     // An hour of the zone's clock at its present offset, which may be off UTC by half an hour.

@@ -17,7 +17,7 @@ import {
 import { parseSignature } from './signature.ts';
 
 type Extras = Partial<Pick<FunctionDefinition, 'aliases' | 'nullBehaviour' | 'lazy' | 'volatility' | 'safePrefix'>>;
-type SignatureExtras = Partial<Pick<Signature, 'resultOf' | 'check' | 'checkConstants' | 'constants' | 'parts'>>;
+type SignatureExtras = Partial<Pick<Signature, 'resultOf' | 'check' | 'checkConstants' | 'constants' | 'parts' | 'keywords'>>;
 
 /** A signature in the notation of signature.ts with its evaluator: a plain function, or a body. */
 export function on(text: string, body: PlainEvaluator | ScalarBody, extras: SignatureExtras = {}): Signature {

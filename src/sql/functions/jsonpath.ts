@@ -13,7 +13,7 @@ const MAX_STEPS = 1000;
 const CACHE_LIMIT = 500;
 const cache = new Map<string, JsonPath>();
 
-const STEP = /\.([^.[\]"'][^.[\]"]*)|\."((?:[^"\\]|\\.)*)"|\[\s*(-?[0-9]+)\s*\]/y;
+const STEP = /\.([^.[\]"'*][^.[\]"]*)|\."((?:[^"\\]|\\.)*)"|\[\s*(-?[0-9]+)\s*\]/y;
 
 /** Throws OUT_OF_RANGE in Spanner's words when the text is no path. */
 export function parsePath(text: string): JsonPath {

@@ -11,7 +11,8 @@ import type { Int64, SqlValue } from '../values/value.ts';
 import { safely } from './cast.ts';
 import { on, scalar } from './define.ts';
 import { laxBool, laxFloat, laxInt64, laxString, notSupported, jsonConverter, strictBool, strictFloat, strictInt64, strictString } from './jsonconvert.ts';
-import { follow, parsePath, stepInto } from './jsonpath.ts';
+import { follow, parsePath, stepInto, type JsonPath } from './jsonpath.ts';
+import { isSourceNull, sourceAt, sourceScalar, sourceText, type SourceNode } from './jsontext.ts';
 import { bound, plain, type FunctionDefinition, type PlainEvaluator } from './registry.ts';
 
 const FAMILY = 'json';
@@ -27,30 +28,18 @@ function parse(text: string, mode = 'exact'): Json {
   }
 }
 
-/** The tree of JSON text for the extractors; undefined when it is no JSON. */
-function lenient(text: string): JsonNode | undefined {
-  try {
-    return parseJson(text, 'round', 'keep').root;
-  } catch (error) {
-    if (error instanceof JsonSyntaxError) return undefined;
-    throw error;
-  }
-}
+const pathOf = (path: string | undefined): JsonPath => parsePath(path ?? '$');
 
 type Reader = (node: JsonNode | undefined) => SqlValue;
 
-/** Extractors over JSON, and over STRING that holds JSON. */
 /** A path is known at analysis. */
 const CONSTANT_PATH = { constants: { at: [1], notNull: false } } as const;
 
-const extractor = (name: string, doc: string, signature: string, json: Reader, text: Reader): FunctionDefinition =>
+/** Extractors over JSON, and over STRING that holds JSON. */
+const extractor = (name: string, doc: string, signature: string, json: Reader, text: (node: SourceNode | undefined) => SqlValue): FunctionDefinition =>
   scalar(name, FAMILY, doc, [
-    on(signature.replaceAll('ARRAY<T>', 'ARRAY<STRING>').replaceAll('(T', '(STRING').replaceAll('-> T', '-> STRING'), (source: string, path?: string) => {
-      const steps = parsePath(path ?? '$');
-      const root = lenient(source);
-      return root === undefined ? null : text(follow(root, steps));
-    }, CONSTANT_PATH),
-    on(signature.replaceAll('ARRAY<T>', 'ARRAY<JSON>').replaceAll('(T', '(JSON').replaceAll('-> T', '-> JSON'), (source: Json, path?: string) => json(follow(source.root, parsePath(path ?? '$'))), CONSTANT_PATH),
+    on(signature.replaceAll('ARRAY<T>', 'ARRAY<STRING>').replaceAll('(T', '(STRING').replaceAll('-> T', '-> STRING'), (source: string, path?: string) => text(sourceAt(source, pathOf(path))), CONSTANT_PATH),
+    on(signature.replaceAll('ARRAY<T>', 'ARRAY<JSON>').replaceAll('(T', '(JSON').replaceAll('-> T', '-> JSON'), (source: Json, path?: string) => json(follow(source.root, pathOf(path))), CONSTANT_PATH),
   ]);
 
 function scalarText(node: JsonNode | undefined): string | null {
@@ -65,29 +54,26 @@ function scalarTexts(node: JsonNode | undefined): SqlValue {
   return node.map(scalarText);
 }
 
+function sourceScalars(node: SourceNode | undefined): SqlValue {
+  if (node?.kind !== 'array' || node.items.some((i) => i.kind === 'array' || i.kind === 'object')) return null;
+  return node.items.map(sourceScalar);
+}
+
 const queries: readonly FunctionDefinition[] = [
   scalar('JSON_VALUE', FAMILY, 'A scalar at a path, as text.', [
-    on('(STRING, [STRING]) -> STRING', (source: string, path?: string) => {
-      const steps = parsePath(path ?? '$');
-      const root = lenient(source);
-      return root === undefined ? null : scalarText(follow(root, steps));
-    }, CONSTANT_PATH),
-    on('(JSON, [STRING]) -> STRING', (source: Json, path?: string) => scalarText(follow(source.root, parsePath(path ?? '$'))), CONSTANT_PATH),
+    on('(STRING, [STRING]) -> STRING', (source: string, path?: string) => sourceScalar(sourceAt(source, pathOf(path))), CONSTANT_PATH),
+    on('(JSON, [STRING]) -> STRING', (source: Json, path?: string) => scalarText(follow(source.root, pathOf(path))), CONSTANT_PATH),
   ]),
   scalar('JSON_VALUE_ARRAY', FAMILY, 'An array of scalars at a path, as texts.', [
-    on('(STRING, [STRING]) -> ARRAY<STRING>', (source: string, path?: string) => {
-      const steps = parsePath(path ?? '$');
-      const root = lenient(source);
-      return root === undefined ? null : scalarTexts(follow(root, steps));
-    }, CONSTANT_PATH),
-    on('(JSON, [STRING]) -> ARRAY<STRING>', (source: Json, path?: string) => scalarTexts(follow(source.root, parsePath(path ?? '$'))), CONSTANT_PATH),
+    on('(STRING, [STRING]) -> ARRAY<STRING>', (source: string, path?: string) => sourceScalars(sourceAt(source, pathOf(path))), CONSTANT_PATH),
+    on('(JSON, [STRING]) -> ARRAY<STRING>', (source: Json, path?: string) => scalarTexts(follow(source.root, pathOf(path))), CONSTANT_PATH),
   ]),
   extractor('JSON_QUERY', 'The value at a path, as JSON.', '(T, STRING) -> T',
     (node) => (node === undefined ? null : new Json(node)),
-    (node) => (node === undefined || node === null ? null : jsonToString(node))),
+    (node) => (node === undefined || isSourceNull(node) ? null : sourceText(node))),
   extractor('JSON_QUERY_ARRAY', 'The elements of the array at a path, as JSON.', '(T, [STRING]) -> ARRAY<T>',
     (node) => (node !== undefined && isJsonArray(node) ? node.map((item) => new Json(item)) : null),
-    (node) => (node !== undefined && isJsonArray(node) ? node.map(jsonToString) : null)),
+    (node) => (node?.kind === 'array' ? node.items.map(sourceText) : null)),
   scalar('$subscript', FAMILY, 'A member or an element of a JSON value; NULL when there is none.', [
     on('(JSON, INT64) -> JSON', (json: Json, index: Int64) => wrap(stepInto(json.root, Number(index)))),
     on('(JSON, STRING) -> JSON', (json: Json, name: string) => wrap(stepInto(json.root, name))),

@@ -218,7 +218,7 @@ const bits: readonly FunctionDefinition[] = [
     on('(INT64) -> INT64', (x: Int64) => countBits(BigInt.asUintN(64, BigInt(x)))),
     on('(BYTES) -> INT64', (x: Uint8Array) => x.reduce((sum, byte) => sum + countBits(BigInt(byte)), 0)),
   ]),
-  scalar('BIT_REVERSE', 'bit', 'The bits in reverse order; with TRUE the sign bit stays in place.', [on('(INT64, BOOL) -> INT64', reverseBits)]),
+  scalar('BIT_REVERSE', 'bit', 'The bits in reverse order; with TRUE the sign bit stays in place.', [on('(INT64, BOOL) -> INT64', reverseBits)], { safePrefix: false }),
 ];
 
 export const MATHEMATICAL: readonly FunctionDefinition[] = [

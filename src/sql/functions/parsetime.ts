@@ -143,9 +143,9 @@ function seconds(c: Cursor, f: Fields, digits: string): void {
   f.second = c.number(2, 0, 60);
   if (c.text.charAt(c.at) !== '.') return;
   c.at++;
-  const limit = digits === '*' ? 9 : Number(digits);
-  const fraction = c.take(new RegExp(`[0-9]{1,${Math.max(1, limit)}}`, 'y'));
-  f.nanos = Number(fraction.padEnd(9, '0'));
+  // Of any number of digits those below a nanosecond are dropped.
+  const fraction = c.take(digits === '*' ? /[0-9]+/y : new RegExp(`[0-9]{1,${Math.max(1, Number(digits))}}`, 'y'));
+  f.nanos = Number(fraction.slice(0, 9).padEnd(9, '0'));
 }
 
 const ELEMENT = /%(E4Y|E[0-9*]S|E[a-zA-Z]|O[a-zA-Z]|[\s\S])|\s+|[\s\S]/gu;

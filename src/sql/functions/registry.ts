@@ -70,6 +70,8 @@ export interface Signature {
   readonly resultOf?: (types: readonly (SqlType | undefined)[]) => SqlType;
   /** The date parts that its PART arguments may be, and how the function is called where another is refused. */
   readonly parts?: { readonly of: string; readonly allowed: ReadonlySet<string> };
+  /** What its KEYWORD arguments may be. */
+  readonly keywords?: { readonly of: string; readonly allowed: ReadonlySet<string> };
   /** Positions of arguments that must be literals or query parameters; `notNull`: and not the literal NULL. */
   readonly constants?: { readonly at: readonly number[]; readonly notNull: boolean };
   /** A further condition on arguments that are literals; the others are undefined. A message in Spanner's words rejects the call. */

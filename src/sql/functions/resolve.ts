@@ -57,22 +57,24 @@ export function resolveCall(definition: FunctionDefinition, args: readonly CallA
     else if (best === undefined || lower(candidate.rank, best.rank)) best = candidate;
   }
   if (best !== undefined) {
-    checkParts(best, args);
+    checkKeywords(best, args);
     return best;
   }
   if (reason !== undefined) throw invalidArgument(reason);
   throw invalidArgument(noMatchMessage(definition, args));
 }
 
-/** A date part that the function does not know is refused before any value is seen, even where an argument is NULL. */
-function checkParts({ signature, slots }: Candidate, args: readonly CallArgument[]): void {
-  if (signature.parts === undefined) return;
+/** A keyword that the function does not know is refused before any value is seen, even where an argument is NULL. */
+function checkKeywords({ signature, slots }: Candidate, args: readonly CallArgument[]): void {
+  const { parts, keywords } = signature;
   for (const slot of slots) {
     const given = slot === undefined ? undefined : args[slot];
-    if (given?.kind !== 'keyword' || given.role !== 'PART' || signature.parts.allowed.has(given.word)) continue;
+    if (given?.kind !== 'keyword') continue;
+    if (given.role === 'KEYWORD' && keywords?.allowed.has(given.word) === false) throw invalidArgument(`Argument is not a valid ${keywords.of}: ${given.word}`);
+    if (given.role !== 'PART' || parts === undefined || parts.allowed.has(given.word)) continue;
     if (given.word.includes('(')) throw invalidArgument('Date part arguments are not supported');
     if (!DATE_PARTS.has(given.word)) throw invalidArgument(`A valid date part name is required but found ${given.word}`);
-    throw invalidArgument(`${signature.parts.of} does not support the ${given.word} date part`);
+    throw invalidArgument(`${parts.of} does not support the ${given.word} date part`);
   }
 }
 

@@ -15,6 +15,8 @@ import { strictString } from './jsonconvert.ts';
 import { withContext, type FunctionDefinition } from './registry.ts';
 
 const VOLATILE = { volatility: 'volatile' } as const;
+/** Functions of Spanner and not of GoogleSQL have no SAFE. form. */
+const OF_SPANNER = { volatility: 'volatile', safePrefix: false } as const;
 
 function interval(year: Int64 = 0, month: Int64 = 0, day: Int64 = 0, hour: Int64 = 0, minute: Int64 = 0, second: Int64 = 0) {
   const seconds = BigInt(hour) * 3600n + BigInt(minute) * 60n + BigInt(second);
@@ -26,18 +28,18 @@ export const STATEMENT: readonly FunctionDefinition[] = [
   scalar('NEW_UUID', 'utility', 'A random UUID.', [on('() -> UUID', withContext((ctx) => randomUuid(ctx.randomBytes(16))))], VOLATILE),
   scalar('PENDING_COMMIT_TIMESTAMP', 'timestamp', 'Stands for the commit timestamp when written to a column that allows it.', [
     on('() -> TIMESTAMP', withContext((ctx) => ctx.pendingCommitTimestamp())),
-  ], VOLATILE),
+  ], OF_SPANNER),
   scalar('GET_NEXT_SEQUENCE_VALUE', 'sequence', 'The next value of a sequence.', [
     on('(SEQUENCE) -> INT64', withContext((ctx, name: string) => ctx.nextSequenceValue(name))),
     on('(STRING) -> INT64', withContext((ctx, name: string) => ctx.nextSequenceValue(name))),
-  ], VOLATILE),
+  ], OF_SPANNER),
   scalar('GET_INTERNAL_SEQUENCE_STATE', 'sequence', 'The internal counter of a sequence, NULL before its first value.', [
     on('(SEQUENCE) -> INT64', withContext((ctx, name: string) => ctx.sequenceState(name))),
     on('(STRING) -> INT64', withContext((ctx, name: string) => ctx.sequenceState(name))),
-  ], VOLATILE),
+  ], OF_SPANNER),
   scalar('GET_TABLE_COLUMN_IDENTITY_STATE', 'sequence', 'The internal counter of an identity column given as table.column.', [
     on('(STRING) -> INT64', withContext((ctx, name: string) => ctx.sequenceState(name))),
-  ], VOLATILE),
+  ], OF_SPANNER),
   scalar('STRING', 'conversion', 'A timestamp as text in a time zone, or the text of a JSON string.', [
     on('(TIMESTAMP, [STRING]) -> STRING', withContext((ctx, t: bigint, zone?: string) => timestampToString(t, timeZone(zone ?? ctx.defaultTimeZone)))),
     on('(JSON) -> STRING', (json: Json) => strictString(json.root)),

@@ -155,12 +155,9 @@ export function foldCase(text: string): string {
   }).join('');
 }
 
-const MODES = ['NFC', 'NFKC', 'NFD', 'NFKD'];
+const MODES = { keywords: { of: 'NORMALIZE mode', allowed: new Set(['NFC', 'NFKC', 'NFD', 'NFKD']) } };
 
-function normalize(text: string, mode = 'NFC'): string {
-  if (!MODES.includes(mode)) throw outOfRange('Argument is not a valid NORMALIZE mode');
-  return text.normalize(mode);
-}
+const normalize = (text: string, mode = 'NFC'): string => text.normalize(mode);
 
 function splitSubstring(text: string, delimiter: string, start: Int64, count?: Int64): string {
   if (delimiter === '') throw outOfRange('Delimiter of SPLIT_SUBSTR must be non-empty');
@@ -204,9 +201,9 @@ export const STRINGS: readonly FunctionDefinition[] = [
     on('(STRING) -> ARRAY<INT64>', (s: string) => Array.from(s, (c) => c.codePointAt(0) ?? 0)),
     on('(BYTES) -> ARRAY<INT64>', (b: Uint8Array) => [...b]),
   ]),
-  scalar('NORMALIZE', FAMILY, 'The string in a Unicode normal form, NFC by default.', [on('(STRING, [KEYWORD]) -> STRING', normalize)]),
+  scalar('NORMALIZE', FAMILY, 'The string in a Unicode normal form, NFC by default.', [on('(STRING, [KEYWORD]) -> STRING', normalize, MODES)]),
   scalar('NORMALIZE_AND_CASEFOLD', FAMILY, 'The string in a normal form without differences of case.', [
-    on('(STRING, [KEYWORD]) -> STRING', (s: string, mode?: string) => normalize(foldCase(normalize(s, mode)), mode)),
+    on('(STRING, [KEYWORD]) -> STRING', (s: string, mode?: string) => normalize(foldCase(normalize(s, mode)), mode), MODES),
   ]),
   scalar('SOUNDEX', FAMILY, 'The Soundex code: a letter and three digits.', [on('(STRING) -> STRING', soundex)]),
   scalar('SAFE_CONVERT_BYTES_TO_STRING', FAMILY, 'Bytes as UTF-8 text, with U+FFFD for what is malformed.', [on('(BYTES) -> STRING', (b: Uint8Array) => decodeUtf8Loosely(b))]),

@@ -36,7 +36,7 @@ export function coercionCost(from: SqlType, to: SqlType, source: CoercionSource)
   if (source === 'untyped') return 1;
   if (typesEqual(from, to)) return 0;
   if (from.kind === 'STRUCT' && to.kind === 'STRUCT') return structCost(from.fields.map((f) => f.type), to.fields.map((f) => f.type), source);
-  if (from.kind === 'ARRAY' && to.kind === 'ARRAY') return arrayCost(from.element, to.element, source);
+  if (from.kind === 'ARRAY' && to.kind === 'ARRAY') return arrayCost(from.element, to.element);
   const widening = EXPRESSION_TARGETS[from.kind]?.indexOf(to.kind) ?? -1;
   if (widening >= 0) return 1 + widening;
   if (source === 'literal' && (LITERAL_TARGETS[from.kind]?.includes(to.kind) ?? false)) return 10;
@@ -56,11 +56,8 @@ function structCost(from: readonly SqlType[], to: readonly SqlType[], source: Co
   return total;
 }
 
-/** Arrays coerce elementwise when they are literals or parameters; of other arrays only field names may differ. */
-function arrayCost(from: SqlType, to: SqlType, source: CoercionSource): number | undefined {
-  if (typesEquivalent(from, to)) return 1;
-  return source === 'expression' ? undefined : coercionCost(from, to, source);
-}
+/** Elements do not coerce, not even of a literal: only the names of fields may differ. */
+const arrayCost = (from: SqlType, to: SqlType): number | undefined => (typesEquivalent(from, to) ? 1 : undefined);
 
 export const canCoerce = (from: SqlType, to: SqlType, source: CoercionSource): boolean => coercionCost(from, to, source) !== undefined;
 

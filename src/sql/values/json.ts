@@ -87,9 +87,9 @@ export type WideNumberMode = 'exact' | 'round';
 /** The message of a failed parse; the caller adds what was being parsed. */
 export class JsonSyntaxError extends Error {}
 
-/** Parses JSON text; `keep` leaves members in the order of the text. Throws JsonSyntaxError. */
-export function parseJson(text: string, mode: WideNumberMode = 'exact', order: 'sort' | 'keep' = 'sort'): Json {
-  return new Json(new Parser(text, mode, order === 'sort').document());
+/** Parses JSON text. Throws JsonSyntaxError. */
+export function parseJson(text: string, mode: WideNumberMode = 'exact'): Json {
+  return new Json(new Parser(text, mode).document());
 }
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
@@ -99,13 +99,11 @@ const PLAIN = /[^"\\\u0000-\u001f]*/y;
 class Parser {
   private readonly text: string;
   private readonly mode: WideNumberMode;
-  private readonly sorted: boolean;
   private at = 0;
 
-  constructor(text: string, mode: WideNumberMode, sorted: boolean) {
+  constructor(text: string, mode: WideNumberMode) {
     this.text = text;
     this.mode = mode;
-    this.sorted = sorted;
   }
 
   document(): JsonNode {
@@ -166,7 +164,7 @@ class Parser {
       this.blank();
     } while (this.skip(','));
     if (!this.skip('}')) this.fail("expected ',' or '}'");
-    return this.sorted ? jsonObject(members) : firstOfEach(members);
+    return jsonObject(members);
   }
 
   private array(depth: number): JsonNode {

@@ -40,7 +40,7 @@ test('literals and parameters coerce further than expressions', () => {
   expect(canCoerce(STRING, UUID, L)).toBe(true);
   expect(canCoerce(FLOAT64, INT64, L)).toBe(false);
   expect(canCoerce(INT64, BOOL, L)).toBe(false);
-  expect(canCoerce(arrayOf(INT64), arrayOf(FLOAT64), L)).toBe(true);
+  expect(canCoerce(arrayOf(INT64), arrayOf(FLOAT64), L)).toBe(false);
   expect(canCoerce(arrayOf(INT64), arrayOf(FLOAT64), E)).toBe(false);
 });
 
