@@ -4,6 +4,7 @@ import { SeededRandom } from '../../src/base/random.ts';
 import { SqlEngine } from '../../src/sql/engine.ts';
 import { ALL_FUNCTIONS } from '../../src/sql/functions/catalogue.ts';
 import { Schema } from '../../src/sql/schema/schema.ts';
+import { KEY_PREFIX } from '../sql/query/database.ts';
 import { MemoryStore } from '../sql/query/store.ts';
 import { disagreement, isOlder, ours } from './compare.ts';
 import { Emulator, type Answer, type OracleSession } from './emulator.ts';
@@ -68,7 +69,7 @@ export async function compareGenerated(campaign: Campaign): Promise<{ readonly c
   try {
     const answers = new Answers(await emulator.database([]), campaign.answers);
     const generator = new Generator(new SeededRandom(campaign.seed), campaign.only, await unknownTo(answers));
-    const engine = new SqlEngine({ cacheSize: 1 });
+    const engine = new SqlEngine({ cacheSize: 1, keyPrefix: KEY_PREFIX });
     const store = new MemoryStore();
     for (let i = 0; i < campaign.count; i++) {
       const { about, sql } = generator.next();

@@ -77,7 +77,7 @@ export class CompiledDml {
     if (this.returning !== undefined && prepared.keys.includes(undefined)) throw invalidArgument('THEN RETURN cannot show rows whose primary key has the pending commit timestamp.');
     const columns = prepared.columns.map((c) => c.id);
     if (bound.conflict !== undefined && this.conflict !== undefined) return this.insertOnConflict(this.conflict, prepared, frame, transaction, writer);
-    if (bound.mode === 'orUpdate') this.rejectRepeated(prepared, frame);
+    if (bound.mode === 'orUpdate') this.rejectRepeated(prepared);
     let wanted = prepared.rows;
     if (bound.mode === 'orIgnore') wanted = await this.withoutExisting(prepared, transaction);
     const existed = bound.mode === 'orUpdate' && this.returning?.hasAction === true ? await this.table.exist(prepared.keys, transaction) : [];
@@ -100,10 +100,11 @@ export class CompiledDml {
   }
 
   /** INSERT OR UPDATE names each row once: which of two values counts would be open. */
-  private rejectRepeated(prepared: PreparedRows, frame: Frame): void {
+  private rejectRepeated(prepared: PreparedRows): void {
     const seen = new Set<string>();
     for (const key of prepared.keys) {
-      const text = this.table.key(key, frame);
+      if (key === undefined) continue;
+      const text = this.table.key(key);
       if (seen.has(text)) throw invalidArgument(`Cannot affect a row second time for key: ${this.table.show(key)}`);
       seen.add(text);
     }
