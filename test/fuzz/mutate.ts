@@ -69,6 +69,6 @@ function gentle(random: Random, tokens: readonly string[], other: readonly strin
 
 export function mutate(random: Random, statements: readonly string[]): string {
   let tokens = tokensOf(pick(random, statements) ?? '');
-  for (let n = random.int(3); n >= 0; n--) tokens = (random.int(3) === 0 ? change : gentle)(random, tokens, tokensOf(pick(random, statements) ?? ''));
+  for (let n = random.int(2); n >= 0; n--) tokens = (random.int(3) === 0 ? change : gentle)(random, tokens, tokensOf(pick(random, statements) ?? ''));
   return tokens.join('');
 }

@@ -86,10 +86,13 @@ function floatTotal(s: FloatSum): number {
   return Number.isFinite(s.sum) ? s.sum + s.lost : s.sum;
 }
 
-const floatSum = (finish: (s: FloatSum) => SqlValue): Aggregator =>
+/** An average sums numbers made smaller by a power of two, so that only the sum and never the average overflows. */
+const AVERAGE_SCALE = 2 ** -40;
+
+const floatSum = (finish: (s: FloatSum) => SqlValue, scale = 1): Aggregator =>
   fold<FloatSum>(
-    (x) => addFloat({ sum: 0, lost: 0, count: 0 }, x as number),
-    (s, x) => addFloat(s, x as number),
+    (x) => addFloat({ sum: 0, lost: 0, count: 0 }, (x as number) * scale),
+    (s, x) => addFloat(s, (x as number) * scale),
     (a, b) => {
       const count = a.count + b.count;
       const s = addFloat(addFloat(a, b.sum), b.lost);
@@ -158,7 +161,7 @@ const sums: readonly FunctionDefinition[] = [
   ]),
   aggregate('AVG', 'The average of the values that are not NULL.', [
     onRows('(INT64) -> FLOAT64', () => intSum((s) => ratio(intTotal(s), BigInt(s.count)))),
-    onRows('(FLOAT64) -> FLOAT64', () => floatSum((s) => floatTotal(s) / s.count)),
+    onRows('(FLOAT64) -> FLOAT64', () => floatSum((s) => floatTotal(s) / s.count / AVERAGE_SCALE, AVERAGE_SCALE)),
     onRows('(NUMERIC) -> NUMERIC', () => numericSum((s) => checkedNumeric(divideRounded(s.sum, BigInt(s.count))))),
     onRows('(INTERVAL) -> INTERVAL', () => intervalSum((s) => divideInterval(s.total, s.count))),
   ]),
