@@ -5,6 +5,7 @@ import { failedPrecondition, TrestleError, unavailable } from '../base/errors.ts
 import { keyFromBytes, keyToBytes, splitId, timestamp, type Key, type NodeId, type Timestamp, type TxnId } from '../base/ids.ts';
 import { RpcUnavailable } from '../net/rpc-error.ts';
 import type { ReadWriteOptions, ReadWriteTransaction, ReplicaSelection, Snapshot, TimestampBound, TransactionSystem } from '../txn/types.ts';
+import { OutcomeSearch } from '../txn/resolve.ts';
 import { Catalog, type OpenDatabase } from './catalog.ts';
 import type { NodeCore } from './core.ts';
 import { Databases } from './databases.ts';
@@ -172,14 +173,11 @@ export class NodeBackend implements Backend {
 
   async resolveCommit(name: string, id: TxnId): Promise<CommitOutcome> {
     const database = await this.catalog.database(name);
-    const end = databaseEnd(database.prefix as Key);
-    for (let at = database.prefix as Key; at < end; ) {
-      const split = await this.core.router.locate(at);
-      const status = await this.core.gateway.askStatus(split.id, id);
-      if (status.kind === 'committed') return { kind: 'committed', commitTimestamp: status.timestamp };
-      if (status.kind === 'pending') throw unavailable('The outcome of the transaction is not known yet; try again.');
-      at = split.to;
-    }
+    const range = { from: database.prefix as Key, to: databaseEnd(database.prefix as Key) };
+    const { rpc, router, env } = this.core;
+    const status = await new OutcomeSearch({ rpc, router, nodes: this.nodes, log: env.log }).resolve(range, id);
+    if (status.kind === 'pending') throw unavailable('The outcome of the transaction is not known yet; try again.');
+    if (status.kind === 'committed') return { kind: 'committed', commitTimestamp: status.timestamp };
     return { kind: 'aborted' };
   }
 

@@ -20,6 +20,8 @@ export const Method = {
   outcome: 'txn.outcome',
   release: 'txn.release',
   status: 'txn.status',
+  find: 'txn.find',
+  settle: 'txn.settle',
   fence: 'txn.fence',
   wounded: 'txn.wounded',
   forgotten: 'txn.forgotten',
@@ -339,6 +341,48 @@ export function decodeIds(bytes: Uint8Array): TxnId[] {
     for (let n = input.count(); n > 0; n--) ids.push(readTxnId(input));
     return ids;
   });
+}
+
+/** Which of a node's replicas in the range knows the transaction? */
+export interface FindRequest {
+  readonly txn: TxnId;
+  readonly from: Key;
+  readonly to: Key;
+}
+export type Found =
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'committed'; readonly timestamp: Timestamp }
+  | { readonly kind: 'prepared'; readonly coordinator: SplitId };
+
+export function encodeFind({ txn, from, to }: FindRequest): Uint8Array {
+  const out = new ByteWriter();
+  writeTxnId(out, txn);
+  return out.binary(from).binary(to).finish();
+}
+export function decodeFind(bytes: Uint8Array): FindRequest {
+  return whole(bytes, (input) => ({ txn: readTxnId(input), from: input.binary() as Key, to: input.binary() as Key }));
+}
+const FOUND_KINDS = ['unknown', 'committed', 'prepared'] as const;
+export function writeFound(out: ByteWriter, found: Found): void {
+  out.u8(FOUND_KINDS.indexOf(found.kind)).varint(found.kind === 'committed' ? found.timestamp : found.kind === 'prepared' ? found.coordinator : 0);
+}
+export function readFound(input: ByteReader): Found {
+  const kind = FOUND_KINDS[input.u8()];
+  if (kind === undefined) throw new CorruptBytes('unknown kind of outcome');
+  if (kind === 'prepared') return { kind, coordinator: readSplitId(input) };
+  const at = timestamp(input.varint());
+  return kind === 'committed' ? { kind, timestamp: at } : { kind };
+}
+
+/** As `status`, of a part of a split: so that none is left out when splits are cut. */
+export interface SettleRequest extends FindRequest {
+  readonly split: SplitId;
+}
+export function encodeSettle({ split, ...find }: SettleRequest): Uint8Array {
+  return new ByteWriter().varint(split).raw(encodeFind(find)).finish();
+}
+export function decodeSettle(bytes: Uint8Array): SettleRequest {
+  return whole(bytes, (input) => ({ split: readSplitId(input), txn: readTxnId(input), from: input.binary() as Key, to: input.binary() as Key }));
 }
 
 const STATUS_KINDS = ['pending', 'aborted', 'committed'] as const;

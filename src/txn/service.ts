@@ -3,20 +3,21 @@
  * answers with the result or with directions.
  */
 
+import { ByteWriter } from '../base/bytes.ts';
 import type { Environment } from '../base/env.ts';
 import { failedPrecondition } from '../base/errors.ts';
 import { type Key, type SplitId, type Timestamp } from '../base/ids.ts';
 import type { Rpc } from '../net/rpc.ts';
 import { notLeaderAnswer, okAnswer, wrongSplitAnswer } from '../splits/answer.ts';
 import type { SplitHost } from '../splits/host.ts';
-import { isWithin, keyAfter, rangeCovers } from '../splits/ranges.ts';
+import { intersect, isWithin, keyAfter, rangeCovers } from '../splits/ranges.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
 import { latestVersion, readAt, scanAt } from '../storage/mvcc.ts';
 import { spansOf } from './evaluate.ts';
 import { MAX_ANSWER_BYTES, MAX_ANSWER_ROWS, MAX_GET_BYTES } from './limits.ts';
 import type { Span } from './locks.ts';
 import { NotLeading, RangeMoved, WriteConflictError } from './failures.ts';
-import type { Participant } from './participant.ts';
+import { Participant } from './participant.ts';
 import * as protocol from './protocol.ts';
 import { Method } from './protocol.ts';
 import type { Row, WriteConflict } from './types.ts';
@@ -64,6 +65,8 @@ export class TxnService {
     rpc.handle(Method.release, (_, body) => this.release(protocol.decodeReference(body)));
     rpc.handle(Method.fence, (_, body) => this.fence(protocol.decodeFence(body)));
     rpc.handle(Method.status, (_, body) => this.status(protocol.decodeReference(body)));
+    rpc.handle(Method.settle, (_, body) => this.settle(protocol.decodeSettle(body)));
+    rpc.handle(Method.find, (_, body) => this.findOutcome(protocol.decodeFind(body)));
   }
 
   // ---- reads under locks ------------------------------------------------------------------------------------------
@@ -270,6 +273,38 @@ export class TxnService {
       protocol.writeStatus(out, await participant.status(request.txn));
       return out.view();
     });
+  }
+
+  private settle({ split, txn, from, to }: protocol.SettleRequest): MaybePromise<Uint8Array> {
+    const span: Span = { from, to };
+    return this.serve(split, [span], async ({ participant }) => {
+      const status = await participant.status(txn);
+      // A part that was cut off meanwhile may not know what was logged here.
+      return this.recheck(split, [span], () => {
+        const out = okAnswer();
+        protocol.writeStatus(out, status);
+        return out.finish();
+      });
+    });
+  }
+
+  /** From the replicas here, whoever leads: what they know is so, whatever they do not know yet. */
+  private findOutcome({ txn, from, to }: protocol.FindRequest): Uint8Array {
+    let found: protocol.Found = { kind: 'unknown' };
+    for (const hosted of this.host.all()) {
+      const { application } = hosted;
+      if (hosted.installing || !(application instanceof Participant) || intersect(hosted.descriptor(), { from, to }) === undefined) continue;
+      const at = application.ledger.outcome(txn);
+      if (at !== undefined && at > 0) {
+        found = { kind: 'committed', timestamp: at };
+        break;
+      }
+      const prepare = application.ledger.prepared.get(txn);
+      if (prepare !== undefined) found = { kind: 'prepared', coordinator: prepare.coordinator };
+    }
+    const out = new ByteWriter();
+    protocol.writeFound(out, found);
+    return out.finish();
   }
 
   // ---- routing ----------------------------------------------------------------------------------------------------

@@ -52,6 +52,13 @@ const codecs = {
   decide: codec(fc.record({ ...header, floor: timestamps, ceiling: timestamps, participants: fc.array(splitIds) }), protocol.encodeDecide, protocol.decodeDecide),
   outcome: codec(fc.record({ split: splitIds, txn: txnIds, timestamp: timestamps }), protocol.encodeOutcome, protocol.decodeOutcome),
   reference: codec(fc.record({ split: splitIds, txn: txnIds }), ({ split, txn }) => protocol.encodeReference(split, txn), protocol.decodeReference),
+  find: codec(fc.record({ txn: txnIds, from: keys, to: keys }), protocol.encodeFind, protocol.decodeFind),
+  settle: codec(fc.record({ split: splitIds, txn: txnIds, from: keys, to: keys }), protocol.encodeSettle, protocol.decodeSettle),
+  found: answer(
+    fc.oneof(fc.constant({ kind: 'unknown' as const }), timestamps.map((at) => ({ kind: 'committed' as const, timestamp: at })), splitIds.map((coordinator) => ({ kind: 'prepared' as const, coordinator }))),
+    protocol.writeFound,
+    protocol.readFound,
+  ),
   ids: codec(fc.array(txnIds), protocol.encodeIds, protocol.decodeIds),
   records: answer(fc.array(fc.option(bytes, { nil: undefined })), protocol.writeRecords, protocol.readRecords),
   scanAnswer: answer(
