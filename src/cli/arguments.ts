@@ -13,6 +13,18 @@ export const parsePeerPort = (text: string): number => integer(text, 1, 65_535);
 export const parseNodeCount = (text: string): number => integer(text, 1, 15);
 export const parseNodeId = (text: string): number => integer(text.replace(/^node-?/i, ''), 1, 1_023);
 
+const UNIT_MICROS: Readonly<Record<string, number>> = { us: 1, ms: 1_000, s: 1_000_000, m: 60_000_000 };
+
+/** `250us`, `4ms`, `1.5s`, `2m`, as microseconds. */
+export function parseDuration(low: number, high: number, bounds: string): (text: string) => number {
+  return (text) => {
+    const [, number = '', unit = ''] = /^(\d{1,9}(?:\.\d{1,6})?)(us|ms|s|m)$/.exec(text) ?? [];
+    const micros = Math.round(Number(number) * (UNIT_MICROS[unit] ?? Number.NaN));
+    if (number === '' || !(micros >= low && micros <= high)) throw new InvalidArgumentError(`It must be a duration ${bounds}, such as 4ms or 10s.`);
+    return micros;
+  };
+}
+
 function matching(text: string, pattern: RegExp, what: string): string {
   if (!pattern.test(text)) throw new InvalidArgumentError(what);
   return text;

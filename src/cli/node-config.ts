@@ -14,6 +14,11 @@ export class ConfigError extends Error {
 export const DEFAULT_LIMITS: NodeLimits = { cacheBytes: 16 * 1024 * 1024, queryMemoryBytes: 256 * 1024 * 1024, connectionsMax: 2_000 };
 /** Nodes of one machine share its clock: the bound covers what reading it costs (node/clock.ts). */
 export const DEFAULT_CLOCK_UNCERTAINTY_MICROS = 250;
+/** Leases are made for clocks within this bound (paxos/tuning.ts). */
+export const MAX_CLOCK_UNCERTAINTY_MICROS = 50_000;
+export const DEFAULT_IDLE_TRANSACTION_MICROS = 10_000_000;
+export const MIN_IDLE_TRANSACTION_MICROS = 100_000;
+export const MAX_IDLE_TRANSACTION_MICROS = 86_400_000_000;
 
 const NODES_MAX = 64;
 const NODE_ID_MAX = 1023;
@@ -104,7 +109,8 @@ export function parseNodeConfig(json: string): NodeConfig {
     nodes: nodes(fields['nodes'], nodeId),
     ...(dataDir === undefined ? {} : { dataDir }),
     founding,
-    clockUncertaintyMicros: integer({ clockUncertaintyMicros: DEFAULT_CLOCK_UNCERTAINTY_MICROS, ...fields }, 'clockUncertaintyMicros', '', 0, 10_000_000),
+    clockUncertaintyMicros: integer({ clockUncertaintyMicros: DEFAULT_CLOCK_UNCERTAINTY_MICROS, ...fields }, 'clockUncertaintyMicros', '', 0, MAX_CLOCK_UNCERTAINTY_MICROS),
+    idleTransactionMicros: integer({ idleTransactionMicros: DEFAULT_IDLE_TRANSACTION_MICROS, ...fields }, 'idleTransactionMicros', '', MIN_IDLE_TRANSACTION_MICROS, MAX_IDLE_TRANSACTION_MICROS),
     grpcAddress: text(fields, 'grpcAddress', ''),
     httpAddress: text(fields, 'httpAddress', ''),
     ...(listen === undefined ? {} : { listen: parseListen(listen) }),

@@ -86,6 +86,8 @@ export interface NodeConfig {
   readonly founding: boolean;
   /** Declared bound of the clock's error: the width of TrueTime's interval is twice this. */
   readonly clockUncertaintyMicros: number;
+  /** A read-write transaction that nobody uses for this long loses its locks. */
+  readonly idleTransactionMicros: number;
   /** As clients see the cluster: `127.0.0.1:9010`. For status and messages only. */
   readonly grpcAddress: string;
   /** `http://127.0.0.1:9020`. */

@@ -19,7 +19,9 @@ import {
   parsePort,
   parseProject,
   type Format,
+  parseDuration,
 } from './arguments.ts';
+import { MAX_CLOCK_UNCERTAINTY_MICROS, MAX_IDLE_TRANSACTION_MICROS, MIN_IDLE_TRANSACTION_MICROS } from './node-config.ts';
 import { detachedFailed, detachedOutput, detachedReady, isDetached, runDetached } from './detach.ts';
 import { cliEntry, nodeCommand, PROCESS_MARKS } from './node-command.ts';
 import { DIALECTS, type Dialect } from '../import/dialect.ts';
@@ -42,6 +44,8 @@ interface UpFlags extends NameOptions {
   readonly detach: boolean;
   readonly init?: string;
   readonly logLevel: LogLevel;
+  readonly clockUncertainty?: number;
+  readonly idleTransactionTimeout?: number;
 }
 
 const nameOf = (options: NameOptions): { readonly project: string; readonly instance: string; readonly database: string } => ({
@@ -105,6 +109,8 @@ function addUp(program: Command, output: Output, setExitCode: (code: number) => 
     .option('--in-memory', 'keep no data on disk', false)
     .option('--detach', 'return when the cluster is ready, and leave it running', false)
     .option('--init <file.sql>', 'schema and rows for the database, on the first start')
+    .option('--clock-uncertainty <duration>', 'declared bound of the clocks’ error, which commits wait out (default: 250us)', parseDuration(0, MAX_CLOCK_UNCERTAINTY_MICROS, 'of at most 50ms'))
+    .option('--idle-transaction-timeout <duration>', 'unused for this long, a read-write transaction loses its locks (default: 10s)', parseDuration(MIN_IDLE_TRANSACTION_MICROS, MAX_IDLE_TRANSACTION_MICROS, 'from 100ms to 1440m'))
     .addOption(new Option('--log-level <level>', 'what the nodes write to their logs').choices(LOG_LEVELS).default('info'));
   withNames(command).addHelpText('after', '\n--init, --project, --instance and --database make that database when it is not there yet.\n\nExamples:\n  trestle up\n  trestle up --detach --init schema.sql --database music\n  trestle up --in-memory --nodes 1 --port 9110 --http-port 9120');
   command.action(async (flags: UpFlags) => {
@@ -126,6 +132,8 @@ async function up(flags: UpFlags, output: Output): Promise<number> {
     httpPort: flags.httpPort,
     peerPort: flags.peerPort,
     logLevel: flags.logLevel,
+    clockUncertaintyMicros: flags.clockUncertainty,
+    idleTransactionMicros: flags.idleTransactionTimeout,
     foundation: wantsDatabase ? foundationOf(nameOf(flags), filling, flags.inMemory) : undefined,
   };
   return runUp(options, {

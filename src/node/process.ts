@@ -5,13 +5,14 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { pino } from 'pino';
 import { createApiServer, type ApiServer } from '../api/server.ts';
-import { AssertionError } from '../base/assert.ts';
+import { assert, AssertionError } from '../base/assert.ts';
 import { CorruptBytes } from '../base/bytes.ts';
 import type { Logger, Scheduler } from '../base/env.ts';
 import { Code, TrestleError } from '../base/errors.ts';
 import { nodeId } from '../base/ids.ts';
-import { parseNodeConfig } from '../cli/node-config.ts';
+import { MAX_CLOCK_UNCERTAINTY_MICROS, parseNodeConfig } from '../cli/node-config.ts';
 import { ExitCode, isDropClients, isToNode, NODE_CONFIG_VARIABLE, type FromNode, type NodeConfig, type NodeStatus, type Protocol } from '../cli/process-contract.ts';
+import { DEFAULT_TUNING } from '../paxos/tuning.ts';
 import { TcpTransport } from '../net/tcp.ts';
 import { DiskError, type Disk } from '../storage/disk.ts';
 import { checkFormat, openingError } from '../storage/format.ts';
@@ -24,6 +25,7 @@ import { systemEnvironment } from './environment.ts';
 import { startHttp, type HttpServer } from './http.ts';
 import { nodeStatus } from './status.ts';
 
+assert(MAX_CLOCK_UNCERTAINTY_MICROS <= DEFAULT_TUNING.maxUncertaintyMicros, 'leases allow for every clock that may be declared');
 const READY_POLL_MICROS = 5_000;
 const STOP_GRACE_MS = 500;
 
@@ -163,7 +165,7 @@ class ServerProcess {
     this.core = core;
     const backend = new NodeBackend(core, { zones, queryMemoryBytes: config.limits.queryMemoryBytes }, (node) => transport.isUp(node), processorMicros);
     this.backend = backend;
-    this.api = createApiServer(backend, { log: this.log, nowMicros: () => env.clock.interval().latest });
+    this.api = createApiServer(backend, { log: this.log, nowMicros: () => env.clock.interval().latest, idleTransactionMicros: config.idleTransactionMicros });
     const { api } = this;
     backend.serveForwarded((call) => api.handleForwarded(call));
     for (const { id, host, peerPort } of config.nodes) if (id !== config.nodeId) transport.setPeer(nodeId(id), { host, port: peerPort });

@@ -6,7 +6,7 @@ import { assert } from '../base/assert.ts';
 import { aborted } from '../base/errors.ts';
 import type { Scheduler } from '../base/env.ts';
 import { timestamp, type Key, type NodeId, type Timestamp, type TxnId } from '../base/ids.ts';
-import type { PhysicalWrite } from './commands.ts';
+import type { PhysicalWrite, PrepareCommand } from './commands.ts';
 import { LockTable, type HeldMode, type LockEvents, type LockOwner, type Span } from './locks.ts';
 import type { PrepareAnswer, TxnHeader } from './protocol.ts';
 
@@ -180,6 +180,19 @@ export class Leadership {
     return highest;
   }
 
+  /** Takes the locks of a transaction again that prepared under an earlier leader. */
+  recover(prepare: PrepareCommand, now: number): void {
+    const txn = this.begin(prepare.txn, prepare.age, prepare.gateway);
+    this.pin(txn);
+    txn.assigned = prepare.timestamp;
+    txn.preparedAt = now;
+    const free = [
+      ...prepare.reads.map((span) => this.locks.acquire(txn.owner, span, 'shared', noop)),
+      ...prepare.writes.map((write) => this.locks.acquire(txn.owner, { from: write.key, to: undefined }, 'exclusive', noop)),
+    ];
+    assert(free.every(Boolean), 'locks of prepared transactions do not conflict');
+  }
+
   /** From here on the transaction cannot be wounded. */
   pin(txn: LeaderTxn): void {
     if (txn.owner.pinned) return;
@@ -309,3 +322,4 @@ export class Leadership {
   }
 }
 
+const noop = (): void => undefined;

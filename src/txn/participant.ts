@@ -13,6 +13,7 @@ import type { WriteOp as EngineOp } from '../storage/types.ts';
 import { isWithin, rangeCovers } from '../splits/ranges.ts';
 import type { SplitApplication, SplitContext } from '../splits/types.ts';
 import { agree } from './agree.ts';
+import { CommitBatch } from './batching.ts';
 import { decodeCommand, encodeCommand, NO_TXN, type Command, type PhysicalWrite } from './commands.ts';
 import { commitWait } from './commit-wait.ts';
 import { evaluate, spansOf, withCommitTimestamp, type Evaluated } from './evaluate.ts';
@@ -28,6 +29,8 @@ import type { Checks, CommitRequest, DecideRequest, PrepareAnswer, PrepareReques
 import type { HeldMode, LockOwner, Span } from './locks.ts';
 import type { WriteOp } from './types.ts';
 
+/** As in Cloud Spanner. */
+const MAX_COMMIT_DELAY_MICROS = 500_000;
 /** How long a cut waits for transactions in flight before it gives up, microseconds. */
 const DRAIN_LIMIT_MICROS = 2_000_000;
 /** A prepared transaction older than this asks its coordinator for the outcome, microseconds. */
@@ -59,6 +62,7 @@ export class Participant implements SplitApplication {
   readonly horizon: VersionHorizon;
   readonly fence: SchemaFence;
   private readonly outcomes: OutcomeRetention;
+  private readonly batch: CommitBatch;
   private readonly links: ParticipantLinks;
   private leadership: Leadership | undefined;
   /** Locks handed over by a cut, until this node first leads the new split. */
@@ -69,6 +73,7 @@ export class Participant implements SplitApplication {
     this.links = links;
     this.ledger = new Ledger(context.engine, context.split, context.ancestors);
     this.safeTime = new SafeTime(context, this.ledger);
+    this.batch = new CommitBatch(context.env.scheduler);
     this.outcomes = new OutcomeRetention(context.env, this.ledger);
     this.horizon = new VersionHorizon(context.engine, context.split, context.ancestors);
     this.fence = new SchemaFence(context.engine, context.split);
@@ -100,17 +105,7 @@ export class Participant implements SplitApplication {
     const margin = this.ledger.highest === 0 ? 2 * (latest - earliest) : 0;
     leadership.close(timestamp(Math.max(leadership.lastAssigned, latest + margin, this.ledger.highest)));
     this.leadership = leadership;
-    for (const prepare of this.ledger.prepared.values()) {
-      const txn = leadership.begin(prepare.txn, prepare.age, prepare.gateway);
-      leadership.pin(txn);
-      txn.assigned = prepare.timestamp;
-      txn.preparedAt = clock.monotonicMicros();
-      const free = [
-        ...prepare.reads.map((span) => leadership.locks.acquire(txn.owner, span, 'shared', noop)),
-        ...prepare.writes.map((write) => leadership.locks.acquire(txn.owner, { from: write.key, to: undefined }, 'exclusive', noop)),
-      ];
-      assert(free.every(Boolean), 'locks of prepared transactions do not conflict');
-    }
+    for (const prepare of this.ledger.prepared.values()) leadership.recover(prepare, clock.monotonicMicros());
   }
 
   lostLeadership(): void {
@@ -288,6 +283,9 @@ export class Participant implements SplitApplication {
   async commit(request: CommitRequest): Promise<Timestamp> {
     const known = this.decided(request.txn);
     if (known !== undefined) return known;
+    const { maxDelayMicros } = request;
+    if (maxDelayMicros > 0) await this.batch.join(Math.min(maxDelayMicros, MAX_COMMIT_DELAY_MICROS), this.context.env.clock.monotonicMicros());
+    else this.batch.go();
     try {
       const { leadership, txn } = await this.ready(request, request.generation);
       return await this.conclude(txn, () => this.commitLocked(leadership, txn, request));

@@ -1,4 +1,5 @@
 /** What commands take and print. */
+import { parseDuration } from '../../src/cli/arguments.ts';
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../src/client/results.ts';
 import { JsonText, Struct, type SqlValue } from '../../src/client/values.ts';
@@ -150,11 +151,22 @@ describe('why a node ended', () => {
   });
 });
 
+describe('durations', () => {
+  const parse = parseDuration(0, 50_000, 'of at most 50ms');
+
+  it('have a number and a unit', () => {
+    expect(['250us', '4ms', '0s', '0.05s', '1.5ms'].map(parse)).toEqual([250, 4_000, 0, 50_000, 1_500]);
+  });
+  it.each(['', '4', 'ms', '4 ms', '-1ms', '51ms', '1h', '1e3us', '4msec'])('%j is none', (text) => {
+    expect(() => parse(text)).toThrow('It must be a duration of at most 50ms, such as 4ms or 10s.');
+  });
+});
+
 describe('the configuration of a node', () => {
   const config = { clusterId: '0'.repeat(32), nodeId: 1, nodes: [{ id: 1, zone: 'a', region: 'r', host: '127.0.0.1', peerPort: 4_000 }], founding: true, grpcAddress: 'a', httpAddress: 'b' };
 
   it('has defaults', () => {
-    expect(parseNodeConfig(JSON.stringify(config))).toMatchObject({ nodeId: 1, clockUncertaintyMicros: 250, logLevel: 'info' });
+    expect(parseNodeConfig(JSON.stringify(config))).toMatchObject({ nodeId: 1, clockUncertaintyMicros: 250, idleTransactionMicros: 10_000_000, logLevel: 'info' });
   });
   it.each([
     [{ clusterId: 'x' }, '"clusterId" must be 32 hexadecimal digits; it is "x".'],
@@ -162,6 +174,8 @@ describe('the configuration of a node', () => {
     [{ nodes: [{ ...config.nodes[0], peerPort: 0 }] }, '"nodes[0].peerPort" must be an integer from 1 to 65535; it is 0.'],
     [{ founding: undefined }, '"founding" must be true or false; it is missing.'],
     [{ listen: { grpc: {} } }, '"listen.grpc.host" must be a string that is not empty; it is missing.'],
+    [{ clockUncertaintyMicros: 60_000 }, '"clockUncertaintyMicros" must be an integer from 0 to 50000; it is 60000.'],
+    [{ idleTransactionMicros: 5 }, '"idleTransactionMicros" must be an integer from 100000 to 86400000000; it is 5.'],
     [{ logLevel: 'loud' }, '"logLevel" must be one of debug, info, warn, error'],
   ])('with %j is refused', (change, message) => {
     expect(() => parseNodeConfig(JSON.stringify({ ...config, ...change }))).toThrow(ConfigError);

@@ -18,6 +18,9 @@ export interface Foundation {
 
 export interface UpOptions extends PrepareOptions {
   readonly logLevel: LogLevel;
+  /** The defaults apply where these are undefined. */
+  readonly clockUncertaintyMicros?: number | undefined;
+  readonly idleTransactionMicros?: number | undefined;
   /** undefined: no database was asked for. */
   readonly foundation: Foundation | undefined;
 }
@@ -52,6 +55,8 @@ export async function runUp(options: UpOptions, surroundings: UpSurroundings): P
     command: surroundings.command,
     log,
     logLevel: options.logLevel,
+    clockUncertaintyMicros: options.clockUncertaintyMicros,
+    idleTransactionMicros: options.idleTransactionMicros,
     report: (text) => {
       output.err(text);
     },

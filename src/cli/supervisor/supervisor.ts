@@ -5,7 +5,7 @@
 import type { Server, Socket } from 'node:net';
 import { rmSync } from 'node:fs';
 import { serveControl, type ClusterStatus, type ControlRequest, type NodeReport } from '../control.ts';
-import { DEFAULT_CLOCK_UNCERTAINTY_MICROS, DEFAULT_LIMITS } from '../node-config.ts';
+import { DEFAULT_CLOCK_UNCERTAINTY_MICROS, DEFAULT_IDLE_TRANSACTION_MICROS, DEFAULT_LIMITS } from '../node-config.ts';
 import { messageOf, UserError } from '../output.ts';
 import type { LogLevel, NodeConfig, NodeStatus, Protocol, SplitStatus } from '../process-contract.ts';
 import type { ClusterFile } from './cluster-file.ts';
@@ -24,6 +24,8 @@ export interface SupervisorOptions {
   readonly command: NodeCommand;
   readonly log: EventLog;
   readonly logLevel: LogLevel;
+  readonly clockUncertaintyMicros?: number | undefined;
+  readonly idleTransactionMicros?: number | undefined;
   /** Sentences for the user: a node that ended by itself, a restart. */
   readonly report: (text: string) => void;
   readonly tuning?: NodeProcessTuning;
@@ -144,14 +146,15 @@ export class Supervisor {
   }
 
   #configOf(nodeId: number): NodeConfig {
-    const { cluster, layout, inMemory, logLevel } = this.#options;
+    const { cluster, layout, inMemory, logLevel, clockUncertaintyMicros = DEFAULT_CLOCK_UNCERTAINTY_MICROS, idleTransactionMicros = DEFAULT_IDLE_TRANSACTION_MICROS } = this.#options;
     return {
       clusterId: cluster.clusterId,
       nodeId,
       nodes: cluster.nodes,
       ...(inMemory ? {} : { dataDir: layout.nodeData(nodeId) }),
       founding: this.#founding,
-      clockUncertaintyMicros: DEFAULT_CLOCK_UNCERTAINTY_MICROS,
+      clockUncertaintyMicros,
+      idleTransactionMicros,
       grpcAddress: this.#address('grpc'),
       httpAddress: this.#address('http'),
       logLevel,

@@ -20,6 +20,9 @@ const MAX_ATTEMPTS = 30;
 const GIVE_UP_ONE_IN = 25;
 const GIVE_UP_MICROS = 60_000;
 const ROLL_BACK_ONE_IN = 40;
+/** One commit in so many may be delayed. */
+const DELAYED_ONE_IN = 10;
+const MAX_DELAY_MICROS = 100_000;
 /** One transaction in so many reads without locks. */
 const OPTIMISTIC_ONE_IN = 3;
 
@@ -157,6 +160,7 @@ export class Clients {
   private update(body: UpdateBody, random: Random, shared: Shared, options: ReadWriteOptions, keepAge: (age: Timestamp) => void) {
     const givesUpAfter = random.int(GIVE_UP_ONE_IN) === 0 ? random.int(GIVE_UP_MICROS) : undefined;
     const rollsBack = random.int(ROLL_BACK_ONE_IN) === 0;
+    const delayed = random.int(DELAYED_ONE_IN) === 0 ? { maxCommitDelayMicros: random.int(MAX_DELAY_MICROS) } : {};
     return async (core: NodeCore): Promise<Ended> => {
       const sleep = (micros: number): Promise<void> => new Promise((resolve) => void core.env.scheduler.after(micros, resolve));
       const txn = core.gateway.beginReadWrite(options);
@@ -175,7 +179,7 @@ export class Clients {
       try {
         const controller = new AbortController();
         if (givesUpAfter !== undefined) core.env.scheduler.after(givesUpAfter, () => { controller.abort(); });
-        const { commitTimestamp, snapshotTimestamp } = await txn.commit(givesUpAfter === undefined ? {} : { signal: controller.signal });
+        const { commitTimestamp, snapshotTimestamp } = await txn.commit({ ...delayed, ...(givesUpAfter === undefined ? {} : { signal: controller.signal }) });
         return { outcome: 'ok', timestamp: commitTimestamp, snapshot: snapshotTimestamp, code: undefined };
       } catch (error) {
         const code = codeOf(error);
