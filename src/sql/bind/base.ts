@@ -7,7 +7,7 @@
 import { Code, TrestleError, unimplemented } from '../../base/errors.ts';
 import type { SourceRange } from '../ast/node.ts';
 import type { TypeName } from '../ast/types.ts';
-import { findCast, findCoercion } from '../functions/cast.ts';
+import { findCast } from '../functions/cast.ts';
 import { resolveFunction } from '../functions/catalogue.ts';
 import type { EvaluationContext, Evaluator } from '../functions/registry.ts';
 import type { CallArgument, ResolvedCall } from '../functions/resolve.ts';
@@ -179,7 +179,7 @@ export abstract class BinderBase {
     }
     const source = this.sourceOf(e);
     if (!canCoerce(e.type, to, source)) return undefined;
-    const evaluator = findCoercion(e.type, to) ?? findCast(e.type, to);
+    const evaluator = findCast(e.type, to);
     if (evaluator === undefined) return undefined;
     if (e.kind === 'const' && e.value === null) return { ...e, type: to };
     if (e.kind === 'const') return { ...e, type: to, value: this.constantCast(evaluator, e, to) };

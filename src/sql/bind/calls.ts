@@ -82,7 +82,7 @@ export abstract class CallBinder extends ExpressionBinder {
   private lazyForm(name: string, e: FunctionCall, given: readonly GivenArgument[]): Expr | undefined {
     const args = given.map((g) => g.value);
     const values = args.filter((a): a is Expr => a !== undefined && a.kind !== 'lambda' && a.kind !== 'keyword');
-    if (values.length !== args.length || given.some((g) => g.info.name !== undefined) || e.safe) return undefined;
+    if (values.length !== args.length || given.some((g) => g.info.name !== undefined)) return undefined;
     if (name === 'IF' && values.length === 3) {
       const [condition, ...branches] = values;
       const when = condition === undefined ? undefined : this.tryCoerce(condition, BOOL);

@@ -295,6 +295,7 @@ export abstract class ExpressionBinder extends OperandBinder {
     if (e.source.kind === 'list') result = this.bindInList(operand, e, e.source.items, scope);
     else if (e.source.kind === 'unnest') {
       const array = this.bindArrayPath(e.source.array, scope);
+      if (array.kind === 'const' && array.source === 'untyped') throw this.error(e.source.array, 'Second argument of IN UNNEST must be an array but was NULL');
       if (array.type.kind !== 'ARRAY' && this.sourceOf(array) !== 'untyped') throw this.error(e.source.array, `Second argument of IN UNNEST must be an array but was ${typeName(array.type)}`);
       result = this.callOf('$in_array', [operand, array], e);
     } else {
@@ -396,10 +397,6 @@ export abstract class ExpressionBinder extends OperandBinder {
     }
     if (operand.kind === 'call' && operand.call.definition.name === 'ERROR') return { ...operand, type };
     if (typesEqual(operand.type, type)) return operand.kind === 'const' ? { ...operand, source: 'expression' } : operand;
-    if (operand.kind === 'array' && type.kind === 'ARRAY' && source === 'literal') {
-      const elements = operand.elements.map((x) => this.castTo(x, type.element, e.safe, e));
-      return { kind: 'array', type, elements };
-    }
     return this.castTo(operand, type, e.safe, e.operand);
   }
 

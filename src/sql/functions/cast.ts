@@ -125,14 +125,6 @@ export function findCast(from: SqlType, to: SqlType): Evaluator | undefined {
   return CASTS[from.kind]?.[to.kind];
 }
 
-/** Coercion of a literal or parameter array goes element by element, which CAST itself does not allow. */
-export function findCoercion(from: SqlType, to: SqlType): Evaluator | undefined {
-  if (from.kind !== 'ARRAY' || to.kind !== 'ARRAY') return findCast(from, to);
-  const element = findCoercion(from.element, to.element);
-  if (element === undefined || element === IDENTITY) return element;
-  return withContext((ctx, array: readonly SqlValue[]) => array.map((item) => apply(element, ctx, item)));
-}
-
 function apply(cast: Evaluator, ctx: EvaluationContext, value: SqlValue): SqlValue {
   if (value === null) return null;
   return cast.kind === 'plain' ? cast.call(value) : cast.call(ctx, value);

@@ -135,7 +135,9 @@ export const FORMAT_TIME: readonly FunctionDefinition[] = [
   scalar('FORMAT_DATE', 'date', 'A date as text by a pattern.', [on('(STRING, DATE) -> STRING', (pattern: string, days: number) => format(pattern, { days, time: undefined }))]),
   scalar('FORMAT_TIMESTAMP', 'timestamp', 'A timestamp as text by a pattern, in a time zone.', [
     on('(STRING, TIMESTAMP, [STRING]) -> STRING', withContext((ctx, pattern: string, t: bigint, zone?: string) => {
-      const local = localTime(t, timeZone(zone ?? ctx.defaultTimeZone));
+      const exact = timeZone(zone ?? ctx.defaultTimeZone);
+      // Offsets print in minutes, and what prints beside them is the time at that offset.
+      const local = localTime(t, { name: exact.name, offsetAt: (seconds) => Math.trunc(exact.offsetAt(seconds) / 60) * 60 });
       return format(pattern, { days: local.days, time: { ...local, epochSeconds: splitNanos(t).seconds } });
     })),
   ]),

@@ -177,14 +177,14 @@ const printing: readonly FunctionDefinition[] = [
       return guarded.kind === 'plain' ? plain((value: SqlValue) => guarded.call(value) ?? new Json(null)) : guarded;
     } }),
   ], CUSTOM),
-  scalar('TO_JSON_STRING', FAMILY, 'A JSON value as text, with TRUE over several lines.', [
-    on('(ANY, [BOOL]) -> STRING', (json: Json, pretty?: boolean) => (pretty === true ? jsonToPrettyString(json.root) : jsonToString(json.root)), {
+  scalar('TO_JSON_STRING', FAMILY, 'A JSON value as text, with TRUE over several lines; NULL as null.', [
+    on('(ANY, [BOOL]) -> STRING', (json: Json | null, pretty?: boolean | null) => (pretty === null ? null : pretty === true ? jsonToPrettyString(json?.root ?? null) : jsonToString(json?.root ?? null)), {
       check: ([type]) => {
         if (type !== undefined && type.kind !== 'JSON') throw unimplemented(notSupported('TO_JSON_STRING', type));
         return undefined;
       },
     }),
-  ]),
+  ], CUSTOM),
   scalar('JSON_TYPE', FAMILY, 'The kind of a JSON value: object, array, string, number, boolean or null.', [on('(JSON) -> STRING', (json: Json) => typeOf(json.root))]),
   scalar('JSON_KEYS', FAMILY, 'The keys of a JSON value as dotted paths, sorted.', [on('(JSON, [INT64], [mode => STRING]) -> ARRAY<STRING>', keys)]),
   scalar('JSON_CONTAINS', FAMILY, 'Whether the first JSON value contains the second.', [on('(JSON, JSON) -> BOOL', containsAtTop)]),

@@ -228,7 +228,7 @@ class Parser {
   }
 
   private numberOf(source: string, floating: boolean): JsonNode {
-    if (!floating && source.length <= 20 && source !== '-0') {
+    if (!floating && source.length <= 20) {
       const integer = BigInt(source);
       if (integer >= INT64_MIN && integer <= UINT64_MAX) return integer;
     }

@@ -28,7 +28,6 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 }
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-const loose = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** The string that the bytes are in UTF-8; undefined when they are malformed. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
@@ -40,8 +39,33 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** As decodeUtf8, with U+FFFD for malformed sequences. */
-export const decodeUtf8Loosely = (bytes: Uint8Array): string => loose.decode(bytes);
+/** Reads one U+FFFD for every byte that belongs to no well-formed character. */
+export function decodeUtf8Loosely(bytes: Uint8Array): string {
+  let text = '';
+  let from = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const length = characterLength(bytes, at);
+    if (length === 0) {
+      text += `${strict.decode(bytes.subarray(from, at))}\ufffd`;
+      from = at + 1;
+    }
+    at += Math.max(1, length);
+  }
+  return text + strict.decode(bytes.subarray(from));
+}
+
+/** How many bytes the well-formed character at a position takes; 0 when there is none. */
+function characterLength(bytes: Uint8Array, at: number): number {
+  const lead = bytes[at] ?? 0;
+  if (lead < 0x80) return 1;
+  const length = lead >= 0xc2 && lead <= 0xdf ? 2 : lead >= 0xe0 && lead <= 0xef ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
+  const second = bytes[at + 1] ?? 0;
+  const low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
+  const high = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
+  if (length === 0 || second < low || second > high) return 0;
+  for (let i = 2; i < length; i++) if (((bytes[at + i] ?? 0) & 0xc0) !== 0x80) return 0;
+  return length;
+}
 
 export const encodeUtf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 

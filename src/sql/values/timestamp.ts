@@ -129,7 +129,11 @@ export function localTime(nanos: bigint, zone: TimeZone): LocalTime {
 }
 
 /** The first instant of a local day. */
-export const midnight = (days: number, zone: TimeZone): bigint => joinNanos(localToEpochSeconds(days * 86_400, zone), 0);
+export function midnight(days: number, zone: TimeZone): bigint {
+  const nanos = joinNanos(localToEpochSeconds(days * 86_400, zone), 0);
+  if (!inTimestampRange(nanos)) throw outOfRange(`Cannot convert date ${dateToString(days)} to timestamp`);
+  return nanos;
+}
 
 export const isTimeZone = (name: string): boolean => findTimeZone(name) !== undefined;
 

@@ -4,7 +4,7 @@
  */
 import { evaluatorOf } from '../../../src/sql/functions/resolve.ts';
 import { resolveFunction } from '../../../src/sql/functions/catalogue.ts';
-import { findCoercion, resolveCast, safely } from '../../../src/sql/functions/cast.ts';
+import { findCast, resolveCast, safely } from '../../../src/sql/functions/cast.ts';
 import type { EvaluationContext, Evaluator, FunctionArgument } from '../../../src/sql/functions/registry.ts';
 import type { CallArgument } from '../../../src/sql/functions/resolve.ts';
 import { commonSupertype } from '../../../src/sql/types/coercion.ts';
@@ -338,7 +338,7 @@ class Reader {
 
 function coerce(item: Typed, type: T.SqlType): SqlValue {
   if (item.value === null || T.typesEqual(item.type, type) || item.emptyArray === true) return item.value;
-  const cast = findCoercion(item.type, type);
+  const cast = findCast(item.type, type);
   if (cast === undefined) throw new Error(`no coercion to ${T.typeName(type)}`);
   return run(cast, [item.value]);
 }
