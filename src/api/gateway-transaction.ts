@@ -12,7 +12,7 @@ import { TransactionMeter } from './data/meter.ts';
 import { MAX_REPLAY_ROWS } from './limits.ts';
 import { lastStatementRan, seqnoOutOfOrder, seqnoReused, transactionClosed, transactionEnded, transactionFailed } from './messages.ts';
 import type { DmlResult, PreparedStatement } from './sql.ts';
-import type { TransactionEnd } from './statistics.ts';
+import { cleanTag, type TransactionEnd } from './statistics.ts';
 
 export type GatewayState =
   | { readonly kind: 'active' }
@@ -70,7 +70,7 @@ export class GatewayTransaction {
   mutationCount = 0;
   readonly meter = new TransactionMeter();
   private readonly beginMicros: number;
-  private readonly begun: TransactionBeginning;
+  private begun: TransactionBeginning;
   private reported = false;
   /** Calls that are running: the transaction is not idle meanwhile. */
   running = 0;
@@ -91,6 +91,11 @@ export class GatewayTransaction {
     this.database = database;
     this.transaction = transaction;
     this.lastUseMicros = nowMicros;
+  }
+
+  /** Clients name the tag with their statements and the commit, and not always when they begin. */
+  noteTag(tag: string): void {
+    if (this.begun.tag === '' && tag !== '') this.begun = { ...this.begun, tag: cleanTag(tag) };
   }
 
   /** Reports the end to the statistics, the first time that this is called. */

@@ -5,6 +5,8 @@ const MIB = 1024 * 1024;
 
 /** A gRPC message, either way. */
 export const MAX_MESSAGE_BYTES = 100 * MIB;
+/** A request of the data plane, commits excepted. */
+export const MAX_REQUEST_BYTES = 10 * MIB;
 /** A request of administration; schema statements are the large ones. */
 export const MAX_ADMIN_REQUEST_BYTES = 10 * MIB;
 /** Values in one PartialResultSet, about. */

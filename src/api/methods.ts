@@ -2,7 +2,7 @@
  * Every method of the public API by service. Those without a handler answer UNIMPLEMENTED with their name, so that a
  * user learns what is missing and not only that something is.
  */
-import { unimplemented } from '../base/errors.ts';
+import { invalidArgument, unimplemented } from '../base/errors.ts';
 import * as databases from './admin/databases.ts';
 import { getIamPolicy, setIamPolicy, testIamPermissions } from './admin/iam.ts';
 import * as instances from './admin/instances.ts';
@@ -13,6 +13,7 @@ import { executeBatchDml } from './data/batch-dml.ts';
 import { batchWrite } from './data/batch-write.ts';
 import type { Edge } from './data/edge.ts';
 import { partitionQuery, partitionRead } from './data/partitions.ts';
+import { MAX_REQUEST_BYTES } from './limits.ts';
 import { read, streamingRead } from './data/reads.ts';
 import { batchCreateSessions, createSession, deleteSession, getSession, listSessions } from './data/sessions.ts';
 import { executeSql, executeStreamingSql } from './data/statements.ts';
@@ -124,13 +125,21 @@ const refuse = (service: string, method: string): UnaryHandler => {
   return () => Promise.reject(unimplemented(`${short}.${method} is not implemented.`));
 };
 
+/** Methods that write rows, which may be as large as a message. */
+const LARGE_REQUESTS: ReadonlySet<string> = new Set(['Commit', 'BatchWrite']);
+
+function checkSize(method: string, request: Buffer): Buffer {
+  if (request.length > MAX_REQUEST_BYTES && !LARGE_REQUESTS.has(method)) throw invalidArgument(`The request has ${String(request.length)} bytes; at most ${String(MAX_REQUEST_BYTES)} are allowed.`);
+  return request;
+}
+
 export function methodTable(edge: Edge): MethodTable {
   const table: MethodTable = new Map();
   for (const [method, run] of Object.entries(DATA_UNARY)) {
-    table.set(path(SPANNER_SERVICE, method), { kind: 'unary', run: (request, call) => run(edge, request, call) });
+    table.set(path(SPANNER_SERVICE, method), { kind: 'unary', run: (request, call) => run(edge, checkSize(method, request), call) });
   }
   for (const [method, run] of Object.entries(DATA_STREAM)) {
-    table.set(path(SPANNER_SERVICE, method), { kind: 'stream', run: (request, call) => run(edge, request, call) });
+    table.set(path(SPANNER_SERVICE, method), { kind: 'stream', run: (request, call) => run(edge, checkSize(method, request), call) });
   }
   table.set(path(SPANNER_SERVICE, 'FetchCacheUpdate'), { kind: 'stream', run: refuseStream('Spanner.FetchCacheUpdate') });
   for (const [service, methods] of Object.entries(ADMIN_UNARY)) {

@@ -22,7 +22,9 @@ export interface ResultStreamSpec {
   readonly metadata: ResultMetadata;
   /** Batches of rows; undefined at the end. */
   readonly next: () => Promise<readonly SqlRow[] | undefined>;
-  /** Rows, and pieces of the row after them, that the client already has. */
+  /** Rows before the first that `next` answers, which it leaves out. */
+  readonly firstRow: number;
+  /** Rows, those before `firstRow` among them, and pieces of the row after them, that the client already has. */
   readonly skipRows: number;
   readonly skipChunks: number;
   /** The token that says that the client has `rows` rows and `chunks` pieces of the next; undefined for no tokens. */
@@ -44,7 +46,7 @@ class SetBuilder {
 
   constructor(spec: ResultStreamSpec) {
     this.spec = spec;
-    this.rows = 0;
+    this.rows = spec.firstRow;
     this.encoder = new RowEncoder(spec.metadata.columns);
     writeMetadata(this.writer, spec.metadata);
   }

@@ -3,7 +3,7 @@
  * mutations. Values that come from a client travel as plain JSON (google.protobuf.Value without its wrapping), values
  * that go to a client as run-time values (sql/values/value.ts) with their types.
  */
-import type { Timestamp } from '../base/ids.ts';
+import type { Key, Timestamp } from '../base/ids.ts';
 import type { SqlType, StructField } from '../sql/types/types.ts';
 import type { SqlValue } from '../sql/values/value.ts';
 import type { ActivePartitionedDml, Footprint } from './statistics.ts';
@@ -18,6 +18,8 @@ export interface RowStream {
   close(): Promise<void>;
   /** Rows read so far to make these. */
   rowsScanned?(): number;
+  /** The key behind which the rows that have not been answered yet begin; undefined when there is no such key. */
+  lastKey?(): Key | undefined;
   /** What a query has done so far. */
   report?(): RunReport;
 }
@@ -47,6 +49,8 @@ export interface StatementOptions {
   readonly profile?: boolean;
   /** One of the ranges that `partitionQuery` or `partitionRead` answered: only its part of the rows is wanted. */
   readonly partition?: KeyRange;
+  /** Rows up to this key, which `RowStream.lastKey` gave in an earlier run at the same timestamp, are not wanted. */
+  readonly after?: Key;
   /** Told how far a partitioned DML statement is. */
   readonly progress?: Pick<ActivePartitionedDml, 'partitions' | 'partitionDone'>;
 }

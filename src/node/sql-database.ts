@@ -3,8 +3,8 @@ import type {
   DmlResult, Mutation, PreparedStatement, ReadSpec, RowStream, SqlDatabase, SqlRow, StatementOptions, StatementParameters, StatementPlan,
 } from '../api/sql.ts';
 import type { Footprint } from '../api/statistics.ts';
-import { failedPrecondition, invalidArgument, notFound, unimplemented } from '../base/errors.ts';
-import type { Timestamp } from '../base/ids.ts';
+import { aborted, failedPrecondition, invalidArgument, notFound, unimplemented } from '../base/errors.ts';
+import type { Key, Timestamp } from '../base/ids.ts';
 import { parameterValues, SqlEngine, type PreparedStatement as EngineStatement, type StatementContext } from '../sql/engine.ts';
 import { expressionChecker } from '../sql/bind/checker.ts';
 import { SchemaEvaluator } from '../sql/execute/schema-expressions.ts';
@@ -15,6 +15,8 @@ import { forWrites } from '../sql/rows/for-writes.ts';
 import { RowWriter } from '../sql/rows/writer.ts';
 import { findFunction } from '../sql/functions/catalogue.ts';
 import { tableDecoder, indexDecoder } from '../sql/rows/decode.ts';
+import { decodeTableTag } from '../storage/keycodec.ts';
+import { drivingScan } from '../sql/plan/partition.ts';
 import { KeySpace, type IndexLayout, type TableLayout } from '../sql/rows/keyspace.ts';
 import { scanTable } from '../sql/rows/scan.ts';
 import type { KeySetValues } from '../sql/rows/values.ts';
@@ -32,6 +34,7 @@ import type { NodeCore } from './core.ts';
 import type { MetaStore } from './meta.ts';
 import { footprintOf, takesLocks } from './statistics/footprint.ts';
 import { runPartitioned, type PartitionedWork } from './partitioned-dml.ts';
+import { databaseEnd } from './keyspace.ts';
 import { partitionsOf } from './partitions.ts';
 import { SequenceCounters } from './sequences.ts';
 import { TableStatisticsKeeper } from './table-statistics.ts';
@@ -121,14 +124,32 @@ export class NodeSqlDatabase implements SqlDatabase {
     let prepared = engineStatement(statement);
     if (used !== undefined && prepared.schema !== used) prepared = this.engine.prepare(used, prepared.text, declaredTypes(prepared));
     if (used !== undefined) this.checkReads(view as ReadWriteTransaction, prepared);
-    const stream = this.engine.query(prepared, new Map(Object.entries(parameters)), view, await this.context(prepared.schema, options));
+    const { after } = options;
+    if (after !== undefined && !this.goesOn(prepared, after)) throw aborted('The stream cannot be resumed: the plan of its query is another now. Run the query again.');
+    const rows = this.engine.query(prepared, new Map(Object.entries(parameters)), view, await this.context(prepared.schema, this.behind(options)));
     return {
-      columns: stream.columns,
-      next: () => stream.next(),
-      close: () => stream.close(),
-      rowsScanned: () => stream.statistics().rowsScanned,
-      report: () => ({ ...stream.statistics(), plan: () => ({ nodes: stream.profile(), advice: stream.advice() }) }),
+      columns: rows.columns,
+      next: () => rows.next(),
+      close: () => rows.close(),
+      rowsScanned: () => rows.statistics().rowsScanned,
+      report: () => ({ ...rows.statistics(), plan: () => ({ nodes: rows.profile(), advice: rows.advice() }) }),
+      lastKey: () => (prepared.keyOrdered ? rows.statistics().lastKey : undefined),
     };
+  }
+
+  /** Whether the query reads what the key belongs to, in the order of keys. */
+  private goesOn(prepared: EngineStatement, after: Key): boolean {
+    const scan = drivingScan(prepared.physical);
+    if (!prepared.keyOrdered || scan === undefined || !after.startsWith(this.database.prefix)) return false;
+    return decodeTableTag(after, this.database.prefix.length) === (scan.index?.id ?? scan.table.path[0]?.tableId ?? scan.table.id);
+  }
+
+  /** The options with what is left of the keys as the partition. */
+  private behind(options: StatementOptions): StatementOptions {
+    const { after, partition } = options;
+    if (after === undefined) return options;
+    const left = { from: keyAfter(after), to: databaseEnd(this.database.prefix as Key) };
+    return { ...options, partition: partition === undefined ? left : (intersect(partition, left) ?? { from: left.from, to: left.from }) };
   }
 
   checkParameters(statement: PreparedStatement, parameters: StatementParameters): void {
@@ -225,13 +246,15 @@ export class NodeSqlDatabase implements SqlDatabase {
     // A hint that asks for shared locks asks for what is done without one.
     const lock: { lock?: LockMode } = spec.lock === 'exclusive' ? { lock: 'exclusive' } : {};
     const decode = decoderOf(layout, columns);
-    const keySet = options.partition === undefined ? whole : within(whole, options.partition);
+    const { partition } = this.behind(options);
+    const keySet = partition === undefined ? whole : within(whole, partition);
     const readOptions = options.signal === undefined ? lock : { ...lock, signal: options.signal };
     const rows = new KeySetRows(view, layout, keySet, spec.limit, readOptions);
     return {
       columns: columns.map(({ name, type }) => ({ name, type })),
       next: async () => (await rows.next())?.map(({ key, record }): SqlRow => decode(key, record)),
       close: () => rows.close(),
+      lastKey: () => rows.lastKey,
     };
   }
 
@@ -374,6 +397,8 @@ class KeySetRows {
   private readonly options: { readonly lock?: LockMode; readonly signal?: AbortSignal };
   private readonly steps: (KeyRange | { readonly keys: KeyRange['from'][] })[];
   private left: number;
+  /** Of the rows answered so far. */
+  lastKey: Key | undefined;
   private cursor: RowCursor | undefined;
 
   constructor(
@@ -402,6 +427,7 @@ class KeySetRows {
       if (rows.length === 0) continue;
       const kept = rows.length > this.left ? rows.slice(0, this.left) : rows;
       this.left -= kept.length;
+      this.lastKey = kept.at(-1)?.key;
       return kept;
     }
     return undefined;

@@ -3,6 +3,7 @@
  * schema, the view or transaction to read and write, and everything ambient.
  */
 import { invalidArgument, unimplemented } from '../base/errors.ts';
+import type { Key } from '../base/ids.ts';
 import type { KeyRange, ReadView, ReadWriteTransaction } from '../txn/types.ts';
 import type { Statement } from './ast/statement.ts';
 import { Binder, type BoundStatement } from './bind/dml.ts';
@@ -27,7 +28,7 @@ import { indexAdvice, type IndexAdvice } from './plan/advice.ts';
 import { tablesToMeasure } from './plan/measured.ts';
 import { planNodes, type PlanNode } from './plan/nodes.ts';
 import type { Phys, PhysScan } from './plan/physical.ts';
-import { drivingScan, isOrdered, isPartitionable } from './plan/partition.ts';
+import { drivingScan, isKeyOrdered, isOrdered, isPartitionable } from './plan/partition.ts';
 import { planQuery, type PlanOptions } from './plan/plan.ts';
 import { NO_STATISTICS, type Statistics } from './plan/statistics.ts';
 import { columnById, type Schema } from './schema/schema.ts';
@@ -55,6 +56,8 @@ export interface StatementContext {
 export interface StatementStatistics {
   readonly rowsScanned: number;
   readonly rowsReturned: number;
+  /** Of a plan in key order: rows up to this key of the scan have been answered. */
+  readonly lastKey: Key | undefined;
   /** The most that sorts, groups, tables of hashes and the like held at once. */
   readonly peakMemoryBytes: number;
 }
@@ -82,6 +85,8 @@ export interface PreparedStatement {
   readonly isReadOnly: boolean;
   /** Whether PartitionQuery, or PartitionedDML, accepts it: it may then run with `StatementContext.partition`. */
   readonly partitionable: boolean;
+  /** Rows come as the keys of the scan do, so that the query may go on behind a key by `StatementContext.partition`. */
+  readonly keyOrdered: boolean;
   readonly bound: BoundStatement;
   readonly physical: Phys;
   readonly plan: Plan;
@@ -260,6 +265,7 @@ function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<stri
     undeclaredParameters: parameters.filter((p) => !p.declared).sort((a, b) => (a.name < b.name ? -1 : 1)).map((p) => ({ name: p.name, type: typeOf(p) })),
     isReadOnly: bound.kind === 'query',
     partitionable: bound.kind !== 'insert' && (bound.kind === 'query' ? !isOrdered(rel) : bound.returning === undefined) && isPartitionable(physical),
+    keyOrdered: bound.kind === 'query' && isKeyOrdered(physical),
     bound,
     physical,
     plan,
@@ -307,7 +313,7 @@ function executionOf(schema: Schema, view: ReadView, context: StatementContext, 
     memory: new Memory(context.memoryLimitBytes ?? DEFAULT_MEMORY_LIMIT_BYTES),
     signal: context.signal,
     virtualTables: virtualTables(schema, context),
-    statistics: { rowsScanned: 0, rowsReturned: 0 },
+    statistics: { rowsScanned: 0, rowsReturned: 0, lastKey: undefined },
     partition: context.partition,
     profile: context.profile === true ? new Map() : undefined,
     monotonicMicros: context.monotonicMicros ?? (() => 0),

@@ -7,6 +7,7 @@
  *   SELECT GENERATE(rows, chars)               that many rows of a number and a text of so many characters
  *   SELECT ARRAYS(elements, chars)             one row with an array of texts
  *   SELECT FAIL(after)                         rows, then INTERNAL
+ *   SELECT ENDLESS GENERATE(0, 0)              batches of 100 KB for ever
  *   INSERT (@k, @v) | UPDATE (@k, @v) | DELETE (@k) [THEN RETURN]
  */
 import { alreadyExists, invalidArgument, notFound, outOfRange, unavailable } from '../../src/base/errors.ts';
@@ -47,6 +48,9 @@ const PARTITIONS: readonly KeyRange[] = [{ from: '' as Key, to: '\xff' as Key }]
 export class FakeSql implements SqlDatabase {
   /** Statements run, for tests that count them. */
   readonly executed: string[] = [];
+  /** Batches that were read of endless statements, and how many of those run. */
+  pulled = 0;
+  running = 0;
   /** Resolves before a statement runs, so that a test can hold it. */
   gate: Promise<void> | undefined;
 
@@ -72,6 +76,7 @@ export class FakeSql implements SqlDatabase {
     await this.gate;
     const { sql, types } = statement as FakeStatement;
     this.executed.push(sql);
+    if (/ENDLESS/.test(sql)) return this.endless(statement.columns);
     const generate = /GENERATE\((\d+), *(\d+)\)/.exec(sql);
     if (generate !== null) return stream(statement.columns, generated(Number(generate[1]), Number(generate[2])));
     const arrays = /ARRAYS\((\d+), *(\d+)\)/.exec(sql);
@@ -82,6 +87,22 @@ export class FakeSql implements SqlDatabase {
     if (parameter !== undefined) return stream(statement.columns, [[[fromWire(parameters[parameter], types.get(parameter) ?? STRING)]]]);
     if (/FROM T/.test(sql)) return stream(TABLE_COLUMNS, [await this.scan(view)]);
     return stream(statement.columns, [[[1]]]);
+  }
+
+  private endless(columns: readonly StructField[]): RowStream {
+    this.running++;
+    return {
+      columns,
+      next: async () => {
+        await new Promise((resolve) => setImmediate(resolve));
+        this.pulled++;
+        return generated(100, 1_000)[0];
+      },
+      close: () => {
+        this.running--;
+        return Promise.resolve();
+      },
+    };
   }
 
   private async scan(view: ReadView): Promise<SqlRow[]> {

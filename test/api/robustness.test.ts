@@ -91,7 +91,8 @@ describe('malformed messages', () => {
   });
 
   it('bounds the number of fields, which cost more in memory than on the wire', async () => {
-    const error = await failure(client.call('Read', Buffer.alloc(24_000_000, Buffer.from([0x2a, 0x00]))));
+    // Fields that no message has are fields, too.
+    const error = await failure(client.call('Commit', Buffer.alloc(33_000_000, Buffer.from([0xf2, 0x01, 0x00]))));
     expect(error.code).toBe(Code.INVALID_ARGUMENT);
     expect(error.details).toContain('too many fields');
     expect((await failure(client.unary('DatabaseAdmin', 'UpdateDatabaseDdl', Buffer.alloc(24_000_000, Buffer.from([0x12, 0x00]))))).code).toBe(Code.INVALID_ARGUMENT);
@@ -113,6 +114,15 @@ describe('malformed messages', () => {
 });
 
 describe('large messages', () => {
+  it('are for commits: other requests have at most 10 MiB', async () => {
+    const sql = `SELECT 1${' '.repeat(11 * 1024 * 1024)}`;
+    for (const error of [await failure(client.call('ExecuteSql', { session, sql })), (await client.stream('ExecuteStreamingSql', { session, sql })).error]) {
+      expect(error?.code).toBe(Code.INVALID_ARGUMENT);
+      expect(error?.details).toContain('10485760');
+    }
+    await alive();
+  });
+
   it('takes a request just under 100 MiB and refuses one over it', async () => {
     const big = (chars: number): Message => ({
       session,

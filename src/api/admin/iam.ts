@@ -34,8 +34,10 @@ const POLICY = codec('google.iam.v1.Policy');
 /** NOT_FOUND when there is no such resource. */
 async function existing(backend: Backend, resource: string): Promise<string> {
   if (resource.includes('/databases/')) {
-    checkDatabase(resource);
-    await backend.databases.get(resource);
+    // A role of a database stands for the database.
+    const [database = ''] = resource.split('/databaseRoles/');
+    checkDatabase(database);
+    await backend.databases.get(database);
   } else await backend.instances.get(checkInstance(resource));
   return resource;
 }

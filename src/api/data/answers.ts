@@ -42,12 +42,25 @@ export async function answerAtOnce(run: Run, meter: AnswerMeter): Promise<Buffer
 }
 
 export async function* answerInSets(run: Run, fingerprint: number, resume: ResumePoint | undefined, meter: AnswerMeter, nowMicros: () => number): AsyncGenerator<Buffer, void, undefined> {
+  const { readTimestamp, begunId: transactionId } = run;
+  const firstRow = resume?.before ?? 0;
+  // Where a stream that is resumed would go on: behind the batch before the one that is going out.
+  let mark = { after: resume?.after, before: firstRow };
+  let answered = firstRow;
+  const next = async (): Promise<Awaited<ReturnType<Run['next']>>> => {
+    const after = run.lastKey();
+    if (after !== undefined) mark = { after, before: answered };
+    const batch = await run.next();
+    answered += batch?.length ?? 0;
+    return batch;
+  };
   const token = (rows: number, chunks: number): Buffer | undefined =>
-    run.resumable ? encodeResumeToken(fingerprint, { rows, chunks, readTimestamp: run.readTimestamp, transactionId: run.begunId }) : undefined;
+    run.resumable ? encodeResumeToken(fingerprint, { rows, chunks, ...mark, readTimestamp, transactionId }) : undefined;
   try {
     const sets = resultStream({
       metadata: run.metadata,
-      next: () => run.next(),
+      next,
+      firstRow,
       skipRows: resume?.rows ?? 0,
       skipChunks: resume?.chunks ?? 0,
       token,

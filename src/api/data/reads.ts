@@ -4,6 +4,7 @@ import { invalidArgument } from '../../base/errors.ts';
 import type { Call } from '../call.ts';
 import { readInPartitionedDml } from '../messages.ts';
 import { decodeResumeToken, type ResumePoint } from '../resume.ts';
+import { EMPTY_KEY_SET } from '../wire/mutations.ts';
 import { decodeDirectedRead } from '../wire/read-options.ts';
 import { decodeRead, type ReadRequest } from '../wire/requests.ts';
 import { answerAtOnce, answerInSets } from './answers.ts';
@@ -33,8 +34,10 @@ async function startRead(edge: Edge, open: OpenSession, request: ReadRequest, re
   entry?.meter.touched(meter.footprint);
   try {
     const partition = readPartition(request);
-    const options = partition === undefined ? { signal } : { signal, partition };
-    const rows = await readRows(entry, () => open.database.sql.read(viewOf(target), request, options));
+    const after = resume?.after === undefined ? {} : { after: resume.after };
+    const options = partition === undefined ? { signal, ...after } : { signal, ...after, partition };
+    const left = request.limit === 0 || resume?.after === undefined ? request.limit : Math.max(0, request.limit - resume.before);
+    const rows = await readRows(entry, () => open.database.sql.read(viewOf(target), { ...request, limit: left, keySet: left <= 0 && request.limit > 0 ? EMPTY_KEY_SET : request.keySet }, options));
     return rowRun(edge, rows, { transaction: announcement(target), undeclaredParameters: [] }, target);
   } catch (error) {
     if (entry !== undefined) {

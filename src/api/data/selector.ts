@@ -109,7 +109,7 @@ export interface TargetOptions {
 export async function resolveTarget(edge: Edge, open: OpenSession, selector: TransactionSelector, tag: string, { resume, replicas }: TargetOptions = {}): Promise<Target> {
   switch (selector.kind) {
     case 'id':
-      return byId(edge, open, selector.id, replicas);
+      return tagged(await byId(edge, open, selector.id, replicas), tag);
     case 'begin':
       if (resume !== undefined && resume.transactionId.length > 0) return byId(edge, open, resume.transactionId, replicas);
       return begin(edge, open, selector.options, tag, replicas);
@@ -118,6 +118,11 @@ export async function resolveTarget(edge: Edge, open: OpenSession, selector: Tra
     default:
       return single(open, selector.options, resume, replicas);
   }
+}
+
+function tagged(target: Target, tag: string): Target {
+  if (target.kind === 'readWrite') target.entry.noteTag(tag);
+  return target;
 }
 
 async function single(open: OpenSession, mode: TransactionMode, resume: ResumePoint | undefined, replicas: ReplicaSelection | undefined): Promise<Target> {

@@ -5,6 +5,7 @@
 import { hash } from 'node:crypto';
 import { cancelled, invalidArgument } from '../../base/errors.ts';
 import type { GatewayTransaction, StatementOutcome } from '../gateway-transaction.ts';
+import type { Key } from '../../base/ids.ts';
 import { dmlInSingleUse, dmlNeedsReadWrite, readInPartitionedDml } from '../messages.ts';
 import { START, type ResumePoint } from '../resume.ts';
 import type { PreparedStatement, RowStream, RunReport, SqlRow } from '../sql.ts';
@@ -29,8 +30,11 @@ export interface Run {
   readonly begunId: Uint8Array;
   /** Whether an interrupted stream can go on by running the statement again. */
   readonly resumable: boolean;
+  /** See RowStream.lastKey: of the rows answered so far. */
+  lastKey(): Key | undefined;
 }
 
+const noKey = (): undefined => undefined;
 const NO_ID: Uint8Array = START.transactionId;
 
 /** Identifies a statement: text, parameters, their types and the mode; not the transaction, sequence number or token. */
@@ -66,7 +70,7 @@ export async function startStatement(
   if (entry !== undefined) edge.registry.enter(entry);
   try {
     meter.inReadWrite = entry !== undefined;
-    return await startIn(edge, open, request, mode, target, meter, signal);
+    return await startIn(edge, open, request, mode, target, meter, { signal, ...(resume?.after === undefined ? {} : { after: resume.after }) });
   } catch (error) {
     if (entry !== undefined) {
       // The client has no id to roll back a transaction that its first statement failed to begin.
@@ -77,14 +81,21 @@ export async function startStatement(
   }
 }
 
-async function startIn(edge: Edge, open: OpenSession, request: ExecuteSqlRequest, mode: QueryMode, target: Target, meter: StatementMeter, signal: AbortSignal): Promise<Run> {
+interface RunLimits {
+  readonly signal: AbortSignal;
+  /** Of a stream that goes on: where. */
+  readonly after?: Key;
+}
+
+async function startIn(edge: Edge, open: OpenSession, request: ExecuteSqlRequest, mode: QueryMode, target: Target, meter: StatementMeter, limits: RunLimits): Promise<Run> {
+  const { signal } = limits;
   const at = target.kind === 'snapshot' ? target.view.readTimestamp : undefined;
   if (at !== undefined) await untilReadable(edge, at, signal);
   const planStart = edge.nowMicros();
   const statement = await open.database.sql.prepare(request.sql, request.paramTypes, at);
   meter.prepared(statement, edge.nowMicros() - planStart);
   const base = { transaction: announcement(target), undeclaredParameters: mode === 'plan' ? statement.undeclaredParameters : [] };
-  if (statement.kind === 'query') return startQuery(edge, open, request, mode, target, statement, base, meter, signal);
+  if (statement.kind === 'query') return startQuery(edge, open, request, mode, target, statement, base, meter, limits);
   if (target.kind === 'singleUseReadWrite') throw dmlInSingleUse();
   if (target.kind === 'snapshot') throw dmlNeedsReadWrite();
   if (mode === 'plan') return planOnly(edge, target, statement, base);
@@ -107,6 +118,7 @@ function planOnly(edge: Edge, target: Target, statement: PreparedStatement, base
     readTimestamp: undefined,
     begunId: NO_ID,
     resumable: false,
+    lastKey: noKey,
   };
 }
 
@@ -124,7 +136,7 @@ async function startQuery(
   statement: PreparedStatement,
   base: MetadataBase,
   meter: StatementMeter,
-  signal: AbortSignal,
+  limits: RunLimits,
 ): Promise<Run> {
   if (target.kind === 'partitionedDml') throw readInPartitionedDml();
   if (target.kind === 'singleUseReadWrite') throw invalidArgument('A single-use transaction of a query must be read-only.');
@@ -133,7 +145,7 @@ async function startQuery(
   const entry = target.kind === 'readWrite' ? target.entry : undefined;
   const startMicros = edge.nowMicros();
   const partition = queryPartition(request);
-  const options = { signal, profile: mode === 'profile', ...(partition === undefined ? {} : { partition }) };
+  const options = { ...limits, profile: mode === 'profile', ...(partition === undefined ? {} : { partition }) };
   const rows = await readRows(entry, () => open.database.sql.query(target.kind === 'readWrite' ? target.entry.transaction : target.view, statement, request.params, options));
   if (entry !== undefined && request.lastStatement) entry.closeForStatements();
   entry?.meter.touched(statement.footprint);
@@ -165,6 +177,8 @@ export async function readRows(entry: GatewayTransaction | undefined, openRows: 
     const stream = await openRows();
     let first: readonly SqlRow[] | undefined = await stream.next();
     let firstPending = true;
+    const firstKey = stream.lastKey?.();
+    let answered: Key | undefined;
     return {
       columns: stream.columns,
       next: async () => {
@@ -172,10 +186,13 @@ export async function readRows(entry: GatewayTransaction | undefined, openRows: 
           firstPending = false;
           const batch = first;
           first = undefined;
+          answered = firstKey;
           return batch;
         }
         try {
-          return await stream.next();
+          const batch = await stream.next();
+          answered = stream.lastKey?.();
+          return batch;
         } catch (error) {
           entry?.noteError(error, 'read');
           throw error;
@@ -184,6 +201,7 @@ export async function readRows(entry: GatewayTransaction | undefined, openRows: 
       close: () => stream.close(),
       rowsScanned: () => stream.rowsScanned?.() ?? 0,
       ...(stream.report === undefined ? {} : { report: stream.report.bind(stream) }),
+      lastKey: () => answered,
     };
   } catch (error) {
     entry?.noteError(error, 'read');
@@ -209,6 +227,7 @@ export function rowRun(edge: Edge, rows: RowStream, base: MetadataBase, target: 
     readTimestamp: target.kind === 'snapshot' ? target.view.readTimestamp : undefined,
     begunId: base.transaction?.id ?? NO_ID,
     resumable: true,
+    lastKey: () => rows.lastKey?.(),
   };
 }
 
@@ -276,6 +295,7 @@ async function runDml(
     begunId: base.transaction?.id ?? NO_ID,
     // The sequence number makes a repeat have the same rows.
     resumable: request.seqno > 0,
+    lastKey: noKey,
   };
 }
 
@@ -308,5 +328,6 @@ async function runPartitionedDml(
     readTimestamp: undefined,
     begunId: NO_ID,
     resumable: false,
+    lastKey: noKey,
   };
 }

@@ -61,6 +61,7 @@ export async function commit(edge: Edge, bytes: Buffer, call: Call): Promise<Buf
   const open = await openSession(edge, request.session);
   const id = readWriteId(transaction.id, request.session);
   const entry = node === undefined ? edge.registry.find(transaction.id) : undefined;
+  entry?.noteTag(request.transactionTag);
   const answer = entry === undefined ? await resolved(edge, open, id) : await edge.registry.use(entry, () => commitEntry(edge, entry, id, request));
   const snapshotTimestamp = entry?.transaction.isolation === 'repeatable-read' ? answer.snapshotTimestamp : undefined;
   return encodeCommitResponse(answer.commitTimestamp, request.returnCommitStats ? answer.mutationCount : undefined, snapshotTimestamp);

@@ -6,6 +6,7 @@
  * `close` releases what is held, at any time, and may be called twice. Inside a batch everything is synchronous.
  */
 import { cancelled, resourceExhausted } from '../../base/errors.ts';
+import type { Key } from '../../base/ids.ts';
 import type { EvaluationContext } from '../functions/registry.ts';
 import type { SqlValue } from '../values/value.ts';
 import type { KeyRange, ReadView } from '../../txn/types.ts';
@@ -92,6 +93,8 @@ function valueBytes(value: SqlValue): number {
 export interface ScanStatistics {
   rowsScanned: number;
   rowsReturned: number;
+  /** The last key that the scan which drives the plan has passed on, when it goes forwards over ranges. */
+  lastKey: Key | undefined;
 }
 
 /** Rows of tables that are computed, by complete name. */

@@ -157,6 +157,11 @@ export class CompiledScan {
     return this.scan.reverse ? inside.reverse() : inside;
   }
 
+  /** Rows up to this key are on their way out. */
+  passed(key: Key | undefined, frame: Frame): void {
+    if (this.isRoot && !this.scan.reverse) frame.execution.statistics.lastKey = key;
+  }
+
   openCursor(range: KeyRange, frame: Frame, most?: number): RowCursor {
     const cursor = frame.execution.view.scan(range, this.rangeOptions(frame, most));
     if (frame.execution.profile === undefined) return cursor;
@@ -332,6 +337,7 @@ export class RangeReader implements Operator {
         continue;
       }
       const { rows, own } = await scan.rowsOf(batch, frame);
+      scan.passed(batch.at(-1)?.key, frame);
       if (frame.isPauseDue(batch.length)) await frame.pause();
       await this.skipOthers(batch.at(-1)?.key, own, batch.length);
       if (rows.length > 0) return rows;

@@ -84,7 +84,7 @@ function bareExecution(context: EvaluationContext): Execution {
     memory: new Memory(Infinity),
     signal: undefined,
     virtualTables: noReads,
-    statistics: { rowsScanned: 0, rowsReturned: 0 },
+    statistics: { rowsScanned: 0, rowsReturned: 0, lastKey: undefined },
     partition: undefined,
     profile: undefined,
     monotonicMicros: () => 0,

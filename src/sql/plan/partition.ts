@@ -51,3 +51,9 @@ export function isOrdered(rel: Rel): boolean {
   if (rel.kind === 'sort') return true;
   return (rel.kind === 'project' || rel.kind === 'filter' || rel.kind === 'limit') && isOrdered(rel.input);
 }
+
+/** Whether rows come as the keys of the driving scan do, each out of one row of it, and go out as soon as they are read. */
+export function isKeyOrdered(p: Phys): boolean {
+  if (p.kind === 'scan') return !p.point && !p.reverse && p.limit === undefined;
+  return (p.kind === 'filter' || p.kind === 'project' || p.kind === 'assert') && isKeyOrdered(p.input);
+}
