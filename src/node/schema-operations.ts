@@ -189,6 +189,7 @@ export class SchemaOperations {
       if (this.operations.local(name)?.cancelMicros !== undefined) throw new TrestleError(CANCELLED.code, CANCELLED.message);
     };
     check();
+    this.env.log.debug('ddl.statement', { database: database.stored.name, operation: name, index, text: statement.text });
     const staged = hasStages(statement);
     if (staged) await lock.note(change);
     await this.begun(name, index);

@@ -265,8 +265,7 @@ export class NodeSqlDatabase implements SqlDatabase {
     }
     if (index.state !== 'ready') throw failedPrecondition(`Index ${index.name} cannot be read: it is being filled or dropped.`);
     const layout = space.index(index);
-    const covered = new Set([...layout.parts.map((part) => part.column.id), ...layout.cellColumns.map((column) => column.id)].filter((id) => !index.storingBackfill.includes(id)));
-    const missing = columns.find((column) => !covered.has(column.id));
+    const missing = columns.find((column) => !layout.readable.has(column.id));
     if (missing !== undefined) throw unimplemented(`Reading non-indexed columns using an index is not supported. Consider adding ${missing.name} to the index using a STORING clause.`);
     return layout;
   }

@@ -211,8 +211,7 @@ class EntryColumns {
   private readonly own: ReadonlySet<number>;
 
   constructor(scan: PhysScan, table: TableLayout, index: IndexLayout, source: readonly Column[]) {
-    const has = new Set([...index.parts.map((p) => p.column.id), ...index.cellColumns.map((c) => c.id)]);
-    const columns: (Column | undefined)[] = source.map((c) => (has.has(c.id) ? c : undefined));
+    const columns: (Column | undefined)[] = source.map((c) => (index.readable.has(c.id) ? c : undefined));
     this.decided = new Set(scan.columns.flatMap((c, i) => (columns[i] === undefined ? [] : [c.id])));
     this.own = new Set(scan.columns.map((c) => c.id));
     this.keyPositions = table.parts.map((part) => {

@@ -247,6 +247,8 @@ export class IndexLayout extends KeyLayout {
   readonly table: Table;
   /** Columns whose values are in the entry's cells: stored columns, and what a unique index's key lacks of the primary key. */
   readonly cellColumns: readonly Column[];
+  /** Columns that every entry has: not those that are being filled in, or on their way out. */
+  readonly readable: ReadonlySet<ColumnId>;
 
   constructor(prefix: string, index: Index, table: Table, parts: readonly KeyPart[]) {
     super(prefix, parts, [{ tag: tableTag(index.id), from: 0, to: parts.length }]);
@@ -255,6 +257,7 @@ export class IndexLayout extends KeyLayout {
     const inKey = new Set(parts.map((part) => part.column.id));
     const restOfKey = table.primaryKey.map((part) => part.column).filter((id) => !inKey.has(id));
     this.cellColumns = [...restOfKey, ...index.storing].map((id) => columnById(table, id));
+    this.readable = new Set([...inKey, ...restOfKey, ...index.storing.filter((id) => !index.storingBackfill.includes(id))]);
   }
 }
 

@@ -19,7 +19,7 @@ export type TxnMischief = () => () => void;
 type Method = (this: object, ...args: unknown[]) => unknown;
 
 /** Replaces a method of a class, also a private one, until called back. */
-function replace(prototype: object, name: string, make: (original: Method) => Method): () => void {
+export function replace(prototype: object, name: string, make: (original: Method) => Method): () => void {
   const original: unknown = Reflect.get(prototype, name);
   if (typeof original !== 'function') throw new Error(`${prototype.constructor.name} has no method ${name}`);
   Reflect.set(prototype, name, make(original as Method));

@@ -21,6 +21,8 @@ export interface TxnOptions extends RunOptions {
   readonly calm?: boolean;
   /** A bug put in on purpose. */
   readonly mischief?: TxnMischief;
+  /** Puts more into a node, before it starts. */
+  readonly equip?: (program: TxnProgram) => void;
 }
 
 export class TxnProgram {
@@ -67,6 +69,7 @@ export class TxnWorld {
         // A node that stopped before anything was durable has promised nothing either, and may found the cluster again.
         const core = new NodeCore({ self: process.id, nodes: cluster.ids, env: process.env, disk: own.open(process), transport, founding: true, logKeepSlots });
         const program = new TxnProgram(process, core);
+        options.equip?.(program);
         core.start().then(
           () => (program.started = true),
           (error: unknown) => {
