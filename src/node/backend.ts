@@ -19,6 +19,7 @@ import { Operations } from './operations.ts';
 import { Policies } from './policies.ts';
 import { SchemaChanges } from './schema-change.ts';
 import { SchemaOperations } from './schema-operations.ts';
+import { RowDeletion } from './row-deletion.ts';
 import { Retention, retentionMicros } from './retention.ts';
 import { Sessions } from './sessions.ts';
 import { DDL_CONTEXT, evaluationContext, NodeSqlDatabase } from './sql-database.ts';
@@ -52,6 +53,7 @@ export class NodeBackend implements Backend {
   readonly sessions: Sessions;
   readonly policies: Policies;
   readonly splitPoints: SplitPoints;
+  readonly rowDeletion: RowDeletion;
   readonly catalog: Catalog;
   readonly schemas: SchemaOperations;
   readonly meta: MetaStore;
@@ -94,7 +96,8 @@ export class NodeBackend implements Backend {
     this.schemas = new SchemaOperations(core, this.meta, this.catalog, this.operations, changes);
     this.databases = new Databases(core, this.meta, this.catalog, this.operations, changes, this.schemas);
     this.sessions = new Sessions(this.meta, core.env, (name) => Promise.resolve(this.catalog.database(name)));
-    this.housekeeping = new Housekeeping(core, this.schemas, this.sessions, this.operations, () => this.splitPoints.sweep(), () => this.statistics.splitLoad.sample());
+    this.rowDeletion = new RowDeletion(core, this.meta, this.catalog, (name) => this.open(name));
+    this.housekeeping = new Housekeeping(core, this.schemas, this.sessions, this.operations, () => this.splitPoints.sweep(), () => this.statistics.splitLoad.sample(), this.rowDeletion);
     core.rpc.handle(SETTLE, async (_, body) => {
       const input = new ByteReader(body);
       const at = timestamp(input.varint());
@@ -159,7 +162,7 @@ export class NodeBackend implements Backend {
 
   /** Tables of SPANNER_SYS that come from the metadata. */
   private otherTables(database: OpenDatabase): OtherTables {
-    return { USER_SPLIT_POINTS: () => this.splitPoints.rows(database) };
+    return { USER_SPLIT_POINTS: () => this.splitPoints.rows(database), ROW_DELETION_POLICIES: () => this.rowDeletion.rows(database) };
   }
 
   async *forward(node: NodeId, call: ForwardedCall): AsyncGenerator<Uint8Array> {

@@ -18,6 +18,7 @@ import type { Operations } from './operations.ts';
 import { pageOf } from './paging.ts';
 import { retentionMicros, retentionPeriod } from './retention.ts';
 import { planChange, schemaOf, type SchemaChanges } from './schema-change.ts';
+import { recordsOf } from './row-deletion.ts';
 import type { SchemaOperations } from './schema-operations.ts';
 
 const FIRST_DATABASE_NUMBER = 1;
@@ -77,11 +78,13 @@ export class Databases implements DatabaseStore {
       const found = await this.meta.read<StoredDatabase>(transaction, Kind.database, name, true);
       if (found === undefined) throw databaseNotFound(name);
       if (found.dropProtection) throw failedPrecondition(`Database ${name} has drop protection enabled; turn it off first.`);
+      const rounds = await this.meta.list(Kind.counter, recordsOf(found.number), '', undefined, transaction);
       const sessions = await this.meta.list(Kind.session, `${name}/sessions/`, '', undefined, transaction);
       await transaction.write([
         deleteRecord(Kind.database, name),
         deleteRecord(Kind.schema, String(found.number)),
         deleteRecord(Kind.policy, name),
+        ...rounds.map((round) => deleteRecord(Kind.counter, round.name)),
         ...sessions.map((session) => deleteRecord(Kind.session, session.name)),
       ]);
       return found;

@@ -1,11 +1,12 @@
 /**
  * What is done now and then. At every node the load of splits is looked at. At the node that leads the cluster's metadata
- * schema changes whose node died are taken up, and what is over is forgotten: sessions that nobody used, operations that
+ * schema changes whose node died are taken up, rows that are too old for their policies go, and what is over is forgotten: sessions that nobody used, operations that
  * ended long ago, split points that have expired.
  */
 import { META_SPLIT } from './keyspace.ts';
 import type { NodeCore } from './core.ts';
 import type { Operations } from './operations.ts';
+import type { RowDeletion } from './row-deletion.ts';
 import type { SchemaOperations } from './schema-operations.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -20,10 +21,12 @@ export class Housekeeping {
   private readonly operations: Operations;
   private readonly sweepSplitPoints: () => Promise<void>;
   private readonly sampleLoad: () => void;
+  private readonly rowDeletion: RowDeletion;
   private round = 0;
   private stopped = false;
 
-  constructor(core: NodeCore, schemas: SchemaOperations, sessions: Sessions, operations: Operations, sweepSplitPoints: () => Promise<void>, sampleLoad: () => void) {
+  constructor(core: NodeCore, schemas: SchemaOperations, sessions: Sessions, operations: Operations, sweepSplitPoints: () => Promise<void>, sampleLoad: () => void, rowDeletion: RowDeletion) {
+    this.rowDeletion = rowDeletion;
     this.sampleLoad = sampleLoad;
     this.sweepSplitPoints = sweepSplitPoints;
     this.core = core;
@@ -53,6 +56,7 @@ export class Housekeeping {
     this.round++;
     this.sampleLoad();
     if (this.core.host.get(META_SPLIT)?.isLeading() !== true) return;
+    this.rowDeletion.wake();
     await this.schemas.takeUp();
     if (this.round % SWEEP_ROUNDS !== 0) return;
     await this.sessions.sweep();

@@ -1,7 +1,9 @@
 /** Schema changes while others write, while nodes die, and when they fail. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Code } from '../../src/base/errors.ts';
-import { nodeId } from '../../src/base/ids.ts';
+import { nodeId, type Key, type SplitId } from '../../src/base/ids.ts';
+import { META_SPLIT } from '../../src/node/keyspace.ts';
+import { SchemaFence } from '../../src/txn/fence.ts';
 import { ChangeLock } from '../../src/node/change-lock.ts';
 import { putRecord, Kind } from '../../src/node/meta.ts';
 import { DATABASE, startNodes, type TestNodes } from './nodes.ts';
@@ -194,6 +196,52 @@ describe('schema changes', () => {
     expect(all.map(({ done, error }) => [done, error])).toEqual(all.map(() => [true, undefined]));
   });
 
+  it.each([false, true])('let a gateway commit nothing that has not heard of them (planted bug: no fence: %s)', async (planted) => {
+    const nodes = await startNodes({ seed: 14, statements: TABLE });
+    await insert(nodes, 1, 0, 50);
+    const lead = async (split: SplitId, to: number): Promise<void> => {
+      for (let i = 0; i < 50 && nodes.test.core(to).host.get(split)?.isLeading() !== true; i++) {
+        for (const id of [1, 2, 3]) {
+          const hosted = nodes.test.core(id).host.get(split);
+          if (hosted?.isLeading() === true && id !== to) nodes.test.core(id).host.transferLeadership(hosted, nodeId(to));
+        }
+        await nodes.test.settle(0.2);
+      }
+    };
+    const data = (await nodes.test.core(1).router.locate('\0\0\0\x01' as Key)).id;
+    await lead(META_SPLIT, 1);
+    await lead(data, 2);
+    // Node 3 hears nothing from the leader of the metadata, and reaches that of the rows.
+    nodes.test.cluster.network.block(nodeId(1), nodeId(3));
+    nodes.test.cluster.network.block(nodeId(3), nodeId(1));
+    if (planted) vi.spyOn(SchemaFence.prototype, 'check').mockReturnValue();
+    let done = false;
+    const ddl = change(nodes, 1, 'CREATE INDEX ByV ON T (V)').finally(() => (done = true));
+    let committed = 0;
+    const write = async (): Promise<void> => {
+      for (let i = 100; !done; i++) {
+        await new Promise<void>((resolve) => void nodes.test.core(3).env.scheduler.after(20_000, resolve));
+        const { sql, transactions } = nodes.database(3);
+        const transaction = transactions.beginReadWrite();
+        try {
+          await sql.dml(transaction, await sql.prepare(`INSERT INTO T (K, V) VALUES (${String(i)}, 1)`, new Map()), {}, {});
+          await transaction.commit();
+          committed++;
+        } catch (error) {
+          await transaction.rollback();
+          if (!(error instanceof Error) || !('code' in error) || (error.code !== Code.ABORTED && error.code !== Code.UNAVAILABLE)) throw error;
+        }
+      }
+    };
+    const [operation] = await nodes.test.run(Promise.all([ddl, write()]), 60);
+    vi.restoreAllMocks();
+    expect(operation.error).toBeUndefined();
+    expect(committed).toBeGreaterThan(0);
+    const count = async (path: string): Promise<string> => JSON.stringify(await nodes.query(2, `SELECT COUNT(*) FROM T@{FORCE_INDEX=${path}}`));
+    const [entries, rows] = [await count('ByV'), await count('_BASE_TABLE')];
+    expect(entries === rows).toBe(!planted);
+  });
+
   it('never show a stored column that is not in every entry: it is read from the row', async () => {
     const nodes = await startNodes({ seed: 13, statements: [...TABLE, 'CREATE INDEX ByK2 ON T (K, V)', 'ALTER TABLE T ADD COLUMN W INT64'] });
     await insert(nodes, 1, 0, 100);
@@ -201,7 +249,7 @@ describe('schema changes', () => {
     let done = false;
     const sums = new Set<string>();
     const read = async (node: number): Promise<void> => {
-      while (!done) sums.add(String((await nodes.query(node, 'SELECT SUM(W) FROM T@{FORCE_INDEX=ByK2}')).flat()));
+      for (; !done; await nodes.test.settle(0.002)) sums.add(String((await nodes.query(node, 'SELECT SUM(W) FROM T@{FORCE_INDEX=ByK2}')).flat()));
     };
     const ddl = change(nodes, 1, 'ALTER INDEX ByK2 ADD STORED COLUMN W', 'ALTER INDEX ByK2 DROP STORED COLUMN W').finally(() => (done = true));
     const [operation] = await Promise.all([nodes.test.run(ddl, 60), read(2), read(3)]);

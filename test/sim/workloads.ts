@@ -2,6 +2,8 @@
 import type { LogSink } from '../../src/sim/process.ts';
 import { MISCHIEFS } from './kv/mischief.ts';
 import { runKv } from './kv/workload.ts';
+import { SCHEMA_MISCHIEFS } from './schema/mischief.ts';
+import { runSchema } from './schema/run.ts';
 import { TXN_MISCHIEFS } from './txn/mischief.ts';
 import { runTxn } from './txn/run.ts';
 
@@ -32,6 +34,8 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
   kv: runKv,
   ...Object.fromEntries(Object.entries(MISCHIEFS).map(([name, mischief]) => [`kv:${name}`, (options: RunOptions) => runKv({ ...options, mischief })])),
   txn: runTxn,
+  schema: runSchema,
+  ...Object.fromEntries(Object.entries(SCHEMA_MISCHIEFS).map(([name, mischief]) => [`schema:${name}`, (options: RunOptions) => runSchema({ ...options, mischief })])),
   ...Object.fromEntries(Object.entries(TXN_MISCHIEFS).map(([name, mischief]) => [`txn:${name}`, (options: RunOptions) => runTxn({ ...options, mischief })])),
 };
 

@@ -5,24 +5,18 @@ import { OpenDatabase } from '../../../src/node/catalog.ts';
 import { replace, type TxnMischief } from '../txn/mischief.ts';
 
 export const SCHEMA_MISCHIEFS: Readonly<Record<string, TxnMischief>> = {
-  /** Splits take writes under any version of the schema. */
-  'no-fence': () => replace(SchemaFence.prototype, 'check', () => () => undefined),
-
-  /** Nobody waits for anybody: no acknowledgements, no check at commit, no fence. */
+  /** Nobody waits for anybody: no acknowledgements, no look at the schema at commit, no fence. */
   'every-node-for-itself': () => {
     const restores = [
       replace(NodeBackend.prototype, 'settleEverywhere', () => () => Promise.resolve(true)),
       replace(OpenDatabase.prototype, 'beginCommit', (original) =>
         async function (this: object, ...args: unknown[]) {
-          const current = Reflect.get(this, 'schema') as unknown;
-          const used = Reflect.get(this, 'used') as WeakMap<object, { schema: unknown }>;
-          const entry = used.get(args[0] as object);
-          Reflect.set(this, 'schema', () => entry?.schema);
+          const used = (Reflect.get(this, 'used') as WeakMap<object, { schema: unknown }>).get(args[0] as object);
+          Reflect.set(this, 'schema', () => used?.schema);
           try {
             return await original.apply(this, args);
           } finally {
-            if (Object.hasOwn(this, 'schema')) Reflect.deleteProperty(this, 'schema');
-            void current;
+            Reflect.deleteProperty(this, 'schema');
           }
         }),
       replace(SchemaFence.prototype, 'check', () => () => undefined),

@@ -23,9 +23,10 @@ const INSTANCE = 'projects/p/instances/i';
 const DATABASE = `${INSTANCE}/databases/d`;
 const FAULTY_SHARE = 0.7;
 const HEAL_LIMIT_MICROS = 120_000_000;
-const CALL_LIMIT_MICROS = 20_000_000;
+const CALL_LIMIT_MICROS = 5_000_000;
 const STEP_MICROS = 50_000;
-const CLIENTS = 4;
+const CLIENTS = 5;
+const CHANGERS = 3;
 
 type Outcome<T> = { readonly value: T } | { readonly error: unknown } | 'lost';
 
@@ -189,12 +190,14 @@ function startClients(run: SchemaRun): void {
     }
     await run.pause(reading.int(50_000));
   });
-  const changing = run.world.random.fork('changes');
-  run.loop(async () => {
-    const outcome = await run.call(run.anyNode(changing), (backend) => backend.databases.updateDdl(DATABASE, { statements: drawChange(changing), operationId: undefined }));
-    if (outcome !== 'lost' && 'value' in outcome) run.count(outcome.value.done ? (outcome.value.error === undefined ? 'changes' : 'failed') : 'pending');
-    await run.pause(changing.int(300_000));
-  });
+  for (let i = 0; i < CHANGERS; i++) {
+    const random = run.world.random.fork(`changes ${i}`);
+    run.loop(async () => {
+      const outcome = await run.call(run.anyNode(random), (backend) => backend.databases.updateDdl(DATABASE, { statements: drawChange(random), operationId: undefined }));
+      if (outcome !== 'lost' && 'value' in outcome) run.count(outcome.value.done ? (outcome.value.error === undefined ? 'changes' : 'failed') : 'pending');
+      await run.pause(random.int(200_000));
+    });
+  }
 }
 
 /** At the end: nothing left to do, indexes agree, constraints hold. */
