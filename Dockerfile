@@ -8,12 +8,17 @@ RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts scripts
 COPY src src
-RUN npm run build && npm prune --omit=dev
+RUN npm run build
+
+FROM ${BASE_IMAGE} AS dependencies
+WORKDIR /dependencies
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev
 
 FROM ${BASE_IMAGE}
 WORKDIR /trestle
-COPY --from=build /build/package.json ./
-COPY --from=build /build/node_modules node_modules
+COPY package.json ./
+COPY --from=dependencies /dependencies/node_modules node_modules
 COPY --from=build /build/dist dist
 RUN mkdir /data && chown node /data
 USER node

@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** Tests that start whole clusters of processes: each has the machine for itself, because some measure how long a failover takes. */
 const PROCESSES = ['test/e2e/**/*.test.ts', 'test/cli/e2e.test.ts', 'test/cli/supervisor.test.ts'];
 
+/** Tests of clusters in containers. They are skipped where no engine answers. */
+const CONTAINERS = ['test/containers/**/*.test.ts'];
+
 export default defineConfig({
   test: {
     environment: 'node',
@@ -13,7 +16,7 @@ export default defineConfig({
         test: {
           name: 'rooms',
           include: ['test/**/*.test.ts'],
-          exclude: PROCESSES,
+          exclude: [...PROCESSES, ...CONTAINERS],
           testTimeout: 60_000,
           hookTimeout: 30_000,
           // Two cores is the smallest machine the suite is meant for.
@@ -22,6 +25,7 @@ export default defineConfig({
         },
       },
       { extends: true, test: { name: 'processes', include: PROCESSES, testTimeout: 120_000, hookTimeout: 60_000, maxWorkers: 1, sequence: { groupOrder: 1 } } },
+      { extends: true, test: { name: 'containers', include: CONTAINERS, testTimeout: 180_000, hookTimeout: 60_000, maxWorkers: 1, sequence: { groupOrder: 2 } } },
     ],
   },
 });

@@ -102,7 +102,7 @@ export function parseNodeConfig(json: string): NodeConfig {
   const nodeId = integer(fields, 'nodeId', '', 1, NODE_ID_MAX);
   const { dataDir, listen, founding } = fields;
   if (dataDir !== undefined && (typeof dataDir !== 'string' || dataDir === '')) fail('dataDir', 'a path, or absent for memory', dataDir);
-  if (typeof founding !== 'boolean') fail('founding', 'true or false', founding);
+  if (typeof founding !== 'boolean' && founding !== 'auto') fail('founding', 'true, false or "auto"', founding);
   return {
     clusterId,
     nodeId,

@@ -81,9 +81,10 @@ export interface NodeConfig {
   /**
    * True until every node of the cluster has been ready for the first time: an empty folder then means that the node is
    * to take part in founding the cluster. False and an empty folder (or memory) means that the node has lost its data,
-   * votes included, and must not vote as if it never had.
+   * votes included, and must not vote as if it never had. `auto`, for nodes without a parent: they agree among themselves
+   * which of the two it is, and the first start needs all of them.
    */
-  readonly founding: boolean;
+  readonly founding: boolean | 'auto';
   /** Declared bound of the clock's error: the width of TrueTime's interval is twice this. */
   readonly clockUncertaintyMicros: number;
   /** A read-write transaction that nobody uses for this long loses its locks. */

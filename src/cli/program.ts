@@ -93,6 +93,7 @@ export function createProgram(output: Output, setExitCode: (code: number) => voi
   addSplit(program, output);
   addSql(program, output);
   addImport(program, output);
+  addCodegen(program, output);
   addNode(program);
   return program;
 }
@@ -240,6 +241,17 @@ function addImport(program: Command, output: Output): void {
       const { dialect, dryRun, strict, resume, sourceDatabase, endpoint, dataDir } = flags;
       await runImport({ path, dialect, dryRun, strict, resume, sourceDatabase, name: nameOf(flags), endpoint, dataDir }, output, stopSignal());
     });
+}
+
+function addCodegen(program: Command, output: Output): void {
+  const command = program
+    .command('codegen')
+    .description("tables of a database as TypeScript, for the typed client's defineSchema")
+    .option('--out <file.ts>', 'where to write it (default: standard output)');
+  withEndpoint(withNames(command)).action(async (flags: EndpointFlags & { readonly out?: string }) => {
+    const { runCodegen } = await import('./commands/codegen.ts');
+    await runCodegen({ name: nameOf(flags), endpoint: flags.endpoint, dataDir: flags.dataDir, out: flags.out }, output);
+  });
 }
 
 function addNode(program: Command): void {

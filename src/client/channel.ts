@@ -97,6 +97,7 @@ export class Channel {
       call.cancel();
     };
     options.signal?.addEventListener('abort', cancel, { once: true });
+    if (options.signal?.aborted === true) cancel();
     // After a cancellation the error has no reader any more.
     call.on('error', () => undefined);
     try {

@@ -14,10 +14,14 @@ import { Code, deadlineExceeded } from '../base/errors.ts';
 import { Admin } from './admin.ts';
 import { Channel, SPANNER, type CallOptions } from './channel.ts';
 import type { Mutation } from './mutations.ts';
+import { all, objects, readRequest, type ReadOptions } from './reading.ts';
 import { batches, collect, resumed, type Batch, type QueryResult } from './results.ts';
+import type { ColumnOf, KeyOf, RowOf, Table, TableSpec } from './schema.ts';
 import { MultiplexedSession } from './session.ts';
 import { encodeStatement, statementOf, type Parameters, type QueryMode, type Statement } from './statement.ts';
 import { isCode, retryDelayMicros } from './status.ts';
+import type { SqlValue } from './values.ts';
+import { Snapshot } from './snapshot.ts';
 import { Transaction } from './transaction.ts';
 import { fromMicros, type Fields, type WireTransaction } from './wire.ts';
 
@@ -29,6 +33,14 @@ export type TimestampBound =
   | { readonly readTimestampMicros: number }
   | { readonly minReadTimestampMicros: number };
 
+<<<<<<< HEAD
+=======
+/** A bound that is one timestamp, for several reads. */
+export type SnapshotBound = Exclude<TimestampBound, { readonly maxStalenessMicros: number } | { readonly minReadTimestampMicros: number }>;
+
+export type QueryMode = 'NORMAL' | 'PLAN' | 'PROFILE';
+
+>>>>>>> e5893cf (Nodes without a supervisor agree who founds; the image has production packages from a stage of their own; tests in containers; the typed client knows tables, snapshots and templates; codegen; documentation that is run; a signal that was aborted before a stream stops it)
 export interface QueryOptions {
   readonly bound?: TimestampBound;
   readonly mode?: QueryMode;
@@ -90,27 +102,78 @@ export class Database {
     this.#session = new MultiplexedSession(channel, name);
   }
 
-  /** A query outside of any transaction, with all its rows in memory. */
+  /**
+   * A query outside of any transaction, with all its rows in memory:
+   *
+   *     const { rows } = await database.run('SELECT @a + 1', { a: 41n });     // [[42n]]
+   */
   run(sql: string | Statement, params?: Parameters, options: QueryOptions = {}): Promise<QueryResult> {
     return this.#withSession(() => collect(this.stream(sql, params, options)));
   }
 
-  /** A query's rows in batches, as they come. */
-  async *stream(sql: string | Statement, params?: Parameters, options: QueryOptions = {}): AsyncGenerator<Batch, void, undefined> {
-    const request = {
-      ...encodeStatement(statementOf(sql, params)),
-      session: await this.#session.name(),
-      transaction: { singleUse: { readOnly: readOnlyOf(options.bound ?? 'strong') } },
-      queryMode: options.mode ?? 'NORMAL',
-    };
-    const start = (resumeToken: Uint8Array | undefined): AsyncIterable<Fields> =>
-      this.#channel.stream(SPANNER, 'ExecuteStreamingSql', resumeToken === undefined ? request : { ...request, resumeToken }, this.#call(options));
+  /**
+   * A query's rows in batches, as they come:
+   *
+   *     for await (const { rows } of database.stream('SELECT SingerId FROM Singers')) console.log(rows.length);
+   */
+  stream(sql: string | Statement, params?: Parameters, options: QueryOptions = {}): AsyncGenerator<Batch, void, undefined> {
+    return this.#streamOf('ExecuteStreamingSql', { ...encodeStatement(statementOf(sql, params)), queryMode: options.mode ?? 'NORMAL' }, options);
+  }
+
+  /**
+   * A query's rows one by one, as objects. Their type is the caller's word:
+   *
+   *     for await (const { Name } of database.rows<{ Name: string | null }>(sql`SELECT Name FROM Singers`)) console.log(Name);
+   */
+  rows<R = Record<string, SqlValue>>(statement: string | Statement, params?: Parameters, options: QueryOptions = {}): AsyncGenerator<R, void, undefined> {
+    return objects<R>(this.stream(statement, params, options));
+  }
+
+  /**
+   * Rows of a table by their keys, in the order of the key:
+   *
+   *     for await (const { Name } of database.read(music.Singers, { columns: ['Name'], ranges: [{ from: [1n], to: [9n] }] })) console.log(Name);
+   */
+  read<T extends TableSpec, C extends ColumnOf<T> = ColumnOf<T>>(table: Table<T>, what: ReadOptions<T, C> = {}, options: QueryOptions = {}): AsyncGenerator<RowOf<T, C>, void, undefined> {
+    return objects<RowOf<T, C>>(this.#streamOf('StreamingRead', readRequest(table, what), options));
+  }
+
+  /** One row, or undefined: `await database.get(music.Singers, [1n])`. */
+  async get<T extends TableSpec>(table: Table<T>, key: KeyOf<T>, options: QueryOptions = {}): Promise<RowOf<T> | undefined> {
+    return this.#withSession(async () => (await all(this.read(table, { keys: [key] }, options)))[0]);
+  }
+
+  /**
+   * Several reads at one timestamp, without locks:
+   *
+   *     const snapshot = await database.snapshot({ exactStalenessMicros: 1_000 });
+   *     const { rows } = await snapshot.run('SELECT COUNT(*) FROM Singers');
+   *
+   * The bound is to be one that names a single timestamp: maxStalenessMicros and minReadTimestampMicros are for single reads.
+   */
+  async snapshot(bound: SnapshotBound = 'strong', options: TransactionOptions = {}): Promise<Snapshot> {
+    return this.#withSession(async () => {
+      const session = await this.#session.name();
+      const request = { session, options: { readOnly: { ...readOnlyOf(bound), returnReadTimestamp: true } } };
+      const begun = (await this.#channel.unary(SPANNER, 'BeginTransaction', request, this.#call(options))) as unknown as WireTransaction;
+      return new Snapshot(this.#channel, session, this.#call(options), begun);
+    });
+  }
+
+  async *#streamOf(method: string, fields: Fields, options: QueryOptions): AsyncGenerator<Batch, void, undefined> {
+    const request = { ...fields, session: await this.#session.name(), transaction: { singleUse: { readOnly: readOnlyOf(options.bound ?? 'strong') } } };
+    const start = (resumeToken: Uint8Array | undefined): AsyncIterable<Fields> => this.#channel.stream(SPANNER, method, resumeToken === undefined ? request : { ...request, resumeToken }, this.#call(options));
     yield* batches(resumed(start, options.signal, () => undefined));
   }
 
   /**
    * Runs `work` in a read-write transaction and commits it. When the transaction is aborted, `work` runs again in a new
    * one, so it must have no effects outside of it. Resolves with what `work` returned. An error of `work` rolls back.
+   *
+   *     await database.runTransaction(async (transaction) => {
+   *       const singer = await transaction.get(music.Singers, [1n]);
+   *       if (singer !== undefined) transaction.buffer(music.Singers.update({ SingerId: 1n, Name: `${singer.Name ?? ''}!` }));
+   *     });
    */
   async runTransaction<T>(work: (transaction: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
     const deadline = Date.now() + (options.timeoutMillis ?? TRANSACTION_MILLIS_MAX);
@@ -129,7 +192,11 @@ export class Database {
     }
   }
 
-  /** Writes mutations in one transaction, exactly once. Resolves with the commit timestamp in microseconds. */
+  /**
+   * Writes mutations in one transaction, exactly once. Resolves with the commit timestamp in microseconds:
+   *
+   *     const committedAt = await database.commit([music.Singers.insert({ SingerId: 1n, Name: 'Roe' })]);
+   */
   commit(mutations: readonly Mutation[], options: TransactionOptions = {}): Promise<number> {
     let timestamp = 0;
     return this.runTransaction(async (transaction) => {
@@ -138,7 +205,12 @@ export class Database {
     }, options).then(() => timestamp);
   }
 
-  /** One DML statement over as many rows as it likes, at least once per row: partitioned DML. Resolves with a lower bound of the rows. */
+  /**
+   * One DML statement over as many rows as it likes, at least once per row: partitioned DML. Resolves with a lower bound of
+   * the rows:
+   *
+   *     await database.runPartitioned("UPDATE Singers SET Name = 'x' WHERE Name IS NULL");
+   */
   async runPartitioned(sql: string | Statement, params?: Parameters, options: QueryOptions = {}): Promise<bigint> {
     return this.#withSession(async () => {
       const session = await this.#session.name();
@@ -150,7 +222,11 @@ export class Database {
     });
   }
 
-  /** Changes the schema, and waits until it is done. */
+  /**
+   * Changes the schema, and waits until it is done:
+   *
+   *     await database.updateDdl(['CREATE TABLE T (Id INT64) PRIMARY KEY (Id)']);
+   */
   updateDdl(statements: readonly string[], options: CallOptions = {}): Promise<void> {
     return this.#admin.updateDdl(this.name, statements, options);
   }

@@ -5,8 +5,15 @@
 import { aborted, Code, TrestleError } from '../base/errors.ts';
 import { SPANNER, type CallOptions, type Channel } from './channel.ts';
 import type { Mutation } from './mutations.ts';
+<<<<<<< HEAD
 import { batches, collect, resumed, rowCountOf, type QueryResult } from './results.ts';
 import { encodeStatement, statementOf, type Parameters, type QueryMode, type Statement } from './statement.ts';
+=======
+import { all, objects, readRequest, type ReadOptions } from './reading.ts';
+import { batches, collect, resumed, rowCountOf, type Batch, type QueryResult } from './results.ts';
+import type { ColumnOf, KeyOf, RowOf, Table, TableSpec } from './schema.ts';
+import { encodeStatement, statementOf, type Parameters, type Statement } from './statement.ts';
+>>>>>>> e5893cf (Nodes without a supervisor agree who founds; the image has production packages from a stage of their own; tests in containers; the typed client knows tables, snapshots and templates; codegen; documentation that is run; a signal that was aborted before a stream stops it)
 import { errorOfStatus, isCode } from './status.ts';
 import { timestampMicros, type Fields, type WireBatchDmlResponse, type WireMetadata, type WirePrecommitToken, type WireTimestamp, type WireTransaction } from './wire.ts';
 
@@ -59,6 +66,7 @@ export class Transaction {
     return this.#committing !== 'no';
   }
 
+<<<<<<< HEAD
   /** A query or a DML statement. */
   run(sql: string | Statement, params?: Parameters, options: { readonly mode?: QueryMode } = {}): Promise<QueryResult> {
     const fields = encodeStatement(statementOf(sql, params));
@@ -71,9 +79,41 @@ export class Transaction {
       });
       return collect(batches(messages));
     });
+=======
+  /** A query or a DML statement: `await transaction.run('UPDATE Singers SET Name = @name WHERE TRUE', { name: 'x' })`. */
+  run(sql: string | Statement, params?: Parameters): Promise<QueryResult> {
+    const fields = encodeStatement(statementOf(sql, params));
+    return this.#inTurn(() => collect(this.#stream('ExecuteStreamingSql', { ...fields, seqno: String(++this.#seqno) })));
+>>>>>>> e5893cf (Nodes without a supervisor agree who founds; the image has production packages from a stage of their own; tests in containers; the typed client knows tables, snapshots and templates; codegen; documentation that is run; a signal that was aborted before a stream stops it)
   }
 
-  /** DML statements in order, in one call. Throws a BatchError at the first that fails. Returns the rows each changed. */
+  /** Rows of a table by their keys, with their locks: `await transaction.read(music.Singers, { keys: [[1n], [2n]] })`. */
+  read<T extends TableSpec, C extends ColumnOf<T> = ColumnOf<T>>(table: Table<T>, what: ReadOptions<T, C> = {}): Promise<RowOf<T, C>[]> {
+    const fields = readRequest(table, what);
+    return this.#inTurn(() => all(objects<RowOf<T, C>>(this.#stream('StreamingRead', fields))));
+  }
+
+  /** One row, or undefined: `await transaction.get(music.Singers, [1n])`. */
+  async get<T extends TableSpec>(table: Table<T>, key: KeyOf<T>): Promise<RowOf<T> | undefined> {
+    return (await this.read(table, { keys: [key] }))[0];
+  }
+
+  #stream(method: string, fields: Fields): AsyncGenerator<Batch, void, undefined> {
+    const request = { ...fields, session: this.#session, transaction: this.#selector() };
+    const start = (resumeToken: Uint8Array | undefined): AsyncIterable<Fields> =>
+      this.#channel.stream(SPANNER, method, { ...request, ...(resumeToken === undefined ? {} : { resumeToken, transaction: this.#selector() }) }, this.#options);
+    return batches(
+      resumed(start, this.#options.signal, (message) => {
+        this.#learn(message.metadata, message.precommitToken);
+      }),
+    );
+  }
+
+  /**
+   * DML statements in order, in one call. Throws a BatchError at the first that fails. Returns the rows each changed:
+   *
+   *     const [updated, deleted] = await transaction.runBatch(["UPDATE Singers SET Name = 'x' WHERE SingerId = 1", 'DELETE FROM Singers WHERE SingerId = 2']);
+   */
   runBatch(statements: readonly (string | Statement)[]): Promise<readonly bigint[]> {
     const encoded = statements.map((statement) => encodeStatement(statementOf(statement, undefined)));
     return this.#inTurn(async () => {
@@ -86,7 +126,7 @@ export class Transaction {
     });
   }
 
-  /** Adds writes that take effect at the commit. */
+  /** Adds writes that take effect at the commit: `transaction.buffer(music.Singers.delete([1n]))`. */
   buffer(...mutations: readonly Mutation[]): void {
     this.#mutations.push(...mutations);
   }

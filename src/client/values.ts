@@ -109,6 +109,18 @@ export function encodeValue(value: SqlParameter): Encoded {
   return { wire: list(parts.map((part) => part.wire)), type: element === undefined ? undefined : { code: 'ARRAY', arrayElementType: element } };
 }
 
+/** A value for a place whose type is known: `INT64`, `ARRAY<STRING>`. `what` names the place in an error. */
+export function encodeAs(type: string, value: SqlParameter, what: string): WireValue {
+  if (value instanceof Typed) return value.wire;
+  const element = /^ARRAY<(.+)>$/.exec(type)?.[1];
+  if (element !== undefined && Array.isArray(value)) return list(value.map((each: SqlParameter) => encodeAs(element, each, what)));
+  if (typeof value === 'number') {
+    if (type === 'FLOAT64' || type === 'FLOAT32') return Number.isFinite(value) ? { numberValue: value } : encodeNumber(value).wire;
+    if (type === 'INT64' && !Number.isSafeInteger(value)) throw new TypeError(`${what} is INT64, and ${String(value)} is not a whole number that is exact.`);
+  }
+  return encodeValue(value).wire;
+}
+
 /** A value of an answer. `wire` is what the type's encoding says; anything else is kept as it came. */
 export function decodeValue(wire: WireValue, type: WireType): SqlValue {
   if ('boolValue' in wire) return wire.boolValue;

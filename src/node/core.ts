@@ -27,7 +27,11 @@ import type { HeldMode, LockOwner, Span } from '../txn/locks.ts';
 import { Participant, type ParticipantLinks } from '../txn/participant.ts';
 import { decodeIds, encodeIds, Method } from '../txn/protocol.ts';
 import { TxnService } from '../txn/service.ts';
+<<<<<<< HEAD
 import { selectReplicas, type NodePlace } from './directed-reads.ts';
+=======
+import { Founding } from './founding.ts';
+>>>>>>> e5893cf (Nodes without a supervisor agree who founds; the image has production packages from a stage of their own; tests in containers; the typed client knows tables, snapshots and templates; codegen; documentation that is run; a signal that was aborted before a stream stops it)
 import { GarbageCollector } from './gc.ts';
 import { hasLostData, Rejoin } from './rejoin.ts';
 import { FIRST_DATABASE_PREFIX, KEYSPACE_END, META_SPLIT, TAIL_SPLIT } from './keyspace.ts';
@@ -47,8 +51,8 @@ export interface CoreOptions {
   readonly disk: Disk;
   readonly transport: Transport;
   readonly tuning?: PaxosTuning;
-  /** True: an empty disk means that this node takes part in founding the cluster. */
-  readonly founding: boolean;
+  /** True: an empty disk means that this node takes part in founding the cluster. False: that it has lost its data. `auto`: the nodes agree (founding.ts). */
+  readonly founding: boolean | 'auto';
   /** Log entries kept for followers that are behind; see splits/host.ts. */
   readonly logKeepSlots?: number;
   readonly onEvent?: (event: HostEvent) => void;
@@ -76,6 +80,9 @@ export class NodeCore {
   private readonly options: CoreOptions;
   private readonly snapshots: Snapshots;
   private readonly rejoin: Rejoin;
+  private readonly founding: Founding;
+  /** Until it is known what an empty disk means, messages about splits say nothing. */
+  private takesPart = false;
   private stopped = false;
 
   constructor(options: CoreOptions) {
@@ -112,6 +119,7 @@ export class NodeCore {
     });
     this.snapshots = new Snapshots(this.host, this.rpc, () => !hasLostData(this.engine));
     this.rejoin = new Rejoin(this.host, this.rpc, this.snapshots, options.nodes.filter((node) => node !== options.self));
+    this.founding = new Founding({ env: options.env, engine: this.engine, rpc: this.rpc, peers: options.nodes.filter((node) => node !== options.self), state: () => (hasLostData(this.engine) ? 'lost' : this.host.count > 0 ? 'founded' : 'blank') });
     this.collector = new GarbageCollector({ env: options.env, host: this.host, retentionMicros: (split) => options.retentionMicros?.(split) });
     new TxnService(this.host, this.rpc).register();
     this.rpc.handle(CUT, (_, body) => this.serveCut(body));
@@ -121,21 +129,30 @@ export class NodeCore {
   async start(): Promise<void> {
     await resumeDeletions(this.engine);
     await this.host.load();
-    if (this.host.count === 0 && !this.options.founding) await this.rejoin.mark();
+    if (this.options.founding === 'auto') await this.founding.begin();
+    if (this.host.count === 0 && !(await this.founds())) await this.rejoin.mark();
     else if (this.host.count === 0) {
       const members = this.options.nodes.map((node) => ({ node, kind: 'read-write' as const }));
       const membership: Membership = { version: 1, members };
       this.host.bootstrap({ id: META_SPLIT, from: '' as Key, to: FIRST_DATABASE_PREFIX, generation: 1 }, membership);
       this.host.bootstrap({ id: TAIL_SPLIT, from: FIRST_DATABASE_PREFIX, to: KEYSPACE_END, generation: 1 }, membership);
     }
+    this.takesPart = true;
     this.host.start();
     if (hasLostData(this.engine)) this.rejoin.begin();
     this.housekeep();
   }
 
+  /** What an empty disk means. */
+  private async founds(): Promise<boolean> {
+    if (hasLostData(this.engine)) return false;
+    return this.options.founding === 'auto' ? this.founding.decide() : this.options.founding;
+  }
+
   /** Gives leadership away where it can, and stops taking part. What is durable stays so. */
   async stop(): Promise<void> {
     this.stopped = true;
+    this.founding.stop();
     this.host.stop();
     this.rpc.close();
     await this.collector.stop();
@@ -191,6 +208,7 @@ export class NodeCore {
   }
 
   private onEvent(event: HostEvent): void {
+    if (!this.takesPart && (event.kind === 'snapshotWanted' || event.kind === 'unknownSplit')) return;
     if (event.kind === 'snapshotWanted') this.snapshots.offer(event.split, event.to);
     else if (event.kind === 'unknownSplit') this.snapshots.unknown(event.split, event.from);
     else if (event.kind === 'cut') {

@@ -172,7 +172,7 @@ describe('the configuration of a node', () => {
     [{ clusterId: 'x' }, '"clusterId" must be 32 hexadecimal digits; it is "x".'],
     [{ nodeId: 2 }, '"nodeId" must be the id of one of "nodes"; it is 2.'],
     [{ nodes: [{ ...config.nodes[0], peerPort: 0 }] }, '"nodes[0].peerPort" must be an integer from 1 to 65535; it is 0.'],
-    [{ founding: undefined }, '"founding" must be true or false; it is missing.'],
+    [{ founding: undefined }, '"founding" must be true, false or "auto"; it is missing.'],
     [{ listen: { grpc: {} } }, '"listen.grpc.host" must be a string that is not empty; it is missing.'],
     [{ clockUncertaintyMicros: 60_000 }, '"clockUncertaintyMicros" must be an integer from 0 to 50000; it is 60000.'],
     [{ idleTransactionMicros: 5 }, '"idleTransactionMicros" must be an integer from 100000 to 86400000000; it is 5.'],
