@@ -155,7 +155,8 @@ describe('leftovers', () => {
   });
 
   test('no console in sources', () => {
-    expect(linesMatching(SOURCES, /\bconsole\.\w+\(/)).toEqual([]);
+    // Examples in comments print what they get.
+    expect(linesMatching(SOURCES, /\bconsole\.\w+\(/, (path) => withoutComments(read(path)))).toEqual([]);
   });
 });
 

@@ -33,14 +33,9 @@ export type TimestampBound =
   | { readonly readTimestampMicros: number }
   | { readonly minReadTimestampMicros: number };
 
-<<<<<<< HEAD
-=======
 /** A bound that is one timestamp, for several reads. */
 export type SnapshotBound = Exclude<TimestampBound, { readonly maxStalenessMicros: number } | { readonly minReadTimestampMicros: number }>;
 
-export type QueryMode = 'NORMAL' | 'PLAN' | 'PROFILE';
-
->>>>>>> e5893cf (Nodes without a supervisor agree who founds; the image has production packages from a stage of their own; tests in containers; the typed client knows tables, snapshots and templates; codegen; documentation that is run; a signal that was aborted before a stream stops it)
 export interface QueryOptions {
   readonly bound?: TimestampBound;
   readonly mode?: QueryMode;

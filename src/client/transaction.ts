@@ -5,15 +5,10 @@
 import { aborted, Code, TrestleError } from '../base/errors.ts';
 import { SPANNER, type CallOptions, type Channel } from './channel.ts';
 import type { Mutation } from './mutations.ts';
-<<<<<<< HEAD
-import { batches, collect, resumed, rowCountOf, type QueryResult } from './results.ts';
-import { encodeStatement, statementOf, type Parameters, type QueryMode, type Statement } from './statement.ts';
-=======
 import { all, objects, readRequest, type ReadOptions } from './reading.ts';
 import { batches, collect, resumed, rowCountOf, type Batch, type QueryResult } from './results.ts';
 import type { ColumnOf, KeyOf, RowOf, Table, TableSpec } from './schema.ts';
-import { encodeStatement, statementOf, type Parameters, type Statement } from './statement.ts';
->>>>>>> e5893cf (Nodes without a supervisor agree who founds; the image has production packages from a stage of their own; tests in containers; the typed client knows tables, snapshots and templates; codegen; documentation that is run; a signal that was aborted before a stream stops it)
+import { encodeStatement, statementOf, type Parameters, type QueryMode, type Statement } from './statement.ts';
 import { errorOfStatus, isCode } from './status.ts';
 import { timestampMicros, type Fields, type WireBatchDmlResponse, type WireMetadata, type WirePrecommitToken, type WireTimestamp, type WireTransaction } from './wire.ts';
 
@@ -66,25 +61,10 @@ export class Transaction {
     return this.#committing !== 'no';
   }
 
-<<<<<<< HEAD
-  /** A query or a DML statement. */
+  /** A query or a DML statement: `await transaction.run('UPDATE Singers SET Name = @name WHERE TRUE', { name: 'x' })`. */
   run(sql: string | Statement, params?: Parameters, options: { readonly mode?: QueryMode } = {}): Promise<QueryResult> {
     const fields = encodeStatement(statementOf(sql, params));
-    return this.#inTurn(() => {
-      const request = { ...fields, session: this.#session, transaction: this.#selector(), seqno: String(++this.#seqno), queryMode: options.mode ?? 'NORMAL' };
-      const start = (resumeToken: Uint8Array | undefined): AsyncIterable<Fields> =>
-        this.#channel.stream(SPANNER, 'ExecuteStreamingSql', { ...request, ...(resumeToken === undefined ? {} : { resumeToken, transaction: this.#selector() }) }, this.#options);
-      const messages = resumed(start, this.#options.signal, (message) => {
-        this.#learn(message.metadata, message.precommitToken);
-      });
-      return collect(batches(messages));
-    });
-=======
-  /** A query or a DML statement: `await transaction.run('UPDATE Singers SET Name = @name WHERE TRUE', { name: 'x' })`. */
-  run(sql: string | Statement, params?: Parameters): Promise<QueryResult> {
-    const fields = encodeStatement(statementOf(sql, params));
-    return this.#inTurn(() => collect(this.#stream('ExecuteStreamingSql', { ...fields, seqno: String(++this.#seqno) })));
->>>>>>> e5893cf (Nodes without a supervisor agree who founds; the image has production packages from a stage of their own; tests in containers; the typed client knows tables, snapshots and templates; codegen; documentation that is run; a signal that was aborted before a stream stops it)
+    return this.#inTurn(() => collect(this.#stream('ExecuteStreamingSql', { ...fields, seqno: String(++this.#seqno), queryMode: options.mode ?? 'NORMAL' })));
   }
 
   /** Rows of a table by their keys, with their locks: `await transaction.read(music.Singers, { keys: [[1n], [2n]] })`. */

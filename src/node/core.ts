@@ -27,11 +27,8 @@ import type { HeldMode, LockOwner, Span } from '../txn/locks.ts';
 import { Participant, type ParticipantLinks } from '../txn/participant.ts';
 import { decodeIds, encodeIds, Method } from '../txn/protocol.ts';
 import { TxnService } from '../txn/service.ts';
-<<<<<<< HEAD
 import { selectReplicas, type NodePlace } from './directed-reads.ts';
-=======
 import { Founding } from './founding.ts';
->>>>>>> e5893cf (Nodes without a supervisor agree who founds; the image has production packages from a stage of their own; tests in containers; the typed client knows tables, snapshots and templates; codegen; documentation that is run; a signal that was aborted before a stream stops it)
 import { GarbageCollector } from './gc.ts';
 import { hasLostData, Rejoin } from './rejoin.ts';
 import { FIRST_DATABASE_PREFIX, KEYSPACE_END, META_SPLIT, TAIL_SPLIT } from './keyspace.ts';

@@ -33,12 +33,8 @@ export async function startCluster(options: { nodes?: number; seed?: number; log
     makeDisk: (_, own) => new SimDisk({ after: (delay, run) => sim.after(delay, undefined, EventKind.disk, run), endOfTurn: (run) => sim.endOfTurn(undefined, run) }, own),
     crashDisk: (disk) => disk.crash(),
     boot: ({ process, transport, disk, restarted }) => {
-<<<<<<< HEAD
       const places = cluster.ids.map((node) => ({ node, zone: `z${String(node)}`, region: 'r' }));
-      const core = new NodeCore({ places, self: process.id, nodes: cluster.ids, env: process.env, disk, transport, founding: !restarted, ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }), ...(options.retentionMicros === undefined ? {} : { retentionMicros: options.retentionMicros }) });
-=======
-      const core = new NodeCore({ self: process.id, nodes: cluster.ids, env: process.env, disk, transport, founding: options.founding ?? !restarted, ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }), ...(options.retentionMicros === undefined ? {} : { retentionMicros: options.retentionMicros }) });
->>>>>>> e5893cf (Nodes without a supervisor agree who founds; the image has production packages from a stage of their own; tests in containers; the typed client knows tables, snapshots and templates; codegen; documentation that is run; a signal that was aborted before a stream stops it)
+      const core = new NodeCore({ places, self: process.id, nodes: cluster.ids, env: process.env, disk, transport, founding: options.founding ?? !restarted, ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }), ...(options.retentionMicros === undefined ? {} : { retentionMicros: options.retentionMicros }) });
       core.start().catch((error: unknown) => sim.fail(error));
       return core;
     },
