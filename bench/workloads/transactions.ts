@@ -1,7 +1,7 @@
 /** Transactions over several rows: transfers between two, and writes to as many splits as asked for. */
 import { randomInt, type Workload } from '../harness/workload.ts';
 
-const PARTICIPANTS = [2, 5, 10, 50, 100, 200];
+const PARTICIPANTS = [1, 2, 5, 10, 25, 50, 100, 200];
 
 const spread = (participants: number): Workload => ({
   name: `spread${String(participants)}`,

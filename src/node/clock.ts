@@ -20,7 +20,6 @@ const MAX_TRIES = 25;
 
 export class SystemClock implements Clock {
   private readonly uncertaintyMicros: number;
-  private readonly origin = process.hrtime.bigint();
   private offsetMicros: number;
   private comparedAt = 0;
   private latest = 0;
@@ -32,7 +31,7 @@ export class SystemClock implements Clock {
   }
 
   monotonicMicros(): number {
-    return Number(process.hrtime.bigint() - this.origin) / 1_000;
+    return performance.now() * MILLI;
   }
 
   interval(): TimeInterval {

@@ -1,5 +1,5 @@
 /** The real environment of a server process: its clock, timers, randomness and log. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomFillSync } from 'node:crypto';
 import type { Environment, Logger, Random, Scheduler, TimerHandle } from '../base/env.ts';
 import { SeededRandom } from '../base/random.ts';
 import { SystemClock } from './clock.ts';
@@ -39,14 +39,26 @@ export class SystemScheduler implements Scheduler {
   }
 }
 
+/** Asking the system for bytes costs the same for many as for few. */
+const POOL_BYTES = 4_096;
+
 /** Unpredictable identifiers from the system, other draws from a generator seeded by it. */
 class SystemRandom extends SeededRandom {
+  private readonly pool = Buffer.alloc(POOL_BYTES);
+  private used = POOL_BYTES;
+
   constructor() {
     super(randomBytes(4).readUInt32BE(0));
   }
 
   override hex(byteCount: number): string {
-    return randomBytes(byteCount).toString('hex');
+    if (byteCount > POOL_BYTES) return randomBytes(byteCount).toString('hex');
+    if (this.used + byteCount > POOL_BYTES) {
+      randomFillSync(this.pool);
+      this.used = 0;
+    }
+    this.used += byteCount;
+    return this.pool.toString('hex', this.used - byteCount, this.used);
   }
 }
 

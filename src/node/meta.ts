@@ -19,6 +19,7 @@ export type Kind = (typeof Kind)[keyof typeof Kind];
 const VALUE_COLUMN = 1;
 const MAX_ATTEMPTS = 200;
 const SWEEP_BATCH = 500;
+const MAX_TIMESTAMPS = 10_000;
 
 export interface Stored<T> {
   readonly name: string;
@@ -44,6 +45,9 @@ function parse<T>(record: Uint8Array): T {
 
 export class MetaStore {
   private readonly core: NodeCore;
+  /** Commit timestamps of records as of an applied slot: every call asks for three, and they change with the log only. */
+  private readonly timestamps = new Map<string, Timestamp>();
+  private timestampsAsOf = -1;
 
   constructor(core: NodeCore) {
     this.core = core;
@@ -58,6 +62,22 @@ export class MetaStore {
 
   /** The commit timestamp of this node's version, without decoding it. */
   localTimestamp(kind: Kind, name: string): Timestamp | undefined {
+    const replica = this.core.host.get(META_SPLIT);
+    if (replica === undefined || replica.installing) return this.lookUpTimestamp(kind, name);
+    const slot = replica.appliedSlot();
+    if (slot !== this.timestampsAsOf || this.timestamps.size > MAX_TIMESTAMPS) {
+      this.timestamps.clear();
+      this.timestampsAsOf = slot;
+    }
+    const key = kind + name;
+    const known = this.timestamps.get(key);
+    if (known !== undefined) return known;
+    const found = this.lookUpTimestamp(kind, name);
+    if (found !== undefined) this.timestamps.set(key, found);
+    return found;
+  }
+
+  private lookUpTimestamp(kind: Kind, name: string): Timestamp | undefined {
     return latestVersion(this.core.engine, metaKey(kind, name))?.timestamp;
   }
 

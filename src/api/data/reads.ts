@@ -1,5 +1,5 @@
 /** Read and StreamingRead. Source: spanner.proto, ReadRequest. */
-import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { invalidArgument } from '../../base/errors.ts';
 import type { Call } from '../call.ts';
 import { readInPartitionedDml } from '../messages.ts';
@@ -69,7 +69,7 @@ export async function read(edge: Edge, bytes: Buffer, call: Call): Promise<Buffe
 export async function* streamingRead(edge: Edge, bytes: Buffer, call: Call): AsyncGenerator<Buffer, void, undefined> {
   const request = decodeRead(bytes);
   const what = JSON.stringify([request.table, request.index, request.columns, request.keySet, request.limit, request.ordered]);
-  const fingerprint = Buffer.from(hash('sha1', what, 'base64'), 'base64').readUInt32BE(0);
+  const fingerprint = crc32(what);
   const resume = request.resumeToken.length > 0 ? decodeResumeToken(request.resumeToken, fingerprint) : undefined;
   const node = remoteGateway(edge, request.session, resumedSelector(request.transaction, resume), call);
   if (node !== undefined) {
