@@ -5,17 +5,16 @@
  * Prints a table, writes bench/results/startup.json, and ends with exit code 1 when a target is missed. The numbers are of
  * this machine at this moment: other load on it counts in all of them.
  */
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, platform } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { plainTable } from '../src/cli/commands/status.ts';
 import { Cluster } from '../test/e2e/support.ts';
+import { machine, median, RESULTS, round, writeResults } from './harness/results.ts';
+import { usageOf } from './harness/usage.ts';
 
 const TARGETS = { readyMillis: 3_000, residentBytes: 130e6, cpuShare: 0.01 };
-const DEFAULT_OUT = join(import.meta.dirname, 'results', 'startup.json');
+const DEFAULT_OUT = join(RESULTS, 'startup.json');
 
 const HELP = `Usage: npm run bench:startup -- [options]
 
@@ -31,26 +30,6 @@ Needs a build: npm run build.
 Targets: ready in ${String(TARGETS.readyMillis)} ms or less; each node below ${String(TARGETS.residentBytes / 1e6)} MB resident and ${String(TARGETS.cpuShare * 100)} % of a core.
 Exit code: 0 all met, 1 one missed.
 `;
-
-interface Usage {
-  readonly cpuSeconds: number;
-  readonly residentBytes: number;
-}
-
-/** Ticks of the kernel's clock in /proc, per second; 100 on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100;
-
-/** From /proc, which has hundredths of a second; elsewhere from ps, which has them on macOS. */
-function usageOf(pid: number): Usage {
-  if (platform() === 'linux') {
-    // Field 2 is the name in brackets, and may have spaces: what counts follows the last bracket.
-    const fields = readFileSync(`/proc/${String(pid)}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
-    const resident = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1];
-    return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND, residentBytes: Number(resident) * 1024 };
-  }
-  const [resident = '0', time = '0'] = execFileSync('ps', ['-o', 'rss=,cputime=', '-p', String(pid)], { encoding: 'utf8' }).trim().split(/\s+/);
-  return { cpuSeconds: time.split(/[:-]/).reduce((sum, part) => sum * 60 + Number(part), 0), residentBytes: Number(resident) * 1024 };
-}
 
 interface Rest {
   readonly process: string;
@@ -83,8 +62,6 @@ async function startTimes(runs: number): Promise<readonly number[]> {
   return millis;
 }
 
-const round = (value: number, digits: number): number => Number(value.toFixed(digits));
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 const verdict = (met: boolean): string => (met ? 'ok' : 'MISSED');
 
 async function main(): Promise<number> {
@@ -95,7 +72,7 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const loadBefore = loadavg()[0] ?? 0;
+  const { cores, load } = machine();
   const millis = await startTimes(Math.max(1, Number(values.runs)));
   const rest = await watchAtRest(Number(values.settle), Math.max(1, Number(values.rest)));
   const nodes = rest.filter((each) => each.process !== 'supervisor');
@@ -108,10 +85,8 @@ async function main(): Promise<number> {
   const rows = checks.map(({ what, measured, target, met }) => [what, measured, target, verdict(met)]);
   rows.push(['supervisor at rest', `${String(supervisor?.residentMegabytes)} MB, ${String(supervisor?.cpuPercent)} %`, '', '']);
   process.stdout.write(`${plainTable(['', 'MEASURED', 'TARGET', ''], rows)}\n`);
-  const machine = { cores: availableParallelism(), cpu: cpus()[0]?.model ?? '', platform: platform(), node: process.version, loadBefore: round(loadBefore, 2) };
-  mkdirSync(dirname(values.out), { recursive: true });
-  writeFileSync(values.out, `${JSON.stringify({ at: new Date().toISOString(), machine, readyMillis: millis, atRest: rest, checks }, null, 2)}\n`);
-  process.stdout.write(`${String(machine.cores)} cores, load ${String(machine.loadBefore)} before the start; results in ${values.out}\n`);
+  process.stdout.write(`${String(cores)} cores, load ${String(round(load, 2))} before the start\n`);
+  writeResults(values.out, { loadBefore: load, readyMillis: millis, atRest: rest, checks });
   return checks.every(({ met }) => met) ? 0 : 1;
 }
 
