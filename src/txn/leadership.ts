@@ -127,12 +127,12 @@ export class Leadership {
   /** Takes all the locks, waiting as long as it takes. ABORTED if the transaction ended meanwhile. */
   async acquireAll(txn: LeaderTxn, spans: readonly Span[], mode: HeldMode): Promise<void> {
     for (const span of spans) {
-      const waited = this.acquire(txn, span, mode);
-      if (waited === undefined) continue;
-      await waited;
-      // Between the grant and this moment it may have been wounded: it must not take locks that nobody would release.
+      // It may have ended while something was waited for: it must not take locks that nobody would release.
       if (!this.isAlive(txn)) throw aborted('Transaction was aborted.');
+      const waited = this.acquire(txn, span, mode);
+      if (waited !== undefined) await waited;
     }
+    if (!this.isAlive(txn)) throw aborted('Transaction was aborted.');
   }
 
   /** From now on nothing begins to commit at or below `at`. */

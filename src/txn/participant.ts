@@ -311,6 +311,7 @@ export class Participant implements SplitApplication {
 
   private async commitLocked(leadership: Leadership, txn: LeaderTxn, request: CommitRequest): Promise<Timestamp> {
     const writes = await this.evaluateLocked(leadership, txn, request);
+    this.checkStill(leadership, txn);
     const at = request.fixed > 0 ? agree(this.context, leadership, txn, request.fixed, writes) : this.assign(leadership, timestamp(request.checks.since + 1));
     txn.assigned = at;
     await this.log(leadership, txn, { kind: 'commit', txn: txn.owner.id, timestamp: at, writes: withCommitTimestamp(writes, at) });
@@ -341,6 +342,7 @@ export class Participant implements SplitApplication {
 
   private async prepareLocked(leadership: Leadership, txn: LeaderTxn, request: PrepareRequest): Promise<PrepareAnswer> {
     const writes = await this.evaluateLocked(leadership, txn, request);
+    this.checkStill(leadership, txn);
     const ceiling = this.context.leaseEnd();
     txn.writes = writes;
     txn.promisedUntil = ceiling;
@@ -494,7 +496,7 @@ export class Participant implements SplitApplication {
     return spans.every(({ from, to }) => (to === undefined ? isWithin(from, descriptor) : rangeCovers(descriptor, { from, to })));
   }
 
-  /** Checks what was read without locks, then evaluates the writes. What fails here ends the transaction. */
+  /** Checks what was read without locks, then evaluates the writes. What fails here ends the transaction. The caller has to look whether it still lives. */
   private async evaluateLocked(leadership: Leadership, txn: LeaderTxn, { ops, checks, schemaVersion }: Ending): Promise<readonly PhysicalWrite[]> {
     let evaluated: Evaluated;
     try {
@@ -506,7 +508,6 @@ export class Participant implements SplitApplication {
       leadership.release(txn.owner.id, 'aborted');
       throw error;
     }
-    this.checkStill(leadership, txn);
     if ('writes' in evaluated) return evaluated.writes;
     leadership.release(txn.owner.id, 'aborted');
     throw new WriteConflictError(evaluated.conflict);

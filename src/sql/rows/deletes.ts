@@ -27,7 +27,6 @@ export async function deleteKeys(state: WriterState, plan: TablePlan, keys: read
       await deleteChildren(state, plan, key);
       state.forget(plan, key);
     }
-    state.count(keys.length);
     await state.transaction.write(keys.map((key): WriteOp => ({ kind: 'delete', key })));
     return 0;
   }
@@ -47,7 +46,6 @@ export async function deleteKeys(state: WriterState, plan: TablePlan, keys: read
 
 /** Deletes all rows of the table in the ranges. */
 export async function deleteRange(state: WriterState, plan: TablePlan, range: KeyRange, exclusive: boolean): Promise<void> {
-  state.count(1);
   state.undeferRows(range, exclusive ? undefined : plan.table.id);
   if (exclusive && isBlindSubtree(state, plan)) {
     state.forgetRange(range);
@@ -80,7 +78,7 @@ export async function deleteRows(state: WriterState, plan: TablePlan, rows: read
     state.forget(plan, key);
     ops.push({ kind: 'delete', key });
   }
-  state.count(rows.length);
+  state.count(entries.size);
   await state.transaction.write([...ops, ...entries.ops()]);
   for (const { key, record } of rows) {
     const before = plan.decode(key, record);

@@ -9,7 +9,7 @@
  */
 import type { Key } from '../../base/ids.ts';
 import type { KeyRange, ReadWriteTransaction, WriteOp } from '../../txn/types.ts';
-import type { ColumnId, Table } from '../schema/objects.ts';
+import type { Column, ColumnId, Table } from '../schema/objects.ts';
 import { boundedKey, changedCells, entryCells, entryKeyValues, rowCells, settle, type RowValue } from './cells.ts';
 import { deleteChildren, deleteKeys, deleteRange } from './deletes.ts';
 import { EntryChanges, opensKey } from './entries.ts';
@@ -61,7 +61,7 @@ export class RowWriter {
     this.state = new WriterState(this.plans, transaction, context.nowNanos);
   }
 
-  /** As commit_stats counts: columns written, index entries changed, rows deleted, ranges deleted. */
+  /** As commit_stats counts: columns written, defaults and stored generated ones included, index entries changed, rows and ranges deleted (not what goes with them). */
   get mutationCount(): number {
     return this.state.mutationCount;
   }
@@ -71,6 +71,7 @@ export class RowWriter {
     const plan = this.plans.of(table);
     const positions = columns.map((column) => plan.position(column));
     checkWritable(plan, positions);
+    this.state.count(rows.length * affectedColumns(plan, kind, new Set(positions)));
     const incoming: Incoming[] = [];
     for (const values of rows) incoming.push(await this.incoming(plan, kind, positions, values));
     const current = needsOldRows(plan, kind, new Set(positions)) ? await this.load(plan, incoming) : undefined;
@@ -81,7 +82,6 @@ export class RowWriter {
       else if (kind === 'update') await this.update(batch, row, row.key);
       else if (kind === 'insertOrUpdate') await this.upsert(batch, row, row.key);
       else await this.replace(batch, row, row.key);
-      this.state.count(positions.length);
     }
     await this.checkParents(plan, batch.parents);
     this.state.count(batch.entries.size);
@@ -92,6 +92,7 @@ export class RowWriter {
   async delete(table: Table, set: KeySetValues): Promise<void> {
     const plan = this.plans.of(table);
     const { keys } = plan.layout.keySet({ all: false, keys: set.keys.filter((key) => key.length === plan.layout.parts.length), ranges: [] });
+    this.state.count(set.keys.length);
     await deleteKeys(this.state, plan, keys);
     for (const prefix of set.keys.filter((key) => key.length < plan.layout.parts.length)) {
       await deleteRange(this.state, plan, plan.layout.prefixRange(prefix), plan.layout.isExclusive(prefix.length));
@@ -102,12 +103,14 @@ export class RowWriter {
 
   async deleteKeys(table: Table, keys: readonly KeyValues[]): Promise<void> {
     const plan = this.plans.of(table);
+    this.state.count(keys.length);
     await deleteKeys(this.state, plan, keys.map((key) => plan.layout.key(key)));
   }
 
   async deleteRange(table: Table, range: KeyRangeValues): Promise<void> {
     const plan = this.plans.of(table);
     const keys: KeyRange = plan.layout.range(range);
+    this.state.count(1);
     if (keys.from < keys.to) await deleteRange(this.state, plan, keys, isWithinOneParent(plan, range));
   }
 
@@ -304,6 +307,16 @@ function isWithinOneParent(plan: TablePlan, range: KeyRangeValues): boolean {
   if (!layout.isInterleaved) return true;
   if (range.start.length < count || range.end.length < count) return false;
   return layout.prefixRange(range.start.slice(0, count)).from === layout.prefixRange(range.end.slice(0, count)).from;
+}
+
+/** Columns that a write counts for: those given, and those that get values by themselves. */
+function affectedColumns(plan: TablePlan, kind: WriteKind, given: ReadonlySet<number>): number {
+  const isAffected = (column: Column, position: number): boolean => {
+    if (given.has(position)) return true;
+    if (column.value?.kind === 'generated') return column.value.stored || plan.isKey.has(position);
+    return kind === 'update' ? column.onUpdate !== undefined : column.value !== undefined || column.onUpdate !== undefined;
+  };
+  return plan.table.columns.filter(isAffected).length;
 }
 
 const givenPositions = (given: readonly (RowValue | undefined)[]): number[] => given.flatMap((value, position) => (value === undefined ? [] : [position]));

@@ -209,3 +209,26 @@ describe('values that are computed', () => {
     expect(await failure(h, h.apply(insert('T', ['id', 'ts'], ['9', '2099-01-01T00:00:00Z'])))).toMatch(/^Cannot write timestamps in the future, found: 2099/);
   });
 });
+
+describe('mutations are counted', () => {
+  it('by columns written, computed ones included, index entries, rows and ranges deleted', async () => {
+    const h = new Harness(
+      schemaOf('CREATE TABLE T (a INT64, b INT64, c INT64 DEFAULT (7), g INT64 AS (b + 1) STORED, v INT64 AS (b + 1)) PRIMARY KEY (a)', 'CREATE INDEX ByB ON T (b)'),
+      { '7': () => 7, 'b + 1': ({ b }) => (b === null ? null : Number(b) + 1) },
+    );
+    const counted = async (change: Parameters<Harness['apply']>[0]): Promise<number> => {
+      const before = h.writer.mutationCount;
+      await h.apply(change);
+      return h.writer.mutationCount - before;
+    };
+    // a, b, the default of c, the stored g, and an entry.
+    expect(await counted(insert('T', ['a', 'b'], ['1', '2']))).toBe(5);
+    expect(await counted(insert('T', ['a', 'b', 'c'], ['2', '2', '3'], ['3', '3', '3']))).toBe(10);
+    // a, b, g, and two entries: the old one and the new.
+    expect(await counted(update('T', ['a', 'b'], ['1', '9']))).toBe(5);
+    expect(await counted(update('T', ['a', 'c'], ['1', '1']))).toBe(3);
+    // A row and its entry; a range, and the entries of two rows.
+    expect(await counted(remove('T', ['1']))).toBe(2);
+    expect(await counted({ op: 'delete', table: 'T', keySet: { all: true } })).toBe(3);
+  });
+});

@@ -1,0 +1,39 @@
+/** A release that reaches a leader while it evaluates a prepare, at any of the moments between. */
+import { expect, it } from 'vitest';
+import { splitId, timestamp, txnId, type NodeId } from '../../src/base/ids.ts';
+import { Participant } from '../../src/txn/participant.ts';
+import { k, put, startCluster, transact } from './cluster.ts';
+
+const MOMENTS = 30;
+const COORDINATOR = splitId(99);
+
+it('is either too late or leaves nothing prepared', async () => {
+  const c = await startCluster();
+  await c.run(transact(c.core(1), (txn) => txn.write([put(k('a'), 1)])));
+  const hosted = [...c.core(1).host.all(), ...c.core(2).host.all(), ...c.core(3).host.all()].find((one) => one.isLeading() && one.descriptor().from <= k('a') && k('a') < one.descriptor().to);
+  const participant = hosted?.application;
+  if (hosted === undefined || !(participant instanceof Participant)) throw new Error('somebody leads');
+  const outcomes = new Set<string>();
+  for (const since of [0, 1]) {
+    for (let moment = 0; moment < MOMENTS; moment++) {
+      const txn = txnId(`${since}${String(moment).padStart(2, '0')}`.padStart(32, '0'));
+      const now = c.core(1).env.clock.interval().latest;
+      const prepared = participant
+        .prepare({
+          split: hosted.split, txn, age: now, gateway: 1 as NodeId, token: '', coordinator: COORDINATOR, schemaVersion: timestamp(0), fixed: timestamp(0),
+          checks: { since: timestamp(since * now), writes: false, reads: [{ from: k('b'), to: undefined }] },
+          ops: [put(k('a'), moment)],
+        })
+        .then(() => 'prepared', () => 'aborted');
+      for (let i = 0; i < moment; i++) await Promise.resolve();
+      participant.release(txn, false);
+      const outcome = await c.run(prepared);
+      outcomes.add(outcome);
+      expect([moment, participant.ledger.prepared.has(txn), participant.counts()]).toEqual(
+        outcome === 'prepared' ? [moment, true, { transactions: 1, lockOwners: 1, lockWaiters: 0, prepared: 1 }] : [moment, false, { transactions: 0, lockOwners: 0, lockWaiters: 0, prepared: 0 }],
+      );
+      if (outcome === 'prepared') await c.run(participant.learnOutcome(txn, timestamp(0)));
+    }
+  }
+  expect([...outcomes].sort()).toEqual(['aborted', 'prepared']);
+});
