@@ -8,8 +8,10 @@ import { availableParallelism, cpus, loadavg, platform } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { plainTable } from '../src/cli/commands/status.ts';
+import { overGrpc } from './sql/grpc.ts';
 import { postgres, sqlite, type Peer } from './sql/peers.ts';
 import { QUERIES, type BenchQuery } from './sql/queries.ts';
+import { LINES_PER_ORDER, ORDERS, SIZE_QUERIES } from './sql/sizes.ts';
 import { InProcess } from './sql/trestle.ts';
 
 const DEFAULT_OUT = join(import.meta.dirname, 'results', 'sql.json');
@@ -24,6 +26,8 @@ Measures queries of one node, in process, beside other databases.
   --rows N       line items (default: 600000); orders are a quarter, customers a fortieth
   --rounds N     measurements of each query; the median counts (default: 5)
   --peers LIST   of sqlite, postgres; comma separated; "none" for neither (default: sqlite,postgres)
+  --grpc         measure over gRPC too: one process with its disk (needs a build: npm run build)
+  --sizes        measure instead what queries that need few rows take over 1,000, 10,000 and 100,000 orders
   --only NAME    only queries whose name contains NAME
   --explain      print the plans and end
   --out FILE     where the results go as JSON (default: bench/results/sql.json)
@@ -65,12 +69,13 @@ const round = (value: number): number => Number(value.toPrecision(3));
 
 const OPTIONS = {
   rows: { type: 'string', default: '600000' }, rounds: { type: 'string', default: '5' }, peers: { type: 'string', default: 'sqlite,postgres' }, only: { type: 'string', default: '' },
-  explain: { type: 'boolean', default: false }, out: { type: 'string', default: DEFAULT_OUT }, help: { type: 'boolean', default: false },
+  explain: { type: 'boolean', default: false }, grpc: { type: 'boolean', default: false }, sizes: { type: 'boolean', default: false }, out: { type: 'string', default: DEFAULT_OUT }, help: { type: 'boolean', default: false },
 } as const;
 
-async function openPeers(names: string, rows: number): Promise<{ readonly peers: readonly Peer[]; readonly skipped: readonly string[] }> {
+async function openPeers(names: string, rows: number, grpc: boolean): Promise<{ readonly peers: readonly Peer[]; readonly skipped: readonly string[] }> {
   const peers: Peer[] = [];
   const skipped: string[] = [];
+  if (grpc) peers.push(await overGrpc(rows, commit()));
   for (const name of names.split(',')) {
     if (name === 'sqlite') peers.push(await sqlite(rows));
     if (name !== 'postgres') continue;
@@ -96,6 +101,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const rows = Math.max(1000, Number(values.rows));
+  if (values.sizes) return await measureSizes(Number(values.rounds), values.out);
   const queries = QUERIES.filter((query) => query.name.includes(values.only));
   const loadBefore = round(loadavg()[0] ?? 0);
   const trestle = await InProcess.load(values.explain ? 1000 : rows);
@@ -104,7 +110,7 @@ async function main(): Promise<number> {
     await trestle.close();
     return 0;
   }
-  const { peers, skipped } = await openPeers(values.peers, rows);
+  const { peers, skipped } = await openPeers(values.peers, rows, values.grpc);
   const results = [];
   for (const query of queries) {
     const own = await measure((n) => trestle.run(query, n), query, Number(values.rounds));
@@ -115,6 +121,32 @@ async function main(): Promise<number> {
   await trestle.close();
   for (const peer of peers) await peer.close();
   return report({ rows, loadBefore, skipped, results, peers, out: values.out });
+}
+
+/** A query that needs few rows may take this many times as long over a hundred times the rows: trees are deeper, caches colder. */
+const GROWTH_MAX = 3;
+
+async function measureSizes(rounds: number, out: string): Promise<number> {
+  const timings = new Map<string, number[]>();
+  for (const orders of ORDERS) {
+    const trestle = await InProcess.load(orders * LINES_PER_ORDER);
+    for (const query of SIZE_QUERIES) {
+      const { cpuMillis } = await measure((n) => trestle.run(query, n), query, rounds);
+      timings.set(query.name, [...(timings.get(query.name) ?? []), cpuMillis]);
+    }
+    await trestle.close();
+  }
+  const checks = [...timings].map(([query, millis]) => ({ query, millis, met: (millis.at(-1) ?? 0) <= GROWTH_MAX * (millis[0] ?? 0) + 0.05 }));
+  const head = ['CPU ms over', ...ORDERS.map((n) => `${n.toLocaleString('en')} ROWS`), ''];
+  process.stdout.write(`${plainTable(head, checks.map(({ query, millis, met }) => [query, ...millis.map((m) => String(round(m))), met ? 'ok' : 'GROWS']))}\n`);
+  write(out.replace(/(\.json)?$/, '-sizes.json'), { orders: ORDERS, results: checks });
+  return checks.every(({ met }) => met) ? 0 : 1;
+}
+
+function write(out: string, fields: Readonly<Record<string, unknown>>): void {
+  const machine = { cores: availableParallelism(), cpu: cpus()[0]?.model ?? '', platform: platform(), node: process.version, load: round(loadavg()[0] ?? 0) };
+  mkdirSync(dirname(out), { recursive: true });
+  writeFileSync(out, `${JSON.stringify({ at: new Date().toISOString(), commit: commit(), machine, ...fields }, null, 2)}\n`);
 }
 
 interface Report {
@@ -137,10 +169,8 @@ function report({ rows, loadBefore, skipped, results, peers, out }: Report): num
     query, String(round(trestle.millis)), String(round(trestle.cpuMillis)), ...peers.map((p) => String(round(others[p.name]?.millis ?? Number.NaN))), ratio === undefined ? '' : `${ratio} ×`, met ? 'ok' : 'MISSED',
   ]);
   process.stdout.write(`${plainTable(head, lines)}\n${skipped.map((line) => `${line}\n`).join('')}`);
-  const machine = { cores: availableParallelism(), cpu: cpus()[0]?.model ?? '', platform: platform(), node: process.version, loadBefore };
   const versions = Object.fromEntries(peers.map((p) => [p.name, p.version]));
-  mkdirSync(dirname(out), { recursive: true });
-  writeFileSync(out, `${JSON.stringify({ at: new Date().toISOString(), commit: commit(), machine, versions, rows, skipped, results: checks }, null, 2)}\n`);
+  write(out, { loadBefore, versions, rows, skipped, results: checks });
   process.stdout.write(`${rows} line items, load ${loadBefore} before the start; results in ${out}\n`);
   return checks.every(({ met }) => met) ? 0 : 1;
 }

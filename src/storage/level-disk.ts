@@ -93,7 +93,10 @@ class LevelIterator implements DiskIterator {
 
   async next(max: number): Promise<readonly Entry[]> {
     try {
-      return (await this.iterator.nextv(max)).map(([key, value]) => ({ key: key as Key, value }));
+      const found = await this.iterator.nextv(max);
+      const entries: Entry[] = [];
+      for (const [key, value] of found) entries.push({ key: key as Key, value });
+      return entries;
     } catch (error) {
       throw diskError(error);
     }

@@ -96,9 +96,26 @@ const asBuffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes 
 export function decodeVersion(bytes: Uint8Array): Version {
   const buffer = asBuffer(bytes);
   const end = buffer.length - CHECKSUM_LENGTH;
-  if (end < RECORD_OFFSET || crc32(buffer.subarray(0, end)) !== buffer.readUInt32BE(end)) throw dataLoss('a stored row is damaged: its checksum is wrong');
+  if (end < RECORD_OFFSET) throw dataLoss('a stored row is damaged: its checksum is wrong');
+  // A view costs more than the checksum of a small row, so that the one of the record serves both.
+  const record = buffer.subarray(RECORD_OFFSET, end);
+  if (crc32(record, headerChecksum(buffer)) !== buffer.readUInt32BE(end)) throw dataLoss('a stored row is damaged: its checksum is wrong');
   if (buffer[0] !== FORMAT) throw dataLoss('a stored row has an unknown format');
-  return { timestamp: timestampOf(buffer), record: buffer[1] === KIND_TOMBSTONE ? undefined : buffer.subarray(RECORD_OFFSET, end) };
+  return { timestamp: timestampOf(buffer), record: buffer[1] === KIND_TOMBSTONE ? undefined : record };
+}
+
+/** CRC-32 of one byte after others, by what the last byte of the sum so far and it make. Source: RFC 1952, section 8. */
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
+  let c = n;
+  for (let k = 0; k < 8; k++) c = (c & 1) === 1 ? 0xedb8_8320 ^ (c >>> 1) : c >>> 1;
+  return c;
+});
+
+/** The checksum of what precedes the record, to go on from. */
+function headerChecksum(version: Buffer): number {
+  let crc = 0xffff_ffff;
+  for (let i = 0; i < RECORD_OFFSET; i++) crc = (CRC_TABLE[(crc ^ (version[i] ?? 0)) & 0xff] ?? 0) ^ (crc >>> 8);
+  return (crc ^ 0xffff_ffff) >>> 0;
 }
 
 function timestampOf(version: Buffer): Timestamp {
@@ -161,12 +178,15 @@ class SnapshotCursor implements VersionCursor {
   private async visible(entries: readonly Entry[]): Promise<VersionedRow[]> {
     const found: (VersionedRow | undefined)[] = [];
     const changed: number[] = [];
+    let missing = false;
     for (const entry of entries) {
-      const key = entry.key.slice(1) as Key;
       const { timestamp, record } = decodeVersion(entry.value);
       if (timestamp > this.timestamp) changed.push(found.length);
-      found.push(record === undefined || timestamp > this.timestamp ? undefined : { key, record, timestamp });
+      const isVisible = record !== undefined && timestamp <= this.timestamp;
+      if (!isVisible) missing = true;
+      found.push(isVisible ? { key: entry.key.slice(1) as Key, record, timestamp } : undefined);
     }
+    if (!missing) return found as VersionedRow[];
     for (let i = 0; i < changed.length; i += LOOK_UPS_AT_ONCE) {
       await Promise.all(changed.slice(i, i + LOOK_UPS_AT_ONCE).map((index) => this.lookUp(entries, index, found)));
     }

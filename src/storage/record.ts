@@ -341,19 +341,28 @@ export function readRecord(record: Uint8Array, columnIds: readonly number[], out
   const count = columnIds.length;
   for (let i = 0; i < count; i++) out[i] = null;
   const buffer = asBuffer(record);
-  const position = { at: HEADER_LENGTH };
+  const end = buffer.length;
+  let at = HEADER_LENGTH;
   let expected = 0;
-  for (let missing = count; missing > 0 && position.at < buffer.length;) {
-    const column = varintAt(buffer, position);
-    const length = varintAt(buffer, position);
-    const start = position.at;
-    if (length === 0 || length > buffer.length - start) throw new CorruptBytes('cell is longer than its record');
-    position.at = start + length;
+  for (let missing = count; missing > 0 && at < end;) {
+    let column = buffer[at] ?? 0;
+    let length = buffer[at + 1] ?? 0;
+    // Both are one byte in most cells.
+    if ((column | length) < 0x80) at += 2;
+    else {
+      const position = { at };
+      column = varintAt(buffer, position);
+      length = varintAt(buffer, position);
+      at = position.at;
+    }
+    if (length === 0 || length > end - at) throw new CorruptBytes('cell is longer than its record');
     const index = columnIds[expected] === column ? expected : columnIds.indexOf(column);
-    if (index < 0) continue;
-    out[index] = decodeAt(buffer, start, position.at, 0);
-    expected = index + 1;
-    missing--;
+    if (index >= 0) {
+      out[index] = decodeAt(buffer, at, at + length, 0);
+      expected = index + 1;
+      missing--;
+    }
+    at += length;
   }
 }
 
@@ -396,7 +405,7 @@ function decodeAt(buffer: Buffer, start: number, end: number, depth: number): Re
       if (end - from !== 4) throw new CorruptBytes('FLOAT32 cell has a wrong length');
       return buffer.readFloatBE(from);
     case Tag.string:
-      return buffer.toString('utf8', from, end);
+      return textAt(buffer, from, end);
     case Tag.json:
       return new StoredJson(buffer.toString('utf8', from, end));
     case Tag.bytes:
@@ -409,6 +418,32 @@ function decodeAt(buffer: Buffer, start: number, end: number, depth: number): Re
     default:
       throw new CorruptBytes('cell has an unknown tag');
   }
+}
+
+/** Short texts that were read last, by a hash of their bytes: columns of few values then need no new strings. */
+const TEXTS: (string | undefined)[] = Array.from({ length: 1024 });
+const SHORT_TEXT = 24;
+
+function textAt(buffer: Buffer, from: number, end: number): string {
+  const length = end - from;
+  if (length > SHORT_TEXT) return buffer.toString('utf8', from, end);
+  let hash = length;
+  for (let i = from; i < end; i++) {
+    const byte = buffer[i] ?? 0;
+    if (byte >= 0x80) return buffer.toString('utf8', from, end);
+    hash = (Math.imul(hash, 31) + byte) | 0;
+  }
+  const slot = (hash ^ (hash >>> 10)) & 1023;
+  const known = TEXTS[slot];
+  if (known !== undefined && known.length === length && hasBytes(known, buffer, from)) return known;
+  const text = buffer.toString('latin1', from, end);
+  TEXTS[slot] = text;
+  return text;
+}
+
+function hasBytes(text: string, buffer: Buffer, from: number): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== buffer[from + i]) return false;
+  return true;
 }
 
 function integerAt(buffer: Buffer, from: number, end: number): number | bigint {

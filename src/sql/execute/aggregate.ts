@@ -6,7 +6,7 @@ import { Code, outOfRange, TrestleError } from '../../base/errors.ts';
 import type { AggregateExpr } from '../bind/tree.ts';
 import type { Aggregator } from '../functions/registry.ts';
 import { aggregatorOf } from '../functions/resolve.ts';
-import { comparatorOf, groupingKey, joinKeys } from '../values/compare.ts';
+import { comparatorOf, groupingKey, isPlainKey, joinKeys } from '../values/compare.ts';
 import type { SqlType } from '../types/types.ts';
 import type { SqlValue } from '../values/value.ts';
 import { compileExpr, NO_ROW, type Evaluate, type ExprScope } from './expressions.ts';
@@ -219,18 +219,63 @@ export interface CompiledAggregation {
   readonly aggregates: readonly CompiledAggregate[];
 }
 
+type Level = Map<unknown, Level | Group>;
+
+/** Groups by their keys: a map for each key, inside each other. */
+class GroupTable {
+  readonly groups: Group[] = [];
+  private readonly aggregation: CompiledAggregation;
+  private readonly keyOf: readonly (((value: SqlValue) => unknown) | undefined)[];
+  private readonly root: Level = new Map();
+
+  constructor(aggregation: CompiledAggregation) {
+    this.aggregation = aggregation;
+    this.keyOf = aggregation.groupTypes.map((t) => (isPlainKey(t) ? undefined : groupingKey(t)));
+  }
+
+  private key(keys: Row, i: number): unknown {
+    const value = keys[i] ?? null;
+    const convert = this.keyOf[i];
+    return convert === undefined || value === null ? value : convert(value);
+  }
+
+  find(keys: Row): Group | undefined {
+    if (keys.length === 0) return this.groups[0];
+    let at: Level | Group | undefined = this.root;
+    for (let i = 0; i < keys.length; i++) {
+      if (!(at instanceof Map)) return undefined;
+      at = at.get(this.key(keys, i));
+    }
+    return at === undefined || at instanceof Map ? undefined : at;
+  }
+
+  add(keys: Row): Group {
+    const group: Group = { keys, accumulations: this.aggregation.aggregates.map((a) => a.start()) };
+    this.groups.push(group);
+    let level = this.root;
+    for (let i = 0; i < keys.length; i++) {
+      const key = this.key(keys, i);
+      if (i === keys.length - 1) {
+        level.set(key, group);
+        break;
+      }
+      let next = level.get(key);
+      if (!(next instanceof Map)) level.set(key, (next = new Map()));
+      level = next;
+    }
+    return group;
+  }
+}
+
 const finishGroup = (group: Group, frame: Frame): Row => [...group.keys, ...group.accumulations.map((a) => a.finish(frame))];
 
 export function hashAggregatePlan(input: Plan, aggregation: CompiledAggregation): Plan {
-  const keyOf = rowKey(aggregation.groupTypes);
   const groupBytes = GROUP_BYTES * (1 + aggregation.aggregates.length);
   return (frame) => {
     const source = input(frame);
     const compute = async (): Promise<readonly Row[]> => {
-      const groups = new Map<string, Group>();
-      const start = (keys: Row): Group => ({ keys, accumulations: aggregation.aggregates.map((a) => a.start()) });
-      if (!aggregation.grouped) groups.set('', start([]));
-      const single = aggregation.grouped ? undefined : groups.get('');
+      const table = new GroupTable(aggregation);
+      const single = aggregation.grouped ? undefined : table.add([]);
       for (let batch = await source.next(); batch !== undefined; batch = await source.next()) {
         frame.checkCancelled();
         for (const row of batch) {
@@ -238,18 +283,17 @@ export function hashAggregatePlan(input: Plan, aggregation: CompiledAggregation)
           let group = single;
           if (group === undefined) {
             const keys = aggregation.groups.map((g) => g(row, frame));
-            const key = keyOf(keys);
-            group = groups.get(key);
+            group = table.find(keys);
             if (group === undefined) {
-              frame.memory.take(groupBytes + rowBytes(keys) + key.length);
-              group = start(keys);
-              groups.set(key, group);
+              frame.memory.take(groupBytes + 2 * rowBytes(keys));
+              group = table.add(keys);
             }
           }
-          for (const a of group.accumulations) a.add(row, frame);
+          const { accumulations } = group;
+          for (let i = 0; i < accumulations.length; i++) accumulations[i]?.add(row, frame);
         }
       }
-      return [...groups.values()].map((g) => finishGroup(g, frame));
+      return table.groups.map((g) => finishGroup(g, frame));
     };
     return lazyRows(compute, () => source.close());
   };

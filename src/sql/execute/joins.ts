@@ -4,7 +4,7 @@
  * pieces, however much it is.
  */
 import type { JoinType } from '../bind/tree.ts';
-import { groupingKey, joinKeys } from '../values/compare.ts';
+import { groupingKey, isPlainKey, joinKeys } from '../values/compare.ts';
 import type { SqlType } from '../types/types.ts';
 import type { SqlValue } from '../values/value.ts';
 import type { Evaluate } from './expressions.ts';
@@ -170,12 +170,16 @@ export interface HashKeys {
   readonly types: readonly SqlType[];
 }
 
-/** The key of a row, or undefined when a part is NULL, which equals nothing. */
-function keyer(evaluators: readonly Evaluate[], types: readonly SqlType[]): (row: Row, frame: Frame) => string | undefined {
+type KeyOfRow = (row: Row, frame: Frame) => unknown;
+
+/** The key of a row in a Map, or undefined when a part is NULL, which equals nothing. */
+function keyer(evaluators: readonly Evaluate[], types: readonly SqlType[]): KeyOfRow {
   const keys = types.map((t) => groupingKey(t));
   const [evaluate] = evaluators;
   const [only] = keys;
-  if (evaluators.length === 1 && evaluate !== undefined && only !== undefined) {
+  const [type] = types;
+  if (evaluators.length === 1 && evaluate !== undefined && only !== undefined && type !== undefined) {
+    if (isPlainKey(type)) return (row, frame) => evaluate(row, frame) ?? undefined;
     return (row, frame) => {
       const value = evaluate(row, frame);
       return value === null ? undefined : only(value);
@@ -195,8 +199,8 @@ function keyer(evaluators: readonly Evaluate[], types: readonly SqlType[]): (row
 /** What an entry of a table of hashes takes beside its row. */
 const ENTRY_BYTES = 96;
 
-async function buildTable(rows: readonly Row[], keyOf: (row: Row, frame: Frame) => string | undefined, frame: Frame): Promise<Map<string, Row[]>> {
-  const table = new Map<string, Row[]>();
+async function buildTable(rows: readonly Row[], keyOf: KeyOfRow, frame: Frame): Promise<Map<unknown, Row[]>> {
+  const table = new Map<unknown, Row[]>();
   for (const row of rows) {
     if (frame.isPauseDue()) await frame.pause();
     const key = keyOf(row, frame);
@@ -204,7 +208,7 @@ async function buildTable(rows: readonly Row[], keyOf: (row: Row, frame: Frame) 
     const list = table.get(key);
     if (list !== undefined) list.push(row);
     else {
-      frame.memory.take(ENTRY_BYTES + key.length);
+      frame.memory.take(typeof key === 'string' ? ENTRY_BYTES + key.length : ENTRY_BYTES);
       table.set(key, [row]);
     }
   }
@@ -218,7 +222,7 @@ export function hashJoinPlan(join: JoinParts, keys: HashKeys): Plan {
   const rightKey = keyer(keys.right, keys.types);
   const leftNulls = nulls(join.leftWidth);
   return (frame) => {
-    let table: ReadonlyMap<string, Row[]> = new Map();
+    let table: ReadonlyMap<unknown, Row[]> = new Map();
     let rightRows: readonly Row[] = [];
     const matched = new Set<Row>();
     const keeps = keepsRight(join.type);

@@ -184,20 +184,29 @@ class StoredReader {
   private readonly first: RowReader;
   private readonly rest: RowReader | undefined;
   private readonly condition: Evaluate | undefined;
+  private readonly tried: SqlValue[];
 
   constructor(layout: TableLayout | IndexLayout, columns: readonly (Column | undefined)[], early: ReadonlySet<number>, condition: Evaluate | undefined) {
     this.width = columns.length;
     this.condition = condition;
+    this.tried = new Array<SqlValue>(columns.length).fill(null);
     const twice = condition !== undefined && columns.some((c, i) => c !== undefined && !early.has(i));
     this.first = new RowReader(layout, twice ? columns.map((c, i) => (early.has(i) ? c : undefined)) : columns);
     this.rest = twice ? new RowReader(layout, columns.map((c, i) => (early.has(i) ? undefined : c))) : undefined;
   }
 
   row(key: string, record: Uint8Array, frame: Frame): SqlValue[] | undefined {
-    const row = new Array<SqlValue>(this.width).fill(null);
-    this.first.read(key, record, row);
-    if (this.condition !== undefined && this.condition(row, frame) !== true) return undefined;
-    this.rest?.read(key, record, row);
+    const { condition, rest, tried } = this;
+    if (condition === undefined) {
+      const row = new Array<SqlValue>(this.width).fill(null);
+      this.first.read(key, record, row);
+      return row;
+    }
+    // Rows that are not kept leave nothing behind. All positions that are read are written anew for each row.
+    this.first.read(key, record, tried);
+    if (condition(tried, frame) !== true) return undefined;
+    const row = tried.slice();
+    rest?.read(key, record, row);
     return row;
   }
 }

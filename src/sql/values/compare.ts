@@ -132,6 +132,11 @@ export function groupingKey(type: SqlType): (value: SqlValue) => string {
   return (value) => (value === null ? 'N' : key(value));
 }
 
+/** Whether two values of the type group together exactly when a Map takes them for one key. */
+export const isPlainKey = (type: SqlType): boolean => PLAIN_KEYS.has(type.kind);
+
+const PLAIN_KEYS: ReadonlySet<string> = new Set(['BOOL', 'INT64', 'FLOAT64', 'FLOAT32', 'NUMERIC', 'STRING', 'DATE', 'TIMESTAMP', 'UUID', 'ENUM']);
+
 function nonNullKey(type: SqlType): { call(value: SqlValue): string }['call'] {
   switch (type.kind) {
     case 'FLOAT64':
