@@ -12,6 +12,8 @@ import { SqlEngine, type StatementContext } from '../../src/sql/engine.ts';
 import { parseDdl } from '../../src/sql/parse/parse.ts';
 import { entryCells, entryKeyValues, rowCells } from '../../src/sql/rows/cells.ts';
 import { KeySpace } from '../../src/sql/rows/keyspace.ts';
+import type { TableStatistics } from '../../src/sql/plan/statistics.ts';
+import { gatherStatistics } from '../../src/sql/rows/statistics.ts';
 import { plansOf, type TablePlan } from '../../src/sql/rows/table-plan.ts';
 import { applyDdl, markIndexReady } from '../../src/sql/schema/apply.ts';
 import { Schema } from '../../src/sql/schema/schema.ts';
@@ -83,7 +85,8 @@ export class InProcess {
   private readonly engine: Engine;
   private readonly view: EngineView;
   private readonly schema = benchSchema();
-  private readonly sql = new SqlEngine({ keyPrefix: KEY_PREFIX });
+  private readonly tables = new Map<number, TableStatistics>();
+  private readonly sql = new SqlEngine({ keyPrefix: KEY_PREFIX, statistics: () => ({ version: 1, table: (id) => this.tables.get(id) }) });
 
   private constructor(folder: string, engine: Engine) {
     this.folder = folder;
@@ -104,6 +107,9 @@ export class InProcess {
     const engine = openEngine(await openLevelDisk(folder), env);
     const bench = new InProcess(folder, engine);
     await bench.fill(lines);
+    // What a node gathers in the background.
+    const space = new KeySpace(bench.schema, KEY_PREFIX);
+    for (const table of bench.schema.data.tables) bench.tables.set(table.id, await gatherStatistics(bench.view, space, table, { pause: () => Promise.resolve() }));
     return bench;
   }
 

@@ -86,6 +86,7 @@ const NO_ENTRIES: DiskIterator = {
 
 class LevelIterator implements DiskIterator {
   private readonly iterator: Iterator<Database, string, Buffer>;
+  private ended = false;
 
   constructor(iterator: Iterator<Database, string, Buffer>) {
     this.iterator = iterator;
@@ -93,9 +94,16 @@ class LevelIterator implements DiskIterator {
 
   async next(max: number): Promise<readonly Entry[]> {
     try {
+      if (this.ended) return [];
       const found = await this.iterator.nextv(max);
       const entries: Entry[] = [];
-      for (const [key, value] of found) entries.push({ key: key as Key, value });
+      let bytes = 0;
+      for (const [key, value] of found) {
+        entries.push({ key: key as Key, value });
+        bytes += key.length + value.length;
+      }
+      // A read ends early at the end or when it has read enough bytes; asking once more costs as much as a short scan.
+      this.ended = found.length < max && bytes < READ_AHEAD_BYTES / 4;
       return entries;
     } catch (error) {
       throw diskError(error);
