@@ -5,6 +5,7 @@
 import type { Assignment, Column, Expr, Hints, JoinType, Rel, SortKey } from '../bind/tree.ts';
 import { columnExpr, substitute } from '../bind/walk.ts';
 import { isFloating } from '../types/traits.ts';
+import { INT64 } from '../types/types.ts';
 import { chooseAccess, satisfies, type Access } from './access.ts';
 import { conjunction, conjuncts, isMovable, usesOnly } from './conjuncts.ts';
 import type { OrderPart, Phys, PhysScan } from './physical.ts';
@@ -140,7 +141,7 @@ class Builder {
   private buildAggregate(rel: Rel & { kind: 'aggregate' }): Built {
     const ids = new Set(rel.groups.flatMap((g) => (g.expr.kind === 'column' ? [g.expr.id] : [])));
     const plain = ids.size === rel.groups.length && rel.groups.length > 0 && rel.groups.every((g) => g.expr.kind === 'column');
-    const input = this.build(rel.input, []);
+    const input = this.extreme(rel) ?? this.build(rel.input, []);
     const leading = input.order.slice(0, ids.size);
     const method = rel.hints.get('group_method') ?? rel.hints.get('group_type');
     const hash = method === 'hash_group';
@@ -154,6 +155,23 @@ class Builder {
     const rows: Phys = sorts ? { kind: 'sort', columns: input.phys.columns, input: input.phys, keys, limit: undefined, offset: undefined } : input.phys;
     const phys: Phys = { kind: 'aggregate', columns: rel.columns, input: rows, grouped: rel.grouped, groups: rel.groups, aggregates: rel.aggregates, streaming: streaming || sorts };
     return { phys, order, rows: rel.grouped ? Math.max(1, input.rows / 10) : 1 };
+  }
+
+  /** The one row that a MIN or MAX over the first column of an order needs; undefined when there is no such order. */
+  private extreme(rel: Rel & { kind: 'aggregate' }): Built | undefined {
+    const [only, second] = rel.aggregates;
+    if (!this.options.optimize || rel.grouped || only === undefined || second !== undefined) return undefined;
+    const { call, args, distinct, ignoreNulls, having, orderBy, limit } = only.aggregate;
+    const [column] = args;
+    const { name } = call.definition;
+    if ((name !== 'MIN' && name !== 'MAX') || column?.kind !== 'column' || distinct || ignoreNulls || having !== undefined || orderBy.length > 0 || limit !== undefined) return undefined;
+    // NaN is the extreme of both; NULL is first in order, and an extreme of none.
+    if (isFloating(column.type) || (name === 'MIN' && !isNeverNull(rel.input, column.id))) return undefined;
+    const wanted = [{ id: column.id, descending: name === 'MAX' }];
+    const input = this.build(rel.input, wanted);
+    if (!satisfies(input.order, wanted, new Set())) return undefined;
+    const count: Expr = { kind: 'const', type: INT64, value: 1, source: 'expression' };
+    return { phys: { kind: 'limit', columns: input.phys.columns, input: limitScan(input.phys, count), count, offset: undefined }, order: [], rows: 1 };
   }
 
   // ---- Order and limit
@@ -401,6 +419,16 @@ function equalSides(c: Expr, left: ReadonlySet<number>, right: ReadonlySet<numbe
 function filterOver(input: Phys, conditions: readonly Expr[]): Phys {
   const condition = conjunction(conditions);
   return condition === undefined ? input : { kind: 'filter', columns: input.columns, input, condition };
+}
+
+/** Whether a column of a table, seen through filters and projections, is declared NOT NULL. */
+function isNeverNull(rel: Rel, id: number): boolean {
+  if (rel.kind === 'filter') return isNeverNull(rel.input, id);
+  if (rel.kind === 'project') {
+    const expr = rel.items.find((i) => i.column.id === id)?.expr;
+    return expr?.kind === 'column' && isNeverNull(rel.input, expr.id);
+  }
+  return rel.kind === 'table' && rel.source[rel.columns.findIndex((c) => c.id === id)]?.nullable === false;
 }
 
 /** Conditions of the filters between `from` and `to`. */

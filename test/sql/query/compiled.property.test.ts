@@ -32,12 +32,9 @@ function walk(e: Expr, values: Values): SqlValue {
     case 'column':
       return values.get(e.id) ?? null;
     case 'call': {
-      const args: FunctionArgument[] = [];
-      for (const a of e.args) {
-        const value = argument(a, values);
-        if (value === null && e.call.definition.nullBehaviour === 'strict') return null;
-        args.push(value);
-      }
+      // Every argument is evaluated, also when an earlier one is NULL.
+      const args = e.args.map((a) => argument(a, values));
+      if (e.call.definition.nullBehaviour === 'strict' && args.includes(null)) return null;
       return call(e.safe ? safely(evaluatorOf(e.call)) : evaluatorOf(e.call), args);
     }
     case 'cast': {
@@ -143,7 +140,7 @@ const execution: Execution = {
   memory: new Memory(Infinity),
   signal: undefined,
   virtualTables: () => Promise.resolve([]),
-  statistics: { rowsScanned: 0, rowsReturned: 0 },
+  statistics: { rowsScanned: 0, rowsReturned: 0, lastKey: undefined },
   partition: undefined,
   profile: undefined,
   monotonicMicros: () => 0,

@@ -90,7 +90,7 @@ const query: fc.Arbitrary<string> = fc
     const on = join === '' || join === 'CROSS JOIN' ? fc.constant('') : condition([['t', t], ['u', u]]).filter((c) => !c.includes('SELECT')).map((c) => ` ON ${c}`);
     const where = fc.option(condition(both), { nil: undefined });
     const columns = both.flatMap(([alias, table]) => TABLES[table].map((c) => `${alias}.${c}`));
-    const shape = fc.constantFrom('rows', 'group', 'distinct', 'order', 'count');
+    const shape = fc.constantFrom('rows', 'group', 'distinct', 'order', 'count', 'extreme');
     return fc.tuple(on, where, shape, fc.constantFrom(...columns), fc.constantFrom(...columns), fc.constantFrom('', ' DESC')).map(([onText, whereText, kind, c1, c2, direction]) => {
       const from = `FROM ${t} t${join === '' ? '' : ` ${join} ${u} u${onText}`}${whereText === undefined ? '' : ` WHERE ${whereText}`}`;
       switch (kind) {
@@ -100,6 +100,8 @@ const query: fc.Arbitrary<string> = fc
           return `SELECT DISTINCT ${c1}, ${c2} ${from}`;
         case 'order':
           return `SELECT ${columns.join(', ')} ${from} ORDER BY ${[c1, ...columns.filter((c) => c !== c1)].map((c) => `${c}${direction}`).join(', ')} LIMIT 5`;
+        case 'extreme':
+          return `SELECT ${direction === '' ? 'MIN' : 'MAX'}(${c1}) ${from}`;
         case 'count':
           return `SELECT COUNT(*), MIN(${c1}), MAX(${c2}) ${from}`;
         default:

@@ -74,6 +74,10 @@ describe('rows that are read', () => {
     { sql: "SELECT id, size FROM item WHERE name LIKE 'name 00007%'", rows: 10, scanned: 10 },
     { sql: 'SELECT id, size FROM item WHERE name LIKE @p', parameters: { p: 'name 0000_7%' }, types: { p: STRING }, rows: 10, scanned: 100 },
     { sql: "SELECT id, size FROM item WHERE STARTS_WITH(name, 'name 00007')", rows: 10, scanned: 10 },
+    { sql: 'SELECT MAX(id) FROM item', rows: 1, scanned: 1 },
+    { sql: 'SELECT MIN(id) FROM item WHERE id > 50', rows: 1, scanned: 1 },
+    { sql: 'SELECT MAX(grp) FROM item', rows: 1, scanned: 1 },
+    { sql: 'SELECT MAX(n) FROM part WHERE item = 20', rows: 1, scanned: 1 },
     { sql: 'SELECT id FROM item WHERE size = 7', rows: 100, scanned: 100 },
   ];
   for (const c of cases) {
