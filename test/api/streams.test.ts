@@ -165,6 +165,16 @@ describe('resuming', () => {
     expect(valuesOf(setsOf(resumed.messages))).toEqual([]);
   });
 
+  it('takes the empty transaction id with which the official client resumes a single-use read', async () => {
+    const request = query('SELECT GENERATE(3000, 2000)', { transaction: { singleUse: { readOnly: { returnReadTimestamp: true } } } });
+    const whole = await client.stream('ExecuteStreamingSql', request);
+    const resumeToken = whole.messages[1]?.['resumeToken'];
+    const resumed = await client.stream('ExecuteStreamingSql', { ...request, transaction: { id: Buffer.alloc(0) }, resumeToken });
+    expect(resumed.error).toBeUndefined();
+    expect(resumed.messages).toHaveLength(whole.messages.length - 2);
+    expect((await client.stream('ExecuteStreamingSql', { ...request, transaction: { id: Buffer.alloc(0) } })).error?.code).toBe(Code.NOT_FOUND);
+  });
+
   it('goes on in the transaction that the statement began', async () => {
     const request = query('INSERT (@k, @v) THEN RETURN', { params: struct({ k: 'resume', v: '1' }), seqno: 1, transaction: { begin: { readWrite: {} } } });
     const first = await client.stream('ExecuteStreamingSql', request);

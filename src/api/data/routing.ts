@@ -22,9 +22,16 @@ export function remoteGateway(edge: Edge, session: string, selector: Transaction
   return id.node;
 }
 
-/** A stream that goes on does so in the transaction that its first request began, wherever that lives. */
+/**
+ * A stream that goes on does so in the transaction that its first request began, wherever that lives. The official client
+ * for Node takes the id of a transaction out of the first answer, also of a single-use one, which has none, and sends the
+ * empty id when it resumes: the token then says at which timestamp the stream reads.
+ */
 export function resumedSelector(selector: TransactionSelector, resume: ResumePoint | undefined): TransactionSelector {
-  return selector.kind === 'begin' && resume !== undefined && resume.transactionId.length > 0 ? { kind: 'id', id: resume.transactionId } : selector;
+  if (resume === undefined) return selector;
+  const isEmpty = selector.kind === 'id' && selector.id.length === 0;
+  if ((isEmpty || selector.kind === 'begin') && resume.transactionId.length > 0) return { kind: 'id', id: resume.transactionId };
+  return isEmpty ? { kind: 'absent' } : selector;
 }
 
 export function forwardedCall(request: Buffer, call: Call): ForwardedCall {

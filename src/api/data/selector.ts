@@ -15,6 +15,7 @@ import type { TransactionMode, TransactionSelector } from '../wire/options.ts';
 import { directedReadInReadWrite } from '../wire/read-options.ts';
 import type { TransactionMessage } from '../wire/results.ts';
 import type { Edge, OpenSession } from './edge.ts';
+import { resumedSelector } from './routing.ts';
 
 export type Target =
   | { readonly kind: 'snapshot'; readonly view: Snapshot; readonly announce: TransactionMessage | undefined }
@@ -106,12 +107,12 @@ export interface TargetOptions {
 }
 
 /** Resolves the selector. `resume` fixes timestamp and transaction of a stream that goes on. */
-export async function resolveTarget(edge: Edge, open: OpenSession, selector: TransactionSelector, tag: string, { resume, replicas }: TargetOptions = {}): Promise<Target> {
+export async function resolveTarget(edge: Edge, open: OpenSession, given: TransactionSelector, tag: string, { resume, replicas }: TargetOptions = {}): Promise<Target> {
+  const selector = resumedSelector(given, resume);
   switch (selector.kind) {
     case 'id':
       return tagged(await byId(edge, open, selector.id, replicas), tag);
     case 'begin':
-      if (resume !== undefined && resume.transactionId.length > 0) return byId(edge, open, resume.transactionId, replicas);
       return begin(edge, open, selector.options, tag, replicas);
     case 'absent':
       return single(open, { kind: 'readOnly', bound: { kind: 'strong' }, returnReadTimestamp: false }, resume, replicas);
