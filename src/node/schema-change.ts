@@ -20,7 +20,7 @@ import type { Environment } from '../base/env.ts';
 import { TrestleError } from '../base/errors.ts';
 import type { Timestamp } from '../base/ids.ts';
 import type { ReadWriteTransaction } from '../txn/types.ts';
-import { READ_TRUST_MICROS, type OpenDatabase, type StoredSchema } from './catalog.ts';
+import { databaseNotFound, READ_TRUST_MICROS, type OpenDatabase, type StoredSchema } from './catalog.ts';
 import { Kind, putRecord, type MetaStore } from './meta.ts';
 
 /** Beyond it, so that a reader's timestamp that was just allowed has passed. */
@@ -209,6 +209,8 @@ export class SchemaChanges {
     const record: StoredSchema = { encoded: Buffer.from(encodeSchema(schema)).toString('base64') };
     const { commitTimestamp } = await this.meta.transact(async (transaction) => {
       await guard(transaction);
+      // A schema does not come back after its database was dropped.
+      if ((await this.meta.read(transaction, Kind.database, database.stored.name)) === undefined) throw databaseNotFound(database.stored.name);
       await transaction.write([putRecord(Kind.schema, String(database.stored.number), record)]);
     });
     const everywhere = await this.settleEverywhere(database.stored.name, commitTimestamp);

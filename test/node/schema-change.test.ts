@@ -257,6 +257,22 @@ describe('schema changes', () => {
     expect([...sums]).toEqual([String((99 * 100) / 2)]);
   });
 
+  it('end when their database is dropped, and do not bring its schema back', async () => {
+    const nodes = await startNodes({ seed: 15, statements: TABLE });
+    await insert(nodes, 1, 0, 1_500);
+    const ddl = change(nodes, 2, 'CREATE INDEX ByV ON T (V)', 'CREATE INDEX ByVK ON T (V, K)');
+    const { meta, operations } = nodes.backend(1);
+    for (let i = 0; i < 1_000 && (await nodes.test.run(meta.list(Kind.queue, ''))).length === 0; i++) await nodes.test.settle(0.001);
+    await nodes.test.run(nodes.databases(3).drop(DATABASE));
+    await nodes.test.run(ddl.catch(() => undefined), 60);
+    await nodes.test.settle(20);
+    await nodes.test.run(nodes.backend(1).schemas.takeUp(), 60);
+    expect(await nodes.test.run(meta.list(Kind.schema, ''))).toEqual([]);
+    expect(await nodes.test.run(meta.list(Kind.queue, ''))).toEqual([]);
+    const all = (await nodes.test.run(operations.list(DATABASE, { pageSize: 10, pageToken: '', deep: false }))).items.filter(({ kind }) => kind === 'updateDatabaseDdl');
+    expect(all).toMatchObject([{ done: true, error: { code: Code.NOT_FOUND } }]);
+  });
+
   it('fill the indexes of a foreign key before it is enforced', async () => {
     const nodes = await startNodes({ seed: 12, statements: [...TABLE, 'CREATE TABLE R (A INT64, B INT64) PRIMARY KEY (A)'] });
     for (let from = 0; from < 1_500; from += 500) {
