@@ -51,7 +51,7 @@ export class Compose implements AsyncDisposable {
 
   /** What the README says: resolves when every node is healthy. */
   async up(): Promise<void> {
-    await this.#run('up', '--detach', '--no-build', '--wait', '--wait-timeout', '90');
+    await this.#run('up', '--detach', '--no-build', '--wait', '--wait-timeout', '150');
   }
 
   async down(): Promise<void> {
@@ -72,8 +72,17 @@ export class Compose implements AsyncDisposable {
   start(service: Service): Promise<void> {
     return this.#do(service, 'start');
   }
-  pause(service: Service): Promise<void> {
-    return this.#do(service, 'pause');
+  /** A kernel that is busy may not freeze every process in time, and then freezes none. */
+  async pause(service: Service): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#do(service, 'pause');
+        return;
+      } catch (error) {
+        if (attempt >= 10 || !/unable to freeze/.test(String(error))) throw error;
+        await sleep(500);
+      }
+    }
   }
   unpause(service: Service): Promise<void> {
     return this.#do(service, 'unpause');
