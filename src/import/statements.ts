@@ -86,6 +86,7 @@ export class StatementReader {
   #checkEncoding(text: string, line: number): void {
     const encoding = /^SET\s+(?:client_encoding\s*(?:=|TO)\s*|NAMES\s+)['"]?([\w-]+)/i.exec(text)?.[1];
     if (encoding !== undefined && !/^(?:utf-?8(?:mb[34])?|unicode|sql_ascii|binary|ascii|default)$/i.test(encoding)) throw invalidArgument(`Line ${String(line)}: the dump is in ${encoding}. Make it in UTF-8.`);
+    if (/^SET\s+standard_conforming_strings\s*(?:=|TO)\s*'?(?:off|false)\b/i.test(text)) throw invalidArgument(`Line ${String(line)}: the dump has backslashes in its strings. Make it with standard_conforming_strings on.`);
   }
 
   #createTable(cursor: TokenCursor, line: number): void {

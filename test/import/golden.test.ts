@@ -94,6 +94,7 @@ describe('a file that is no dump in SQL', () => {
     ['SQLite format 3\0', 'sqlite3 FILE .dump'],
     ['\x1f\x8b\x08', 'unpack it first'],
     ["SET client_encoding = 'LATIN1';", 'Make it in UTF-8'],
+    ['SET standard_conforming_strings = off;', 'with standard_conforming_strings on'],
   ])('%j says what to do', async (start, message) => {
     await expect(dryRunOf(start, 'postgresql')).rejects.toThrow(message);
   });
