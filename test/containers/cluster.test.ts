@@ -95,6 +95,7 @@ describe.skipIf(reason !== undefined)('three nodes in containers', () => {
     await write('node1');
     expect(await read('node2')).toEqual(written);
     await compose.unpause('node3');
+    await compose.untilHealthy('node3');
     expect(await read('node3')).toEqual(written);
   });
 
