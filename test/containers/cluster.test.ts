@@ -103,7 +103,8 @@ describe.skipIf(reason !== undefined)('three nodes in containers', () => {
     await compose.lose('node1');
     await compose.up();
     expect(await read('node1')).toEqual(written);
-    // It counts again: another may go.
+    // When it counts again, another may go.
+    await compose.untilAllVote();
     await compose.kill('node2');
     await write('node1');
     await compose.start('node2');

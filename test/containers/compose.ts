@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer } from 'node:net';
 import { getContainerRuntimeClient, type ContainerRuntimeClient } from 'testcontainers';
+import type { NodeStatus } from '../../src/cli/process-contract.ts';
 import { command, docker, IMAGE } from './engine.ts';
 
 const SERVICES = ['node1', 'node2', 'node3'] as const;
@@ -23,9 +24,12 @@ export class Compose implements AsyncDisposable {
   /** gRPC addresses by service, as the host sees them. */
   readonly addresses: Readonly<Record<Service, string>>;
 
+  readonly #statusUrls: readonly string[];
+
   private constructor(project: string, env: NodeJS.ProcessEnv, addresses: Readonly<Record<Service, string>>, runtime: ContainerRuntimeClient) {
     this.project = project;
     this.#env = env;
+    this.#statusUrls = SERVICES.map((_, i) => `http://127.0.0.1:${env[`TRESTLE_HTTP_PORT_${String(i + 1)}`] ?? ''}/status`);
     this.addresses = addresses;
     this.#runtime = runtime;
   }
@@ -109,6 +113,21 @@ export class Compose implements AsyncDisposable {
     for (const deadline = Date.now() + seconds * 1_000; (await this.health(service)) !== 'healthy'; await sleep(200)) {
       if (Date.now() > deadline) throw new Error(`${service} is not healthy after ${String(seconds)} s: ${await docker('logs', '--tail', '20', this.container(service))}`);
     }
+  }
+
+  /** Until every replica votes: a node that has lost its data first gets them as read-only ones. */
+  async untilAllVote(seconds = 60): Promise<void> {
+    for (const deadline = Date.now() + seconds * 1_000; !(await this.#allVote()); await sleep(300)) {
+      if (Date.now() > deadline) throw new Error(`not every replica votes after ${String(seconds)} s`);
+    }
+  }
+
+  /** As the leaders say: each split has one, with three voters that follow. */
+  async #allVote(): Promise<boolean> {
+    const nodes = await Promise.all(this.#statusUrls.map(async (url) => (await (await fetch(url)).json()) as Pick<NodeStatus, 'splits'>));
+    const led = nodes.flatMap(({ splits }) => splits.filter((split) => split.role === 'leader'));
+    const known = new Set(nodes.flatMap(({ splits }) => splits.map((split) => split.id)));
+    return known.size > 0 && [...known].every((id) => led.some((split) => split.id === id && split.replicas.length === SERVICES.length && split.replicas.every(({ kind, state }) => kind === 'read-write' && (state === 'leading' || state === 'following'))));
   }
 
   /** Removes a node's container and its volume: its data is gone. */
