@@ -256,7 +256,7 @@ export class SimNetwork {
   }
 
   private arrive(from: NodeId, to: NodeId, channel: Channel, payload: Buffer): void {
-    this.sim.note(crc32(payload));
+    this.sim.note(digest(payload));
     this.transports.get(to)?.deliver(from, channel, payload);
   }
 
@@ -344,6 +344,15 @@ export class SimNetwork {
   }
 }
 
+/** For the hash of the run. Of the short messages, which most are, at a quarter of what a call into zlib costs. */
+function digest(payload: Buffer): number {
+  if (payload.length > SHORT_BYTES) return crc32(payload);
+  let h = 0x811c9dc5;
+  for (let i = 0; i < payload.length; i++) h = Math.imul(h ^ (payload[i] ?? 0), 0x01000193);
+  return h >>> 0;
+}
+
+const SHORT_BYTES = 256;
 const NODES = 1024;
 const direction = (from: NodeId, to: NodeId): number => from * NODES + to;
 const pairOf = (a: NodeId, b: NodeId): number => (a < b ? direction(a, b) : direction(b, a));

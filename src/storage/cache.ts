@@ -5,6 +5,9 @@
 /** Map entry, key string, and the buffer object with its store, which for a small value are most of its cost. */
 const ENTRY_OVERHEAD = 250;
 
+/** Of typed arrays up to this size V8 keeps the bytes beside the object. */
+const IN_HEAP_BYTES = 64;
+
 export class ValueCache {
   private readonly generationBytes: number;
   private young = new Map<string, Uint8Array | undefined>();
@@ -48,7 +51,8 @@ export class ValueCache {
 
 /** The bytes in a buffer of their own: a view of a large one, such as Node's pool for small buffers, would keep all of it. */
 function detached(value: Uint8Array): Uint8Array {
-  if (value.buffer.byteLength <= value.length * 2) return value;
+  // Small ones live in the heap; asking for their `buffer` would move them out of it, which costs more than a copy.
+  if (value.length > IN_HEAP_BYTES && value.buffer.byteLength <= value.length * 2) return value;
   const copy = Buffer.allocUnsafeSlow(value.length);
   copy.set(value);
   return copy;

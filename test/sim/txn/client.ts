@@ -178,7 +178,7 @@ export class Clients {
       shared.committing = true;
       try {
         const controller = new AbortController();
-        if (givesUpAfter !== undefined) core.env.scheduler.after(givesUpAfter, () => { controller.abort(); });
+        if (givesUpAfter !== undefined) core.env.scheduler.after(givesUpAfter, () => { controller.abort('given up'); });
         const { commitTimestamp, snapshotTimestamp } = await txn.commit({ ...delayed, ...(givesUpAfter === undefined ? {} : { signal: controller.signal }) });
         return { outcome: 'ok', timestamp: commitTimestamp, snapshot: snapshotTimestamp, code: undefined };
       } catch (error) {
