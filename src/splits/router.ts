@@ -4,7 +4,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Environment } from '../base/env.ts';
-import { TrestleError, Code, deadlineExceeded, unavailable } from '../base/errors.ts';
+import { TrestleError, Code, unavailable } from '../base/errors.ts';
 import type { ByteReader } from '../base/bytes.ts';
 import type { Key, NodeId, SplitId } from '../base/ids.ts';
 import { RpcUnavailable } from '../net/rpc-error.ts';
@@ -77,7 +77,7 @@ export class Router {
 
   /**
    * Calls whoever leads the split, looking for the leader as long as it takes. The call must bear repetition. Rejects
-   * with the error of the handler, with DEADLINE_EXCEEDED or CANCELLED, or UNAVAILABLE when no leader is found in time.
+   * with the error of the handler, with CANCELLED, or UNAVAILABLE when no leader is found, or answers, in time.
    */
   async call(split: SplitId, method: string, body: Uint8Array, options: RouteOptions = {}): Promise<Routed> {
     const { env, rpc } = this.options;
@@ -150,7 +150,10 @@ export class Router {
       return readAnswer(await rpc.call(node, method, body, signal === undefined ? { timeoutMicros } : { timeoutMicros, signal }));
     } catch (error) {
       if (error instanceof RpcUnavailable) return undefined;
-      if (error instanceof TrestleError && error.code === Code.DEADLINE_EXCEEDED) throw deadlineExceeded(`Split leader did not answer ${method} in time.`);
+      if (error instanceof TrestleError && error.code === Code.DEADLINE_EXCEEDED) {
+        // The limit is this node's own, not the client's, whose deadline comes as a signal: the call may be repeated.
+        throw unavailable(`Split leader did not answer ${method} in time; try again.`);
+      }
       throw error;
     }
   }

@@ -146,6 +146,12 @@ describe('calls of a split', () => {
     await expect(routed.test.run(call(routed))).rejects.toMatchObject({ code: Code.INVALID_ARGUMENT });
   });
 
+  it('end as UNAVAILABLE, which clients repeat, when the leader does not answer', async () => {
+    const routed = await start();
+    routed.answer = () => new Promise(() => undefined);
+    await expect(routed.test.run(call(routed, 1_000_000))).rejects.toMatchObject({ code: Code.UNAVAILABLE });
+  });
+
   it('end when they are cancelled', async () => {
     const routed = await start();
     const controller = new AbortController();
