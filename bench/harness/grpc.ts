@@ -33,23 +33,21 @@ function unframed(data: Buffer): Buffer[] {
   return messages;
 }
 
+/** Made anew when it is needed after it broke, as every client does. */
 export class GrpcConnection {
-  private readonly session: ClientHttp2Session;
+  private current: ClientHttp2Session | undefined;
   private readonly authority: string;
 
   constructor(address: string) {
     this.authority = address;
-    this.session = connect(`http://${address}`, { settings: { initialWindowSize: WINDOW_BYTES, enablePush: false } });
-    this.session.once('connect', () => this.session.setLocalWindowSize(WINDOW_BYTES));
-    this.session.on('error', () => undefined);
   }
 
-  /** Rejects when the connection cannot be made. */
-  ready(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.session.once('connect', () => resolve());
-      this.session.once('error', reject);
-    });
+  private get session(): ClientHttp2Session {
+    if (this.current !== undefined && !this.current.closed && !this.current.destroyed) return this.current;
+    const session = connect(`http://${this.authority}`, { settings: { initialWindowSize: WINDOW_BYTES, enablePush: false } });
+    session.once('connect', () => session.setLocalWindowSize(WINDOW_BYTES));
+    session.on('error', () => undefined);
+    return (this.current = session);
   }
 
   /** The messages of the answer: one of a unary method. */
@@ -84,6 +82,6 @@ export class GrpcConnection {
   }
 
   close(): void {
-    this.session.destroy();
+    this.current?.destroy();
   }
 }

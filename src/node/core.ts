@@ -36,6 +36,10 @@ import { FIRST_DATABASE_PREFIX, KEYSPACE_END, META_SPLIT, TAIL_SPLIT } from './k
 const CUT = 'splits.cut';
 /** How often interrupted snapshot fetches are taken up again, and replicas that caught up are made voters, microseconds. */
 const HOUSEKEEPING_MICROS = 1_200_000;
+/** How long a node that stops waits for others to lead, and the longest silence of one that may. */
+const HAND_OVER_MICROS = 300_000;
+const HAND_OVER_POLL_MICROS = 5_000;
+const HEIR_SILENCE_MICROS = 1_000_000;
 const NOTICE_TIMEOUT_MICROS = 1_000_000;
 /** Each waits up to two seconds for transactions in flight. */
 const MAX_CUT_ATTEMPTS = 10;
@@ -146,7 +150,30 @@ export class NodeCore {
     return this.options.founding === 'auto' ? this.founding.decide() : this.options.founding;
   }
 
-  /** Gives leadership away where it can, and stops taking part. What is durable stays so. */
+  /**
+   * Gives what this node leads to the replicas that are furthest, so that nobody waits for its leases to end. Resolves
+   * when they have been told, or after a moment: nothing depends on it.
+   */
+  async handOver(): Promise<void> {
+    const { clock, scheduler } = this.env;
+    const sleep = (micros: number): Promise<void> => new Promise((resolve) => void scheduler.after(micros, resolve));
+    const led = [...this.host.all()].filter((hosted) => hosted.isLeading());
+    let asked = 0;
+    for (const hosted of led) {
+      const heirs = hosted.replica.progress(this.host.instant()).filter(({ node, kind, silentMicros }) => node !== this.self && kind === 'read-write' && silentMicros < HEIR_SILENCE_MICROS);
+      const heir = heirs.toSorted((a, b) => a.lag - b.lag)[0];
+      if (heir === undefined) continue;
+      asked++;
+      this.host.transferLeadership(hosted, heir.node);
+    }
+    if (asked === 0) return;
+    const end = clock.monotonicMicros() + HAND_OVER_MICROS;
+    while (clock.monotonicMicros() < end && led.some((hosted) => hosted.replica.role === 'leader')) await sleep(HAND_OVER_POLL_MICROS);
+    // The lease goes when its last timestamp has passed, which the next tick sees.
+    await sleep(2 * (this.options.tuning ?? DEFAULT_TUNING).tickMicros);
+  }
+
+  /** Stops taking part. What is durable stays so. */
   async stop(): Promise<void> {
     this.stopped = true;
     this.founding.stop();

@@ -262,6 +262,7 @@ class ServerProcess {
       await this.http?.close();
       await this.api?.close(STOP_GRACE_MS);
       this.backend?.housekeeping.stop();
+      await this.core?.handOver();
       await this.core?.stop();
       await this.transport?.close();
     } catch (error) {
