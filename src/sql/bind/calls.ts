@@ -34,9 +34,9 @@ const WINDOW_ONLY = new Set(['ROW_NUMBER', 'RANK', 'DENSE_RANK', 'PERCENT_RANK',
 export abstract class CallBinder extends ExpressionBinder {
   protected bindCall(e: FunctionCall, scope: Scope | undefined): Expr {
     bindHints(e.hint, 'function', (n, m) => this.error(n, m));
-    if (e.over !== undefined) throw this.error(e, 'Analytic functions not supported');
     const name = e.name.parts.map((p) => p.name).join('.');
     const upper = name.toUpperCase();
+    if (e.over !== undefined) throw upper === 'IS_FIRST' ? this.notImplemented('window function IS_FIRST') : this.error(e, 'Analytic functions not supported');
     const definition = findFunction(upper);
     if (definition === undefined || name.startsWith('$')) {
       const udf = this.catalog.findFunction(e.name.parts.map((p) => p.name));

@@ -6,6 +6,7 @@ import { invalidArgument, unimplemented } from '../../base/errors.ts';
 import { AGGREGATES } from './aggregates.ts';
 import { ARRAYS } from './arrays.ts';
 import { BYTES_FUNCTIONS } from './bytes.ts';
+import { COMPRESSION } from './compression.ts';
 import { CONDITIONAL } from './conditional.ts';
 import { DATETIME } from './datetime.ts';
 import { FORMAT } from './format.ts';
@@ -29,6 +30,7 @@ export const ALL_FUNCTIONS: readonly FunctionDefinition[] = [
   STRINGS,
   REGEXPS,
   BYTES_FUNCTIONS,
+  COMPRESSION,
   FORMAT,
   DATETIME,
   FORMAT_TIME,

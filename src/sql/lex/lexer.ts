@@ -72,6 +72,11 @@ const TWO_CHARS: ReadonlyMap<string, Symbol_> = new Map(
   (['||', '|>', '=>', '!=', '<>', '<=', '<<', '>=', '->', '@@', '+=', '-='] as const).map((s) => [s, s]),
 );
 
+const oneChar: (Symbol_ | undefined)[] = Array.from({ length: 128 }, (_, c) => ONE_CHAR.get(String.fromCharCode(c)));
+/** Characters that end a symbol of two. */
+const secondChars = new Uint8Array(128);
+for (const symbol of TWO_CHARS.keys()) secondChars[symbol.charCodeAt(1)] = 1;
+
 export function tokenize(text: string): Tokens {
   return new Lexer(text).run();
 }
@@ -211,9 +216,9 @@ class Lexer {
       const end = this.exponent(this.digits(i + 1));
       return this.push(TokenKind.float, '', i, end, '');
     }
-    const two = TWO_CHARS.get(text.slice(i, i + 2));
+    const two = next < 128 && secondChars[next] === 1 ? TWO_CHARS.get(text.slice(i, i + 2)) : undefined;
     if (two !== undefined) return this.push(TokenKind.symbol, two, i, i + 2, '');
-    const one = ONE_CHAR.get(text.charAt(i));
+    const one = oneChar[c];
     if (one !== undefined) return this.push(TokenKind.symbol, one, i, i + 1, '');
     return this.unknown(i, c);
   }

@@ -61,11 +61,15 @@ for (const word of [...RESERVED, ...UNRESERVED]) {
 }
 const LONGEST = Math.max(...[...byText.keys()].map((word) => word.length));
 
-/** The keyword that `text` is in any case, or ''. */
+/** First letter, last letter and length of each keyword: most names are told apart from keywords by these alone. */
+const shapes = new Uint8Array(32 * 32 * (LONGEST + 1));
+const shapeOf = (text: string): number => ((text.charCodeAt(0) & 31) << 5 | (text.charCodeAt(text.length - 1) & 31)) * (LONGEST + 1) + text.length;
+for (const word of byText.keys()) shapes[shapeOf(word)] = 1;
+
+/** The keyword that `text`, a word of at least one letter, is in any case, or ''. */
 export function keywordOf(text: string): Keyword | '' {
-  const known = byText.get(text);
-  if (known !== undefined) return known;
-  return text.length > LONGEST ? '' : (byText.get(text.toUpperCase()) ?? '');
+  if (text.length > LONGEST || shapes[shapeOf(text)] !== 1) return '';
+  return byText.get(text) ?? byText.get(text.toUpperCase()) ?? '';
 }
 
 export const isReserved = (word: string): boolean => RESERVED_SET.has(word);
