@@ -31,6 +31,9 @@ const TAKES_INTERVAL = new Set(['DATE_ADD', 'DATE_SUB', 'ADDDATE', 'SUBDATE', 'T
 const NOT_SAFE = new Set(['ARRAY_FILTER', 'ARRAY_TRANSFORM', 'ARRAY_INCLUDES', 'ARRAY_INCLUDES_ANY', 'ARRAY_INCLUDES_ALL']);
 const WINDOW_ONLY = new Set(['ROW_NUMBER', 'RANK', 'DENSE_RANK', 'PERCENT_RANK', 'CUME_DIST', 'NTILE', 'LEAD', 'LAG', 'FIRST_VALUE', 'LAST_VALUE', 'NTH_VALUE', 'PERCENTILE_CONT', 'PERCENTILE_DISC']);
 
+/** A literal without a type's name before it: 1.5, but not NUMERIC '1.5'. */
+export const isPlainLiteral = (e: Expression): boolean => e.kind.endsWith('Literal') && e.kind !== 'typedLiteral' && e.kind !== 'rangeLiteral';
+
 export abstract class CallBinder extends ExpressionBinder {
   protected bindCall(e: FunctionCall, scope: Scope | undefined): Expr {
     bindHints(e.hint, 'function', (n, m) => this.error(n, m));
@@ -283,7 +286,7 @@ export abstract class CallBinder extends ExpressionBinder {
 
   protected bindSortKeys(items: readonly OrderItem[], bindItem: (e: Expression) => Expr): SortKey[] {
     return items.map((item) => {
-      if (item.expression.kind.endsWith('Literal') && item.expression.kind !== 'intLiteral') throw this.error(item.expression, 'Cannot ORDER BY literal values');
+      if (item.expression.kind !== 'intLiteral' && isPlainLiteral(item.expression)) throw this.error(item.expression, 'Cannot ORDER BY literal values');
       const expr = this.settle(bindItem(item.expression));
       return this.sortKey(expr, item, item);
     });

@@ -12,6 +12,7 @@ import type { GroupBy, OrderItem, Select, SelectDotStar, SelectItem, SelectStar 
 import { supportsGrouping } from '../types/traits.ts';
 import { structOf, typeName } from '../types/types.ts';
 import { implicitName, type BoundQuery } from './expressions.ts';
+import { isPlainLiteral } from './calls.ts';
 import { FromBinder, type BoundTable } from './from.ts';
 import { bindHints, NO_HINTS } from './hints.ts';
 import { BIND_LIMITS } from './limits.ts';
@@ -231,12 +232,6 @@ export abstract class SelectBinder extends FromBinder {
     const names = new NameList();
     for (const item of items) {
       if (item.column.name === '') continue;
-      // Two outputs of the same name are the same thing when they are the same expression.
-      const known = names.find(item.column.name);
-      if (known?.kind === 'column' && known.expr.kind === 'column') {
-        const other = items.find((i) => known.expr.kind === 'column' && i.column.id === known.expr.id);
-        if (other !== undefined && exprKey(other.expr) === exprKey(item.expr)) continue;
-      }
       names.addName(item.column.name, columnExpr(item.column));
     }
     return { aliasScope: new Scope(names, scope), outputs: new Map(items.map((i) => [i.column.id, i.expr])) };
@@ -267,7 +262,7 @@ export abstract class SelectBinder extends FromBinder {
       this.rejectAggregate(item.expr, e);
       return { expr: item.expr, name: item.column.name };
     }
-    if (e.kind.endsWith('Literal')) throw this.error(e, 'Cannot GROUP BY literal values');
+    if (isPlainLiteral(e)) throw this.error(e, 'Cannot GROUP BY literal values');
     // An alias counts only where it stands alone; inside an expression names are those of FROM.
     const bound = this.inClause(undefined, () => this.bind(e, e.kind === 'pathExpression' ? scope : scope.parent)).result;
     const expr = substitute(bound, outputs);
@@ -287,6 +282,7 @@ export abstract class SelectBinder extends FromBinder {
 
   private bindOrder(order: OrderClause, items: readonly OutputItem[], scope: Scope): SortKey[] {
     return this.bindSortKeys(order.items, (e) => {
+      if (e.kind === 'unary' && e.operator === '-' && e.operand.kind === 'intLiteral') throw this.error(e, `ORDER BY column number item is out of range. Column numbers must be greater than or equal to one. Found : -${e.operand.value}`);
       if (e.kind !== 'intLiteral') return this.bind(e, scope);
       const item = items[Number(e.value) - 1];
       if (item === undefined) throw this.error(e, `ORDER BY is out of SELECT column number range: ${e.value}`);
