@@ -69,9 +69,10 @@ export class Candidate {
   private sendProbes(now: Instant): void {
     this.sentAt = now.monotonic;
     const { learner, outbox, self } = this.core;
+    const mayLead = this.group.kindOf(self) === 'read-write';
     for (const voter of this.group.voters) {
       if (voter === self || this.agreed.has(voter)) continue;
-      outbox.send(voter, { kind: 'probe', ballot: this.ballot, chosen: learner.chosenSlot, latest: now.latest });
+      outbox.send(voter, { kind: 'probe', ballot: this.ballot, chosen: learner.chosenSlot, mayLead, latest: now.latest });
     }
   }
 

@@ -7,7 +7,7 @@
  * outside what the protocol can produce count as bad input.
  *
  *   payload     0 noop | 1 command: bytes | 2 membership: version, count, (node, kind)*, fence or 0 | 3 noop with fence: ballot
- *   probe       ballot, chosen, latest
+ *   probe       ballot, chosen, flags (1 may lead), latest
  *   probeReply  ballot, flags (1 granted, 2 suspect), promised, retryAt
  *   prepare     ballot, from, released
  *   promise     ballot, from, next, chosen, count, (slot - previous slot, ballot, payload)*
@@ -37,7 +37,7 @@ export function encodeMessage(writer: ByteWriter, message: PaxosMessage): void {
   writer.u8(VERSION * 16 + MESSAGE_KINDS.indexOf(message.kind)).varint(message.ballot);
   switch (message.kind) {
     case 'probe':
-      writer.varint(message.chosen).varint(message.latest);
+      writer.varint(message.chosen).u8(flags(message.mayLead, false)).varint(message.latest);
       return;
     case 'probeReply':
       writer.u8(flags(message.granted, message.suspect)).varint(message.promised).varint(message.retryAt);
@@ -71,8 +71,11 @@ export function decodeMessage(reader: ByteReader): PaxosMessage {
   if (kind === undefined) throw new CorruptBytes('paxos message of an unknown kind');
   const ballot = readBallot(reader);
   switch (kind) {
-    case 'probe':
-      return { kind, ballot, chosen: readSlot(reader), latest: readTimestamp(reader) };
+    case 'probe': {
+      const chosen = readSlot(reader);
+      const [mayLead] = readFlags(reader);
+      return { kind, ballot, chosen, mayLead, latest: readTimestamp(reader) };
+    }
     case 'probeReply': {
       const [granted, suspect] = readFlags(reader);
       return { kind, ballot, granted, promised: readBallot(reader), retryAt: readTimestamp(reader), suspect };

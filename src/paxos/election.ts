@@ -6,8 +6,8 @@
  * that follows is answered yes only by voters whose own grant is over, so a node that returns from a partition changes
  * nothing while the leader lives (the idea of Raft's PreVote: Ongaro 2014, §9.6). Witnesses never campaign; nor does, for a
  * time, a node whose clock a majority found wrong. A read-only replica never leads, but after everybody else it asks too: it may
- * have become read-write without having heard of it, and be the only one left that can lead. Voters answer by what they
- * know of it, so a replica that is read-only gets no further than the question.
+ * have become read-write without having heard of it, and be the only one left that can lead. Of voter and asker, the one
+ * that knows more of the log decides what the asker is, so a replica that is read-only gets no further than the question.
  */
 import type { Core } from './core.ts';
 import type { Instant } from './types.ts';

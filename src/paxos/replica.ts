@@ -350,8 +350,10 @@ export class Replica {
     const isBehind = message.chosen + 1 < log.first;
     if (isBehind) this.announceSnapshot(from, now);
     if (suspect) outbox.event({ kind: 'clockSuspect', peer: from });
-    const mayLead = learner.group.kindOf(from) === 'read-write' && message.ballot > acceptor.promised;
-    const granted = mayLead && !suspect && !isBehind && retryAt === 0;
+    // Whoever knows more of the log knows better what it has become. This node may be the last voter that it needs, and
+    // then nobody but the asker can tell it of the change.
+    const mayLead = message.chosen > learner.chosenSlot ? message.mayLead : learner.group.kindOf(from) === 'read-write';
+    const granted = mayLead && message.ballot > acceptor.promised && !suspect && !isBehind && retryAt === 0;
     outbox.send(from, { kind: 'probeReply', ballot: message.ballot, granted, promised: acceptor.promised, retryAt, suspect });
   }
 

@@ -17,7 +17,7 @@ const command: Payload = { kind: 'command', data: text('ab') };
 
 const heartbeat: PaxosMessage = { kind: 'accept', ballot, first: slot(8), payloads: [], chosen: slot(7), leaseUntil: time(1_500), closed: time(900), closedSlot: slot(7), copied: slot(6) };
 const GOLDEN: readonly (readonly [PaxosMessage, string])[] = [
-  [{ kind: 'probe', ballot, chosen: slot(7), latest: time(1_000) }, '10821807e807'],
+  [{ kind: 'probe', ballot, chosen: slot(7), mayLead: true, latest: time(1_000) }, '1082180701e807'],
   [{ kind: 'probeReply', ballot, granted: true, promised: ballot, retryAt: time(0), suspect: false }, '11821801821800'],
   [{ kind: 'prepare', ballot, from: slot(8), released: ballot }, '128218088218'],
   [{ kind: 'promise', ballot, from: slot(8), next: slot(0), chosen: slot(7), entries: [{ slot: slot(9), ballot, payload: command }] }, '1382180800070102821801026162'],
