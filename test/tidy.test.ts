@@ -221,6 +221,10 @@ describe('documents', () => {
     return [...quoted, ...linked];
   }
 
+  test('have no marks of a merge', () => {
+    expect(linesMatching([...pages, ...ALL], /^(<{7}|>{7}|\|{7}) /)).toEqual([]);
+  });
+
   test.each(pages)('%s names only paths that exist', (page) => {
     expect(pathsIn(page).filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
   });
