@@ -1,14 +1,22 @@
-/**
- * The long form of histories.test.ts: node test/e2e/chaos-run.ts [--minutes 5] [--clients 16]. Needs the built command.
- * Exit code 1 when a checker found something.
- */
+/** The long form of histories.test.ts. */
 import { parseArgs } from 'node:util';
+import { readOptions } from '../usage.ts';
 import { runDisturbed } from './disturbed.ts';
 import { Cluster } from './support.ts';
 
 const say = (text: string): void => {
   process.stdout.write(text);
 };
+
+const USAGE = `Usage: npm run chaos -- [options]
+
+List-append and bank by Google's client against three processes, while random nodes are killed, paused and restarted; then
+the checkers judge what the clients saw. Exit code 1 when they found something.
+
+  --minutes N   how long (default: 5)
+  --clients N   clients at once (default: 16)
+  --help        this text
+`;
 
 const BAR_WIDTH = 30;
 const SAY_EVERY_MILLIS = 30_000;
@@ -22,9 +30,11 @@ function whole(name: string, text: string, max: number): number {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { minutes: { type: 'string', default: '5' }, clients: { type: 'string', default: '16' } } });
-  const millis = whole('minutes', values.minutes, 10_000) * 60_000;
-  const clients = whole('clients', values.clients, 1_000);
+  const { minutes, clients } = readOptions(USAGE, () => {
+    const { values } = parseArgs({ options: { minutes: { type: 'string', default: '5' }, clients: { type: 'string', default: '16' } } });
+    return { minutes: whole('minutes', values.minutes, 10_000), clients: whole('clients', values.clients, 1_000) };
+  });
+  const millis = minutes * 60_000;
   await using cluster = await Cluster.start();
   let saidAt = 0;
   const { violations, faults, counts, errors } = await runDisturbed(cluster, {
@@ -40,7 +50,7 @@ async function main(): Promise<number> {
       }
     },
   });
-  say(`\n${clients} clients of @google-cloud/spanner for ${values.minutes} minutes against three processes\n`);
+  say(`\n${clients} clients of @google-cloud/spanner for ${minutes} minutes against three processes\n`);
   say(`  transactions  ${list(counts)}\n  faults        ${list(faults)}\n`);
   for (const [text, count] of errors) say(`  failed        ${count} × ${text}\n`);
   for (const violation of violations) say(`VIOLATION ${violation}\n`);

@@ -1,15 +1,24 @@
-/**
- * Compares Trestle in process with Google's emulator on generated expressions and prints what differs:
- * `npm run oracle -- --count 5000 --seed 1 --only REGEXP --show 3`. `--answers FILE` keeps the emulator's answers, which are
- * slow to get, for the next run.
- */
+/** Compares Trestle in process with Google's emulator on generated expressions and prints what differs. */
 import { parseArgs } from 'node:util';
+import { readOptions } from '../usage.ts';
 import { compareGenerated } from './campaign.ts';
 import { findEmulator, NO_EMULATOR } from './emulator.ts';
 
-const { values } = parseArgs({
+const USAGE = `Usage: npm run oracle -- [options]
+
+Generated expressions, evaluated by Trestle in process and by Google's emulator; prints what differs.
+
+  --count N        expressions (default: 2000)
+  --seed N         (default: 1)
+  --only REGEXP    only of functions whose name matches
+  --show N         examples of each kind of difference (default: 3)
+  --answers FILE   keeps the emulator's answers, which are slow to get, for the next run
+  --help           this text
+`;
+
+const { values } = readOptions(USAGE, () => parseArgs({
   options: { count: { type: 'string', default: '2000' }, seed: { type: 'string', default: '1' }, only: { type: 'string', default: '.' }, show: { type: 'string', default: '3' }, answers: { type: 'string' } },
-});
+}));
 
 const binary = findEmulator();
 if (binary === undefined) process.stdout.write(`${NO_EMULATOR}\n`);

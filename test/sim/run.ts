@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import type { LogSink } from '../../src/sim/process.ts';
 import { ProgressBar, Totals, reportText, writeReport } from './report.ts';
 import type { Job, JobResult } from './worker.ts';
+import { readOptions } from '../usage.ts';
 import { WORKLOADS, defaultSeconds, type RunOptions, type RunReport } from './workloads.ts';
 
 /** Every so many seeds one is run twice, to compare the hashes. */
@@ -33,6 +34,21 @@ interface Settings {
   readonly trace: boolean;
   readonly reportFile: string | undefined;
 }
+
+const USAGE = `Usage: npm run sim -- [options]
+
+Clusters in one process with faults, each from a seed. Exit code 1 when one violated something.
+
+  --workload NAME    ${Object.keys(WORKLOADS).slice(0, 3).join(', ')}, … (default: txn, the whole stack); NAME:BUG plants a bug
+  --seeds N          how many (default: 100), from --seed N on (default: 1); --seed alone runs that one
+  --seconds N        simulated, of each
+  --nodes N          3 to 7 (default: drawn from the seed)
+  --workers N        processes (default: 2)
+  --max-failures N   stop after so many (default: 5)
+  --report FILE      where a long run keeps its report
+  --trace            of a single seed: what happens in it
+  --help             this text
+`;
 
 function settings(): Settings {
   const { values } = parseArgs({
@@ -132,7 +148,7 @@ async function runOne(s: Settings): Promise<number> {
 }
 
 async function main(): Promise<number> {
-  const s = settings();
+  const s = readOptions(USAGE, settings);
   if (s.seeds === 1) return runOne(s);
   const totals = await runMany(s);
   say(reportText(s, totals, (seed) => replayCommand(s, seed)));
