@@ -49,11 +49,22 @@ export class Disturber {
         process.kill(pid, 'SIGTERM');
         await sleep(oneOf(AWAY_MILLIS));
       }
-      await until(`node ${String(node)} is ready again`, READY_MILLIS_MAX, async () => {
-        const status = await askSupervisor(this.#cluster.dataDir, { command: 'status' });
-        return status.nodes.every(({ state }) => state === 'ready') ? true : undefined;
-      });
+      await this.#allReady(`${kind} of node ${String(node)}`);
       await sleep(oneOf(CALM_MILLIS));
+    }
+  }
+
+  /** Rejects with what the supervisor says of each node when one does not come back. */
+  async #allReady(after: string): Promise<void> {
+    let last = '';
+    try {
+      await until('every node is ready again', READY_MILLIS_MAX, async () => {
+        const { nodes } = await askSupervisor(this.#cluster.dataDir, { command: 'status' });
+        last = nodes.map(({ nodeId, state, remark }) => `node ${String(nodeId)} ${state} ${remark}`.trim()).join('; ');
+        return nodes.every(({ state }) => state === 'ready') ? true : undefined;
+      });
+    } catch (error) {
+      throw new Error(`after ${after}: ${last}`, { cause: error });
     }
   }
 }
