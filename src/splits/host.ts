@@ -114,6 +114,8 @@ export class SplitHost implements HostInternals {
       const stored = await groups.loadGroup(this.engine, id);
       const state = decodeState(stored.state);
       const hosted = this.open(state.descriptor, state.ancestors, stored.persisted, true);
+      // Messages arrive already: nothing may be applied before the memory of what is prepared is there.
+      hosted.installing = true;
       await hosted.application.reload();
       hosted.installing = state.installing;
     }
