@@ -4,13 +4,15 @@
  */
 import type { Random } from '../base/env.ts';
 import { SimDisk as Medium } from '../storage/sim-disk.ts';
-import type { Disk } from '../storage/disk.ts';
+import type { Disk, DiskIterator } from '../storage/disk.ts';
 import type { SimProcess } from './process.ts';
 import { EventKind, type Simulation } from './simulation.ts';
 
 export interface SimDiskOptions {
   readonly syncMinMicros: number;
   readonly syncSpreadMicros: number;
+  /** Each step of a scan takes up to this long; 0, or nothing given: no time, so that nothing happens in between. */
+  readonly readMicros?: number;
 }
 
 export class SimDisk {
@@ -18,9 +20,15 @@ export class SimDisk {
   extraMicros = 0;
   /** Its faults (full, forgetful, damaged values) are set here. */
   readonly medium: Medium;
+  private readonly sim: Simulation;
+  private readonly reads: Random;
+  private readonly readMicros: number;
   private process: SimProcess | undefined;
 
   constructor(sim: Simulation, random: Random, options: SimDiskOptions) {
+    this.sim = sim;
+    this.reads = random.fork('reads');
+    this.readMicros = options.readMicros ?? 0;
     const after = (delayMicros: number, run: () => void): { cancel(): void } => {
       const extra = this.extraMicros === 0 ? 0 : random.int(this.extraMicros);
       return sim.after(delayMicros + extra, this.process, EventKind.disk, run);
@@ -37,11 +45,22 @@ export class SimDisk {
     this.process = process;
     return {
       getSync: (key) => medium.getSync(key),
-      iterate: (from, to, reverse) => medium.iterate(from, to, reverse),
+      iterate: (from, to, reverse) => this.iterate(process, medium.iterate(from, to, reverse)),
       batch: (ops, done) => {
         if (process.alive) medium.batch(ops, done);
       },
       close: () => (process.alive ? medium.close() : Promise.resolve()),
+    };
+  }
+
+  private iterate(process: SimProcess, iterator: DiskIterator): DiskIterator {
+    if (this.readMicros === 0) return iterator;
+    return {
+      next: async (max) => {
+        await new Promise<void>((resolve) => this.sim.after(this.reads.int(this.readMicros), process, EventKind.disk, resolve));
+        return await iterator.next(max);
+      },
+      close: () => iterator.close(),
     };
   }
 

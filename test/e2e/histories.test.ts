@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runDisturbed } from './disturbed.ts';
 import { Cluster } from './support.ts';
 
-const DISTURBED_MILLIS = 12_000;
+const DISTURBED_MILLIS = 20_000;
 const CLIENTS = 12;
 const TEST_MILLIS = 180_000;
 

@@ -53,7 +53,9 @@ export class TxnWorld {
     this.random = new SeededRandom(options.seed);
     this.plan = drawPlan(this.random.fork('plan'));
     const shape = this.random.fork('shape');
-    const disk = { syncMinMicros: [20, 200, 1000, 4000][shape.int(4)] ?? 200, syncSpreadMicros: [10, 500, 10_000][shape.int(3)] ?? 10 };
+    // Half of the seeds do other things between the steps of a scan.
+    const readMicros = [0, 0, 500, 20_000][this.random.fork('reads').int(4)] ?? 0;
+    const disk = { readMicros, syncMinMicros: [20, 200, 1000, 4000][shape.int(4)] ?? 200, syncSpreadMicros: [10, 500, 10_000][shape.int(3)] ?? 10 };
     const calm = options.calm === true;
     // Short logs make followers that were away fetch whole splits.
     const logKeepSlots = [2_000, 2_000, 30, 6][shape.int(4)] ?? 2_000;

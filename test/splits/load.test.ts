@@ -1,0 +1,86 @@
+/** A node that starts again hears its peers before it has read from disk what its splits hold in memory. */
+import { expect, test } from 'vitest';
+import { ByteWriter } from '../../src/base/bytes.ts';
+import { ballot, nodeId, slot, splitId, timestamp, type Key } from '../../src/base/ids.ts';
+import { Channel, type MessageHandler, type Transport } from '../../src/net/transport.ts';
+import { encodeMessage } from '../../src/paxos/codec.ts';
+import { DEFAULT_TUNING } from '../../src/paxos/tuning.ts';
+import { encodeApplication } from '../../src/splits/entries.ts';
+import { SplitHost } from '../../src/splits/host.ts';
+import type { SplitApplication } from '../../src/splits/types.ts';
+import { openEngine } from '../../src/storage/engine.ts';
+import { SimDisk } from '../../src/storage/sim-disk.ts';
+import { TestEnvironment, text } from '../storage/support.ts';
+
+const SPLIT = splitId(7);
+const [SELF, LEADER] = [nodeId(1), nodeId(2)];
+const STEPS = 30;
+const nothing = (): void => undefined;
+
+/** A state machine that keeps a list of what happens to it, and whose memory is there when the test says so. */
+class Recorder implements SplitApplication {
+  readonly happened: string[] = [];
+  endReload: () => void = nothing;
+
+  apply(data: Uint8Array): void {
+    this.happened.push(`applied ${Buffer.from(data).toString()}`);
+  }
+  async reload(): Promise<void> {
+    await new Promise<void>((resolve) => (this.endReload = resolve));
+    this.happened.push('reloaded');
+  }
+  readonly applied = nothing;
+  readonly becameLeader = nothing;
+  readonly lostLeadership = nothing;
+  closeTimestamp = (): ReturnType<typeof timestamp> => timestamp(0);
+  highestTimestamp = (): ReturnType<typeof timestamp> => timestamp(0);
+  readonly closedAdvanced = nothing;
+  drain = (): Promise<boolean> => Promise.resolve(true);
+  readonly resume = nothing;
+  readonly inherit = nothing;
+  readonly cut = nothing;
+  stateRanges = (): [] => [];
+  readonly peerDown = nothing;
+  readonly housekeeping = nothing;
+}
+
+test('nothing is applied before the memory of a split is there, and everything afterwards', async () => {
+  const env = new TestEnvironment();
+  const disk = new SimDisk(env.scheduler, env.random);
+  const recorder = new Recorder();
+  let deliver: MessageHandler = nothing;
+  /** Far enough for a message and what follows from it; the host's own timers go on for ever. */
+  const run = (): void => {
+    for (let i = 0; i < STEPS; i++) env.step();
+  };
+  const transport: Transport = {
+    self: SELF, send: () => true, isUp: () => true, disconnect: nothing, onPeer: nothing,
+    onMessage: (channel, handler) => {
+      if (channel === Channel.paxos) deliver = handler;
+    },
+  };
+  const life = (): SplitHost =>
+    new SplitHost({ self: SELF, env, engine: openEngine(disk, env), transport, tuning: DEFAULT_TUNING, application: () => recorder, prefers: () => false });
+  life().bootstrap({ id: SPLIT, from: '' as Key, to: 'z' as Key, generation: 1 }, { version: 1, members: [1, 2, 3].map((node) => ({ node: nodeId(node), kind: 'read-write' })) });
+  run();
+
+  const outcome = new ByteWriter();
+  encodeMessage(outcome, {
+    kind: 'accept', ballot: ballot(1, LEADER), first: slot(1), payloads: [{ kind: 'command', data: encodeApplication(text('outcome')) }], chosen: slot(1),
+    leaseUntil: timestamp(0), closed: timestamp(0), closedSlot: slot(0), copied: slot(0),
+  });
+  const message = Buffer.from(new ByteWriter().varint(SPLIT).bytes(outcome.view()).view());
+
+  const host = life();
+  const loaded = host.load();
+  for (let i = 0; i < 1_000 && host.count === 0; i++) await Promise.resolve();
+  deliver(LEADER, message);
+  run();
+  expect(recorder.happened).toEqual([]);
+  recorder.endReload();
+  await loaded;
+  deliver(LEADER, message);
+  run();
+  expect(recorder.happened).toEqual(['reloaded', 'applied outcome']);
+  host.stop();
+});
