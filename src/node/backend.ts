@@ -27,6 +27,7 @@ import { SchemaEvaluator } from '../sql/execute/schema-expressions.ts';
 import { describeConflict } from '../sql/rows/conflict.ts';
 import { KeySpace } from '../sql/rows/keyspace.ts';
 import { workOnRows } from './row-work.ts';
+import { SizeSampler } from './statistics/size-sampler.ts';
 import { Statistics } from './statistics/statistics.ts';
 import { spannerSys, type OtherTables } from './statistics/tables.ts';
 import { SplitPoints } from './user-split-points.ts';
@@ -60,6 +61,7 @@ export class NodeBackend implements Backend {
   readonly retention: Retention;
   readonly housekeeping: Housekeeping;
   readonly statistics: Statistics;
+  readonly sizes: SizeSampler;
   private readonly core: NodeCore;
   private readonly nodes: readonly NodeId[];
   private readonly queryMemoryBytes: number | undefined;
@@ -80,6 +82,7 @@ export class NodeBackend implements Backend {
       database: (number) => this.catalog.numbered(number),
       ...(processorMicros === undefined ? {} : { processorMicros }),
     });
+    this.sizes = new SizeSampler(core, this.catalog, this.statistics);
     const now = (): number => core.env.clock.interval().latest;
     this.instances = new Instances(this.meta, instanceConfigs(placement.zones), now, (name) => this.databases.drop(name));
     this.policies = new Policies(this.meta, core.env.random);
@@ -97,13 +100,23 @@ export class NodeBackend implements Backend {
     this.databases = new Databases(core, this.meta, this.catalog, this.operations, changes, this.schemas);
     this.sessions = new Sessions(this.meta, core.env, (name) => Promise.resolve(this.catalog.database(name)));
     this.rowDeletion = new RowDeletion(core, this.meta, this.catalog, (name) => this.open(name));
-    this.housekeeping = new Housekeeping(core, this.schemas, this.sessions, this.operations, () => this.splitPoints.sweep(), () => this.statistics.splitLoad.sample(), this.rowDeletion);
+    this.housekeeping = new Housekeeping(core, this.schemas, this.sessions, this.operations, () => this.splitPoints.sweep(), () => this.sample(), this.rowDeletion);
     core.rpc.handle(SETTLE, async (_, body) => {
       const input = new ByteReader(body);
       const at = timestamp(input.varint());
       await (await this.catalog.database(input.string())).settle(at, core.env);
       return Buffer.alloc(0);
     });
+  }
+
+  /** What statistics are drawn from now and then. */
+  private async sample(): Promise<void> {
+    this.statistics.splitLoad.sample();
+    try {
+      await this.sizes.sample();
+    } catch (error) {
+      this.core.env.log.debug('stats.sizes.failed', { error: String(error) });
+    }
   }
 
   /** What the leader of a split tells the metadata: where it lies. Newer news is never replaced by older. */

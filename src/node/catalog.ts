@@ -178,6 +178,11 @@ export class Catalog {
     return this.byNumber.get(number);
   }
 
+  /** Those that are known here. */
+  known(): OpenDatabase[] {
+    return [...this.byNumber.values()];
+  }
+
   /** Makes every database known by its number: for what is shown of splits. */
   async learnAll(): Promise<void> {
     for (const { name } of await this.meta.list<StoredDatabase>(Kind.database, '')) await this.database(name);

@@ -1,5 +1,5 @@
 /**
- * What is done now and then. At every node the load of splits is looked at. At the node that leads the cluster's metadata
+ * What is done now and then. At every node the load of splits and the sizes of tables are looked at. At the node that leads the cluster's metadata
  * schema changes whose node died are taken up, rows that are too old for their policies go, and what is over is forgotten: sessions that nobody used, operations that
  * ended long ago, split points that have expired.
  */
@@ -20,14 +20,14 @@ export class Housekeeping {
   private readonly sessions: Sessions;
   private readonly operations: Operations;
   private readonly sweepSplitPoints: () => Promise<void>;
-  private readonly sampleLoad: () => void;
+  private readonly sample: () => Promise<void>;
   private readonly rowDeletion: RowDeletion;
   private round = 0;
   private stopped = false;
 
-  constructor(core: NodeCore, schemas: SchemaOperations, sessions: Sessions, operations: Operations, sweepSplitPoints: () => Promise<void>, sampleLoad: () => void, rowDeletion: RowDeletion) {
+  constructor(core: NodeCore, schemas: SchemaOperations, sessions: Sessions, operations: Operations, sweepSplitPoints: () => Promise<void>, sample: () => Promise<void>, rowDeletion: RowDeletion) {
     this.rowDeletion = rowDeletion;
-    this.sampleLoad = sampleLoad;
+    this.sample = sample;
     this.sweepSplitPoints = sweepSplitPoints;
     this.core = core;
     this.schemas = schemas;
@@ -54,7 +54,7 @@ export class Housekeeping {
 
   private async work(): Promise<void> {
     this.round++;
-    this.sampleLoad();
+    await this.sample();
     if (this.core.host.get(META_SPLIT)?.isLeading() !== true) return;
     this.rowDeletion.wake();
     await this.schemas.takeUp();

@@ -46,6 +46,7 @@ export class SimDisk {
     return {
       getSync: (key) => medium.getSync(key),
       iterate: (from, to, reverse) => this.iterate(process, medium.iterate(from, to, reverse)),
+      approximateBytes: (from, to) => medium.approximateBytes(from, to),
       batch: (ops, done) => {
         if (process.alive) medium.batch(ops, done);
       },

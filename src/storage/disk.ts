@@ -30,6 +30,8 @@ export interface Disk {
   getSync(key: Key): Uint8Array | undefined;
   /** Entries with from <= key < to, as of this call. */
   iterate(from: Key, to: Key, reverse: boolean): DiskIterator;
+  /** About how many bytes entries with from <= key < to take where they lie; what was written lately may not be counted. */
+  approximateBytes(from: Key, to: Key): Promise<number>;
   /** Writes all or nothing; calls `done`, never synchronously, when it is durable, or with what went wrong. One at a time. */
   batch(ops: readonly WriteOp[], done: (error?: DiskError) => void): void;
   close(): Promise<void>;

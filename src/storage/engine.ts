@@ -94,6 +94,11 @@ class DiskEngine implements Engine {
     return new MergedCursor(layers, this.disk.iterate(from, to, reverse), reverse, (error) => this.fail(error));
   }
 
+  async approximateBytes(from: Key, to: Key): Promise<number> {
+    assert(this.state === 'open', 'engine is closed');
+    return from < to ? await this.disk.approximateBytes(from, to) : 0;
+  }
+
   write(ops: readonly WriteOp[]): void {
     assert(this.state === 'open', 'engine is closed');
     const generation = this.gathering;

@@ -20,7 +20,8 @@ const OPEN_FILES = 74;
 /** What one read of an iterator may return, in bytes; a single larger entry is returned alone. */
 const READ_AHEAD_BYTES = 1 << 18;
 
-type Database = Level<string, Buffer>;
+/** The typings leave out what stores of browsers do not have. */
+type Database = Level<string, Buffer> & { readonly approximateSize?: (from: string, to: string) => Promise<number> };
 
 /** Opens the store in a folder, making both if need be. Throws DiskError. */
 export async function openLevelDisk(folder: string): Promise<Disk> {
@@ -59,6 +60,15 @@ class LevelDisk implements Disk {
   iterate(from: Key, to: Key, reverse: boolean): DiskIterator {
     if (from >= to) return NO_ENTRIES;
     return new LevelIterator(this.database.iterator({ gte: from, lt: to, reverse, highWaterMarkBytes: READ_AHEAD_BYTES }));
+  }
+
+  /** Of LevelDB's tables, compressed; not of its write buffer. */
+  async approximateBytes(from: Key, to: Key): Promise<number> {
+    try {
+      return (await this.database.approximateSize?.(from, to)) ?? 0;
+    } catch (error) {
+      throw diskError(error);
+    }
   }
 
   batch(ops: readonly WriteOp[], done: (error?: DiskError) => void): void {

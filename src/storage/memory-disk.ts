@@ -21,6 +21,10 @@ export class MemoryDisk implements Disk {
     return new WalkIterator(this.map.view().walk(from, to, reverse));
   }
 
+  async approximateBytes(from: Key, to: Key): Promise<number> {
+    return bytesOf(this.map, from, to);
+  }
+
   batch(ops: readonly WriteOp[], done: (error?: DiskError) => void): void {
     applyOps(this.map, ops);
     this.scheduler.endOfTurn(done);
@@ -36,6 +40,13 @@ export function applyOps(map: SortedMap<Uint8Array>, ops: readonly WriteOp[]): v
     if (value === undefined) map.delete(key);
     else map.set(key, value);
   }
+}
+
+/** Bytes of all keys and values of a range. */
+export function bytesOf(map: SortedMap<Uint8Array>, from: Key, to: Key): number {
+  let bytes = 0;
+  for (const walk = map.view().walk(from, to, false); walk.key !== undefined; walk.advance()) bytes += walk.key.length + (walk.value?.length ?? 0);
+  return bytes;
 }
 
 /** Entries of a walk, in batches. */

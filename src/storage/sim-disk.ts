@@ -16,7 +16,7 @@ import { assert } from '../base/assert.ts';
 import type { Random, Scheduler, TimerHandle } from '../base/env.ts';
 import type { Key } from '../base/ids.ts';
 import { DiskError, type Disk, type DiskIterator } from './disk.ts';
-import { applyOps, WalkIterator } from './memory-disk.ts';
+import { applyOps, bytesOf, WalkIterator } from './memory-disk.ts';
 import { SortedMap } from './sorted.ts';
 import type { WriteOp } from './types.ts';
 
@@ -82,6 +82,10 @@ export class SimDisk implements Disk {
 
   iterate(from: Key, to: Key, reverse: boolean): DiskIterator {
     return new WalkIterator(this.map.view().walk(from, to, reverse));
+  }
+
+  async approximateBytes(from: Key, to: Key): Promise<number> {
+    return bytesOf(this.map, from, to);
   }
 
   batch(ops: readonly WriteOp[], done: (error?: DiskError) => void): void {

@@ -40,6 +40,8 @@ export interface Engine {
   get(key: Key): Uint8Array | undefined;
   /** Entries with from <= key < to, as of this call. */
   scan(from: Key, to: Key, options?: ScanOptions): Cursor;
+  /** About how many bytes entries with from <= key < to take on the disk; what was written lately may not be counted. */
+  approximateBytes(from: Key, to: Key): Promise<number>;
   /** Visible to reads from now on; durable once a later `sync` resolves. */
   write(ops: readonly WriteOp[]): void;
   /** Calls `done` once everything written before this call is durable. Never synchronously. A disk error is fatal to the node. */

@@ -4,8 +4,11 @@ import type { DatabaseHandle } from '../../src/api/backend.ts';
 import { NO_FOOTPRINT, type DatabaseStatistics, type Ending } from '../../src/api/statistics.ts';
 import { IntervalStore, LENGTHS } from '../../src/node/statistics/intervals.ts';
 import { QUERIES } from '../../src/node/statistics/kinds.ts';
+import { measureSizes } from '../../src/node/statistics/measure.ts';
 import { ProcessorShare } from '../../src/node/statistics/processor.ts';
+import { mergeSizes, SAMPLE_MICROS, TableSizes } from '../../src/node/statistics/table-sizes.ts';
 import { systemTables } from '../../src/sql/bind/system-tables.ts';
+import { KeySpace } from '../../src/sql/rows/keyspace.ts';
 import { startNodes, type TestNodes } from './nodes.ts';
 
 const labels = { text: 'x', truncated: false, tag: '', type: 'QUERY', readColumns: [] };
@@ -178,5 +181,70 @@ describe('SPANNER_SYS', () => {
     await nodes.test.settle(61);
     for (const { schema, name } of systemTables()) if (schema === 'SPANNER_SYS') await nodes.query(1, `SELECT * FROM ${name}`);
     expect(await nodes.query(1, 'SELECT version, is_default FROM SPANNER_SYS.SUPPORTED_OPTIMIZER_VERSIONS ORDER BY version DESC LIMIT 1')).toEqual([[8, true]]);
+  });
+});
+
+describe('sizes of tables', () => {
+  it('are averages of what was measured in an hour, and kept for a month', () => {
+    const sizes = new TableSizes();
+    const start = 100 * LENGTHS.HOUR;
+    sizes.add(start + 1, new Map([['A', 10]]));
+    sizes.add(start + SAMPLE_MICROS, new Map([['A', 30], ['B', 8]]));
+    expect(sizes.finished(start + LENGTHS.HOUR - 1)).toEqual([]);
+    expect(sizes.finished(start + LENGTHS.HOUR)).toEqual([{ endMicros: start + LENGTHS.HOUR, bytes: [['A', 20], ['B', 8]] }]);
+    for (let hour = 1; hour < 1_000; hour++) sizes.add(start + hour * LENGTHS.HOUR, new Map([['A', hour]]));
+    expect(sizes.finished(start + 1_000 * LENGTHS.HOUR)).toHaveLength(721);
+  });
+
+  it('take the largest of what the nodes say', () => {
+    const merged = mergeSizes([{ endMicros: 1, bytes: [['B', 1], ['A', 5]] }, { endMicros: 2, bytes: [['A', 7]] }, { endMicros: 1, bytes: [['A', 6]] }]);
+    expect(merged).toEqual([{ endMicros: 2, bytes: [['A', 7]] }, { endMicros: 1, bytes: [['A', 6], ['B', 1]] }]);
+  });
+
+  it('are measured by table and index, with old versions, also where tables are interleaved', async () => {
+    const nodes = await startNodes({
+      seed: 12,
+      statements: [
+        ...SCHEMA,
+        'CREATE TABLE Parents (P INT64, Text STRING(MAX)) PRIMARY KEY (P)',
+        'CREATE TABLE Children (P INT64, C INT64, Text STRING(MAX)) PRIMARY KEY (P, C), INTERLEAVE IN PARENT Parents',
+      ],
+    });
+    await nodes.dml(1, "INSERT INTO Songs (Id, Title) SELECT n, FORMAT('title %d', n) FROM UNNEST(GENERATE_ARRAY(1, 5000)) n");
+    await nodes.dml(1, "INSERT INTO Parents (P, Text) SELECT n, 'x' FROM UNNEST(GENERATE_ARRAY(1, 10)) n");
+    await nodes.dml(1, "INSERT INTO Children (P, C, Text) SELECT n, 1, REPEAT('y', 1000) FROM UNNEST(GENERATE_ARRAY(1, 10)) n");
+    const core = nodes.test.core(1);
+    const measure = async (): Promise<Map<string, number>> => {
+      const [database] = nodes.backend(1).catalog.known();
+      if (database === undefined) throw new Error('the database is known');
+      return await nodes.test.run(measureSizes(core.engine, new KeySpace(database.schema(), database.prefix), () => Promise.resolve()));
+    };
+    await nodes.test.settle(2);
+    const before = await measure();
+    expect([...before.keys()].sort()).toEqual(['ByTitle', 'Children', 'Parents', 'Songs']);
+    const of = (sizes: Map<string, number>, name: string): number => sizes.get(name) ?? 0;
+    expect(of(before, 'Children')).toBeGreaterThan(10_000);
+    expect(of(before, 'Children')).toBeLessThan(12_000);
+    expect(of(before, 'Parents')).toBeGreaterThan(10 * 20);
+    expect(of(before, 'Parents')).toBeLessThan(10 * 60);
+    // More entries than are read: by the estimate of the disk.
+    expect(of(before, 'Songs')).toBeGreaterThan(5_000 * 30);
+    expect(of(before, 'ByTitle')).toBeGreaterThan(5_000 * 30);
+    await nodes.dml(1, "UPDATE Children SET Text = 'z' WHERE TRUE");
+    await nodes.test.settle(2);
+    const after = await measure();
+    expect(of(after, 'Children')).toBeGreaterThan(10_000);
+  });
+
+  it('are rows of SPANNER_SYS once the hour has ended', async () => {
+    const nodes = await cluster();
+    await nodes.dml(1, "INSERT INTO Songs (Id, Title) VALUES (1, 'a'), (2, 'b')");
+    await nodes.test.run(nodes.backend(2).sizes.sample());
+    nodes.backend(3).statistics.sizesOf(1).add(nodes.nowMicros() - LENGTHS.HOUR, new Map([['Songs', 100], ['ByTitle', 50]]));
+    const sql = 'SELECT table_name, used_bytes, used_ssd_bytes, used_hdd_bytes FROM SPANNER_SYS.TABLE_SIZES_STATS_1HOUR';
+    expect(await nodes.query(1, sql)).toEqual([['ByTitle', 50, 50, 0], ['Songs', 100, 100, 0]]);
+    expect(await nodes.query(1, 'SELECT table_name, locality_group, used_ssd_bytes FROM SPANNER_SYS.TABLE_SIZES_STATS_PER_LOCALITY_GROUP_1HOUR')).toEqual([['ByTitle', 'default', 50], ['Songs', 'default', 100]]);
+    const [hour] = nodes.backend(2).statistics.sizesOf(1).finished(nodes.nowMicros() + LENGTHS.HOUR);
+    expect(hour?.bytes.map(([name, bytes]) => [name, bytes > 0])).toEqual([['Songs', true], ['ByTitle', true]]);
   });
 });

@@ -237,6 +237,38 @@ describe('group commit', () => {
   });
 });
 
+describe('estimates of what a range takes', () => {
+  const value = text('x'.repeat(1_000));
+  const fill = (engine: Engine): void => engine.write(Array.from({ length: 9_000 }, (_, i) => ({ key: k(`k${String(i).padStart(5, '0')}`), value })));
+
+  it('are exact in memory', async () => {
+    const env = new TestEnvironment();
+    const engine = openEngine(new MemoryDisk(env.scheduler), env);
+    fill(engine);
+    engine.sync(() => undefined);
+    env.settle();
+    expect(await engine.approximateBytes(k('k00000'), k('k00010'))).toBe(10 * 1_006);
+    expect(await engine.approximateBytes(k('l'), k('a'))).toBe(0);
+  });
+
+  it('are those of the tables of LevelDB', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'engine-'));
+    const engine = openEngine(await openLevelDisk(folder), new RealEnvironment());
+    // A write buffer becomes a table when a batch comes that finds it full.
+    for (let round = 0; round < 3; round++) {
+      fill(engine);
+      await new Promise<void>((resolve) => engine.sync(resolve));
+    }
+    const all = await engine.approximateBytes(k('k'), k('l'));
+    expect(all).toBeGreaterThan(0);
+    expect(all).toBeLessThan(9_000 * 1_100);
+    expect(await engine.approximateBytes(k('k00000'), k('k01000'))).toBeLessThan(all);
+    expect(await engine.approximateBytes(k('x'), k('y'))).toBe(0);
+    await engine.close();
+    rmSync(folder, { recursive: true });
+  });
+});
+
 describe('faults of the disk', () => {
   const loaded = (): { env: TestEnvironment; disk: SimDisk; engine: Engine } => {
     const env = new TestEnvironment();
@@ -263,6 +295,7 @@ describe('faults of the disk', () => {
         throw new Error('bad sector');
       },
       iterate: () => ({ next: () => Promise.reject(new Error('bad sector')), close: async () => undefined }),
+      approximateBytes: () => Promise.reject(new Error('bad sector')),
       batch: () => undefined,
       close: async () => undefined,
     };

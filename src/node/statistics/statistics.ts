@@ -14,6 +14,7 @@ import { mergeFinished } from './intervals.ts';
 import { COLUMNS, LOCKS, QUERIES, READS, SPLITS, TABLES, TRANSACTIONS } from './kinds.ts';
 import { ProcessorShare } from './processor.ts';
 import { SplitLoad } from './split-load.ts';
+import { mergeSizes, TableSizes, type SizesOfHour } from './table-sizes.ts';
 import { DatabaseRecorder, type ActiveQuery, type PartitionedDmlProgress } from './recorder.ts';
 
 const COLLECT = 'stats.collect';
@@ -51,6 +52,7 @@ export class Statistics {
   private readonly processor: ProcessorShare;
   readonly splitLoad: SplitLoad;
   private readonly recorders = new Map<number, DatabaseRecorder>();
+  private readonly sizes = new Map<number, TableSizes>();
 
   constructor(options: StatisticsOptions) {
     this.options = options;
@@ -72,6 +74,13 @@ export class Statistics {
       if (this.recorders.size >= MAX_DATABASES) this.forgetOne();
       this.recorders.set(number, found);
     }
+    return found;
+  }
+
+  /** Sizes of its tables; they are kept also of databases that nobody uses. */
+  sizesOf(number: number): TableSizes {
+    let found = this.sizes.get(number);
+    if (found === undefined) this.sizes.set(number, (found = new TableSizes()));
     return found;
   }
 
@@ -104,6 +113,10 @@ export class Statistics {
     return all.sort((a, b) => a.startMicros - b.startMicros);
   }
 
+  async tableSizes(database: number): Promise<SizesOfHour[]> {
+    return mergeSizes((await this.collect(database, 'sizes', 'HOUR')).flat() as SizesOfHour[]);
+  }
+
   private now(): number {
     return this.options.core.env.clock.interval().latest;
   }
@@ -128,6 +141,7 @@ export class Statistics {
   }
 
   private local(database: number, what: string, length: IntervalLength): readonly unknown[] {
+    if (what === 'sizes') return this.sizes.get(database)?.finished(this.now()) ?? [];
     const recorder = this.recorders.get(database);
     if (recorder === undefined) return [];
     if (what === 'active') return [this.localActive(recorder)];

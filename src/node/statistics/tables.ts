@@ -43,10 +43,18 @@ const hotSplits: Source = async (statistics, database) => {
   return topRows(finished.map((each) => ({ ...each, entries: each.entries.filter(({ sums }) => sums.score >= WARM_SCORE) })), splitRow);
 };
 
+/** All data lies in the one locality group that there is, on what counts as the faster kind of storage. */
+const tableSizes: Source = async (statistics, database) =>
+  (await statistics.tableSizes(database)).flatMap(({ endMicros, bytes }) =>
+    bytes.map(([name, size]) => ({ INTERVAL_END: timestampOf(endMicros), TABLE_NAME: name, LOCALITY_GROUP: 'default', USED_BYTES: size, USED_SSD_BYTES: size, USED_HDD_BYTES: 0 })),
+  );
+
 const SOURCES: Readonly<Record<string, Source>> = {
   ...intervalTables('MINUTE'),
   ...intervalTables('10MINUTE'),
   ...intervalTables('HOUR'),
+  TABLE_SIZES_STATS_1HOUR: tableSizes,
+  TABLE_SIZES_STATS_PER_LOCALITY_GROUP_1HOUR: tableSizes,
   SPLIT_STATS_TOP_MINUTE: hotSplits,
   SPLIT_HOTNESS_STATS_TOP_MINUTE: hotSplits,
   OLDEST_ACTIVE_QUERIES: async (s, d) =>

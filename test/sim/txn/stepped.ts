@@ -93,6 +93,7 @@ export class SteppedCluster {
     return {
       getSync: (key) => disk.getSync(key),
       iterate: (from, to, reverse) => disk.iterate(from, to, reverse),
+      approximateBytes: (from, to) => disk.approximateBytes(from, to),
       batch: (ops, done) => {
         this.step();
         disk.batch(ops, (error) => {
