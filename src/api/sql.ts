@@ -3,7 +3,7 @@
  * mutations. Values that come from a client travel as plain JSON (google.protobuf.Value without its wrapping), values
  * that go to a client as run-time values (sql/values/value.ts) with their types.
  */
-import type { Key, Timestamp } from '../base/ids.ts';
+import type { Key, Timestamp, TxnId } from '../base/ids.ts';
 import type { SqlType, StructField } from '../sql/types/types.ts';
 import type { SqlValue } from '../sql/values/value.ts';
 import type { ActivePartitionedDml, Footprint } from './statistics.ts';
@@ -51,8 +51,18 @@ export interface StatementOptions {
   readonly partition?: KeyRange;
   /** Rows up to this key, which `RowStream.lastKey` gave in an earlier run at the same timestamp, are not wanted. */
   readonly after?: Key;
+  /** The partitioned DML statement that this is, or goes on with. */
+  readonly run?: PartitionedRun;
   /** Told how far a partitioned DML statement is. */
   readonly progress?: Pick<ActivePartitionedDml, 'partitions' | 'partitionDone'>;
+}
+
+/** The one statement of a partitioned DML transaction, which any node can go on with. */
+export interface PartitionedRun {
+  readonly id: TxnId;
+  readonly age: Timestamp;
+  /** Of the statement: a transaction runs no other. */
+  readonly fingerprint: string;
 }
 
 /** A statement analysed against the schema. Cached by the SQL layer: (text, parameter types, schema version). */

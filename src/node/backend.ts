@@ -8,6 +8,7 @@ import type { ReadWriteOptions, ReadWriteTransaction, ReplicaSelection, Snapshot
 import { OutcomeSearch } from '../txn/resolve.ts';
 import { Catalog, type OpenDatabase } from './catalog.ts';
 import type { NodeCore } from './core.ts';
+import { sweepCheckpoints } from './dml-checkpoints.ts';
 import { Databases } from './databases.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { instanceConfigs } from './instance-configs.ts';
@@ -100,7 +101,7 @@ export class NodeBackend implements Backend {
     this.databases = new Databases(core, this.meta, this.catalog, this.operations, changes, this.schemas);
     this.sessions = new Sessions(this.meta, core.env, (name) => Promise.resolve(this.catalog.database(name)));
     this.rowDeletion = new RowDeletion(core, this.meta, this.catalog, (name) => this.open(name));
-    this.housekeeping = new Housekeeping(core, this.schemas, this.sessions, this.operations, () => this.splitPoints.sweep(), () => this.sample(), this.rowDeletion);
+    this.housekeeping = new Housekeeping(core, this.schemas, this.sessions, this.operations, () => this.sweepRest(), () => this.sample(), this.rowDeletion);
     core.rpc.handle(SETTLE, async (_, body) => {
       const input = new ByteReader(body);
       const at = timestamp(input.varint());
@@ -117,6 +118,11 @@ export class NodeBackend implements Backend {
     } catch (error) {
       this.core.env.log.debug('stats.sizes.failed', { error: String(error) });
     }
+  }
+
+  private async sweepRest(): Promise<void> {
+    await this.splitPoints.sweep();
+    await sweepCheckpoints(this.meta, this.core.env);
   }
 
   /** What the leader of a split tells the metadata: where it lies. Newer news is never replaced by older. */

@@ -1,7 +1,7 @@
 /**
  * What is done now and then. At every node the load of splits and the sizes of tables are looked at. At the node that leads the cluster's metadata
- * schema changes whose node died are taken up, rows that are too old for their policies go, and what is over is forgotten: sessions that nobody used, operations that
- * ended long ago, split points that have expired.
+ * schema changes whose node died are taken up, rows that are too old for their policies go, and what is over is forgotten: sessions that nobody used, operations and
+ * partitioned statements that ended long ago, split points that have expired.
  */
 import { META_SPLIT } from './keyspace.ts';
 import type { NodeCore } from './core.ts';
@@ -19,16 +19,16 @@ export class Housekeeping {
   private readonly schemas: SchemaOperations;
   private readonly sessions: Sessions;
   private readonly operations: Operations;
-  private readonly sweepSplitPoints: () => Promise<void>;
+  private readonly sweepRest: () => Promise<void>;
   private readonly sample: () => Promise<void>;
   private readonly rowDeletion: RowDeletion;
   private round = 0;
   private stopped = false;
 
-  constructor(core: NodeCore, schemas: SchemaOperations, sessions: Sessions, operations: Operations, sweepSplitPoints: () => Promise<void>, sample: () => Promise<void>, rowDeletion: RowDeletion) {
+  constructor(core: NodeCore, schemas: SchemaOperations, sessions: Sessions, operations: Operations, sweepRest: () => Promise<void>, sample: () => Promise<void>, rowDeletion: RowDeletion) {
     this.rowDeletion = rowDeletion;
     this.sample = sample;
-    this.sweepSplitPoints = sweepSplitPoints;
+    this.sweepRest = sweepRest;
     this.core = core;
     this.schemas = schemas;
     this.sessions = sessions;
@@ -61,6 +61,6 @@ export class Housekeeping {
     if (this.round % SWEEP_ROUNDS !== 0) return;
     await this.sessions.sweep();
     await this.operations.sweep();
-    await this.sweepSplitPoints();
+    await this.sweepRest();
   }
 }

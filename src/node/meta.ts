@@ -13,7 +13,7 @@ import type { NodeCore } from './core.ts';
 import { Participant } from '../txn/participant.ts';
 import { META_PREFIX, META_SPLIT } from './keyspace.ts';
 
-export const Kind = { instance: 'i', database: 'd', operation: 'o', session: 's', split: 'p', counter: 'c', schema: 'x', policy: 'a', splitPoint: 'u', queue: 'q' } as const;
+export const Kind = { instance: 'i', database: 'd', operation: 'o', session: 's', split: 'p', counter: 'c', schema: 'x', policy: 'a', splitPoint: 'u', queue: 'q', partitionedDml: 'm' } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
 const VALUE_COLUMN = 1;
@@ -148,9 +148,9 @@ export class MetaStore {
     }
   }
 
-  /** Runs `body` in a transaction until one commits. */
-  async transact<T>(body: (transaction: ReadWriteTransaction) => Promise<T>): Promise<{ readonly result: T; readonly commitTimestamp: Timestamp }> {
-    let age: Timestamp | undefined;
+  /** Runs `body` in a transaction until one commits. `since` makes it older than it is. */
+  async transact<T>(body: (transaction: ReadWriteTransaction) => Promise<T>, since?: Timestamp): Promise<{ readonly result: T; readonly commitTimestamp: Timestamp }> {
+    let age = since;
     for (let attempt = 1; ; attempt++) {
       const transaction = this.core.gateway.beginReadWrite(age === undefined ? {} : { age });
       ({ age } = transaction);

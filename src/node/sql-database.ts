@@ -31,6 +31,7 @@ import type { KeyRange, LockMode, ReadView, ReadWriteTransaction, Row, RowCursor
 import type { DatabaseTransactions } from './backend.ts';
 import type { OpenDatabase } from './catalog.ts';
 import type { NodeCore } from './core.ts';
+import { DmlCheckpoints } from './dml-checkpoints.ts';
 import type { MetaStore } from './meta.ts';
 import { footprintOf, takesLocks } from './statistics/footprint.ts';
 import { runPartitioned, type PartitionedWork } from './partitioned-dml.ts';
@@ -91,6 +92,7 @@ function engineStatement(statement: PreparedStatement): EngineStatement {
 
 export class NodeSqlDatabase implements SqlDatabase {
   private readonly core: NodeCore;
+  private readonly meta: MetaStore;
   private readonly database: OpenDatabase;
   private readonly transactions: DatabaseTransactions;
   private readonly engine: SqlEngine;
@@ -105,6 +107,7 @@ export class NodeSqlDatabase implements SqlDatabase {
     this.systemTables = options.systemTables;
     this.memoryLimitBytes = options.memoryLimitBytes;
     this.core = options.core;
+    this.meta = options.meta;
     this.database = options.database;
     this.statistics = new TableStatisticsKeeper(options.core.env, () => options.transactions.snapshot({ kind: 'strong' }), (schema) => this.space(schema));
     this.engine = new SqlEngine({ keyPrefix: options.database.prefix, statistics: () => this.statistics.current() });
@@ -182,6 +185,7 @@ export class NodeSqlDatabase implements SqlDatabase {
       view,
       begin: (age) => this.transactions.beginReadWrite(age === undefined ? {} : { age }),
       run: async (transaction, partition) => (await this.dml(transaction, statement, parameters, { ...options, partition })).rowCount,
+      checkpoints: options.run === undefined ? undefined : new DmlCheckpoints(this.meta, this.core.env, options.run),
       signal: options.signal,
       progress: options.progress,
     };

@@ -12,7 +12,7 @@
  */
 import { alreadyExists, invalidArgument, notFound, outOfRange, unavailable } from '../../src/base/errors.ts';
 import { key, type Key, type Timestamp } from '../../src/base/ids.ts';
-import type { DmlResult, KeySetSpec, Mutation, PreparedStatement, ReadSpec, RowStream, SqlDatabase, SqlRow, StatementParameters } from '../../src/api/sql.ts';
+import type { DmlResult, KeySetSpec, Mutation, PreparedStatement, PartitionedRun, ReadSpec, RowStream, SqlDatabase, SqlRow, StatementOptions, StatementParameters } from '../../src/api/sql.ts';
 import { NO_FOOTPRINT } from '../../src/api/statistics.ts';
 import { arrayOf, field, INT64, STRING, type SqlType, type StructField } from '../../src/sql/types/types.ts';
 import { fromWire } from '../../src/sql/values/wire.ts';
@@ -48,6 +48,8 @@ const PARTITIONS: readonly KeyRange[] = [{ from: '' as Key, to: '\xff' as Key }]
 export class FakeSql implements SqlDatabase {
   /** Statements run, for tests that count them. */
   readonly executed: string[] = [];
+  /** Of partitioned DML. */
+  readonly runs: PartitionedRun[] = [];
   /** Batches that were read of endless statements, and how many of those run. */
   pulled = 0;
   running = 0;
@@ -135,7 +137,8 @@ export class FakeSql implements SqlDatabase {
     if (parameters['v'] === 'not a value') throw invalidArgument('Invalid value for parameter v.');
   }
 
-  partitionedDml(statement: PreparedStatement): Promise<number> {
+  partitionedDml(statement: PreparedStatement, _: StatementParameters, { run }: StatementOptions): Promise<number> {
+    if (run !== undefined) this.runs.push(run);
     this.executed.push((statement as FakeStatement).sql);
     return Promise.resolve(7);
   }

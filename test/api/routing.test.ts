@@ -74,3 +74,17 @@ it('answers ABORTED for a gateway that is gone, but the outcome of a Commit that
   expect((await failure(at(0).call('Commit', { session, transactionId: open }))).code).toBe(Code.ABORTED);
   expect(await at(0).call('Rollback', { session, transactionId: open })).toEqual({});
 });
+
+it('goes on with a partitioned DML statement whose gateway is gone', async () => {
+  const { sql } = edge.database;
+  const request = (id: Buffer): Message => ({ session, transaction: { id }, sql: 'UPDATE (@k, @v)', params: struct({ k: 'a', v: '2' }), seqno: 1 });
+  const [streamed, once] = [await begin(0, { partitionedDml: {} }), await begin(0, { partitionedDml: {} })];
+  await at(2).stream('ExecuteStreamingSql', request(streamed));
+  await edge.kill(0);
+  const runs = sql.runs.length;
+  expect((await at(2).stream('ExecuteStreamingSql', request(streamed))).messages[0]?.['stats']).toMatchObject({ rowCountLowerBound: 7 });
+  expect((await at(2).call('ExecuteSql', request(once)))['stats']).toMatchObject({ rowCountLowerBound: 7 });
+  // By the same names as at the gateway, so that what was done there is known.
+  expect(sql.runs[runs]).toEqual(sql.runs[runs - 1]);
+  expect(sql.runs[runs + 1]?.id).not.toBe(sql.runs[runs]?.id);
+});

@@ -1,10 +1,12 @@
 /**
- * Partitioned DML transactions of this node: each runs one statement. A repeat of it, with the same sequence number
- * and text, has the first answer. Bounded: the oldest are forgotten.
+ * Partitioned DML transactions that run at this node: each runs one statement. A repeat of it, with the same sequence
+ * number and text, has the first answer, or waits for it. Bounded: the oldest are forgotten. How far a statement is when
+ * its node dies is kept below this (src/node/dml-checkpoints.ts), so that another can go on with it.
  */
 import { randomBytes } from 'node:crypto';
 import { invalidArgument } from '../../base/errors.ts';
 import { txnId, type TxnId } from '../../base/ids.ts';
+import { isInterruption } from '../gateway-transaction.ts';
 
 const MAX_RUNS = 10_000;
 
@@ -14,29 +16,34 @@ interface Run {
 }
 
 export class PartitionedDmlRuns {
-  private readonly runs = new Map<TxnId, Run | undefined>();
+  private readonly runs = new Map<TxnId, Run>();
 
   begin(): TxnId {
-    const id = txnId(randomBytes(16).toString('hex'));
-    this.runs.set(id, undefined);
-    if (this.runs.size > MAX_RUNS) {
-      const oldest = this.runs.keys().next();
-      if (oldest.done !== true) this.runs.delete(oldest.value);
-    }
-    return id;
+    return txnId(randomBytes(16).toString('hex'));
   }
 
   /** Answers the lower bound of the rows changed. */
-  run(id: TxnId, fingerprint: string, execute: () => Promise<number>): Promise<number> {
-    const earlier = this.runs.get(id);
-    if (earlier !== undefined) {
+  async run(id: TxnId, fingerprint: string, signal: AbortSignal, execute: () => Promise<number>): Promise<number> {
+    for (let earlier = this.runs.get(id); earlier !== undefined; earlier = this.runs.get(id)) {
       if (earlier.fingerprint !== fingerprint) throw invalidArgument('A partitioned DML transaction can only run one statement.');
-      return earlier.answer;
+      try {
+        return await earlier.answer;
+      } catch (error) {
+        // The earlier call was given up by its client; this one was not.
+        if (!isInterruption(error) || signal.aborted) throw error;
+      }
     }
     const answer = execute();
-    this.runs.set(id, { fingerprint, answer });
+    this.keep(id, { fingerprint, answer });
     // A statement that failed may be tried again in the same transaction.
-    answer.catch(() => this.runs.set(id, undefined));
-    return answer;
+    answer.catch(() => this.runs.delete(id));
+    return await answer;
+  }
+
+  private keep(id: TxnId, run: Run): void {
+    this.runs.set(id, run);
+    if (this.runs.size <= MAX_RUNS) return;
+    const oldest = this.runs.keys().next();
+    if (oldest.done !== true) this.runs.delete(oldest.value);
   }
 }

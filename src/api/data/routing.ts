@@ -1,10 +1,11 @@
 /**
  * Calls of a transaction whose gateway is another node: passed on as they came, answers relayed. A gateway that cannot
  * be reached has lost the transaction's locks and buffered writes with it: the client is told ABORTED and begins anew.
- * Commit is the exception (see transactions.ts), because it may have happened.
+ * Commit is the exception (see transactions.ts), because it may have happened, and so is partitioned DML, whose progress
+ * is the cluster's.
  */
 import { assert } from '../../base/assert.ts';
-import { aborted, Code, TrestleError } from '../../base/errors.ts';
+import { aborted, Code, TrestleError, unavailable } from '../../base/errors.ts';
 import type { NodeId } from '../../base/ids.ts';
 import { NodeUnreachable, type ForwardedCall } from '../backend.ts';
 import type { Call } from '../call.ts';
@@ -12,6 +13,27 @@ import type { ResumePoint } from '../resume.ts';
 import { decodeTransactionId } from '../transaction-id.ts';
 import type { TransactionSelector } from '../wire/options.ts';
 import type { Edge } from './edge.ts';
+
+/**
+ * The answers of the call's gateway, or of this node: when the gateway of a partitioned DML transaction cannot be reached
+ * its statement goes on here.
+ */
+export async function* atGateway(edge: Edge, node: NodeId | undefined, selector: TransactionSelector, session: string, request: Buffer, call: Call, here: () => AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  if (node === undefined) return yield* here();
+  const id = selector.kind === 'id' ? decodeTransactionId(selector.id, session) : undefined;
+  if (id?.kind !== 'partitionedDml') return yield* forwardStream(edge, node, request, call);
+  let answered = false;
+  try {
+    for await (const message of edge.backend.forward(node, forwardedCall(request, call))) {
+      answered = true;
+      yield asBuffer(message);
+    }
+  } catch (error) {
+    if (!(error instanceof NodeUnreachable)) throw error;
+    if (answered) throw unavailable(`The gateway of the statement, node ${String(node)}, cannot be reached.`);
+    yield* here();
+  }
+}
 
 /** The node that must serve the call; undefined when any may, or this one does. */
 export function remoteGateway(edge: Edge, session: string, selector: TransactionSelector, call: Call): NodeId | undefined {
@@ -49,8 +71,10 @@ export async function* forwardStream(edge: Edge, node: NodeId, request: Buffer, 
   }
 }
 
-export async function forwardUnary(edge: Edge, node: NodeId, request: Buffer, call: Call): Promise<Buffer> {
-  for await (const message of forwardStream(edge, node, request, call)) return message;
+export const forwardUnary = (edge: Edge, node: NodeId, request: Buffer, call: Call): Promise<Buffer> => onlyAnswer(forwardStream(edge, node, request, call));
+
+export async function onlyAnswer(answers: AsyncIterable<Buffer>): Promise<Buffer> {
+  for await (const message of answers) return message;
   return assertAnswered();
 }
 

@@ -20,7 +20,7 @@ import { resumedSelector } from './routing.ts';
 export type Target =
   | { readonly kind: 'snapshot'; readonly view: Snapshot; readonly announce: TransactionMessage | undefined }
   | { readonly kind: 'readWrite'; readonly entry: GatewayTransaction; readonly began: boolean }
-  | { readonly kind: 'partitionedDml'; readonly txn: TxnId; readonly announce: TransactionMessage | undefined }
+  | { readonly kind: 'partitionedDml'; readonly txn: TxnId; readonly age: Timestamp; readonly announce: TransactionMessage | undefined }
   | { readonly kind: 'singleUseReadWrite' };
 
 type ReadWriteMode = Extract<TransactionMode, { kind: 'readWrite' }>;
@@ -68,11 +68,11 @@ export async function beginReadOnly(edge: Edge, open: OpenSession, mode: Extract
   return { view, message: { id, readMicros: mode.returnReadTimestamp ? view.readTimestamp : undefined } };
 }
 
-export function beginPartitionedDml(edge: Edge, open: OpenSession, mode: Extract<TransactionMode, { kind: 'partitionedDml' }>): { txn: TxnId; message: TransactionMessage } {
+export function beginPartitionedDml(edge: Edge, open: OpenSession, mode: Extract<TransactionMode, { kind: 'partitionedDml' }>): { txn: TxnId; age: Timestamp; message: TransactionMessage } {
   if (mode.isolation === 'repeatable-read') throw invalidArgument('Partitioned DML transactions do not support REPEATABLE_READ isolation.');
   const txn = edge.partitionedDml.begin();
   const age = Math.floor(edge.nowMicros()) as Timestamp;
-  return { txn, message: { id: encodeReadWriteId('partitionedDml', edge.backend.localNode, age, txn, open.session.name) } };
+  return { txn, age, message: { id: encodeReadWriteId('partitionedDml', edge.backend.localNode, age, txn, open.session.name) } };
 }
 
 /**
@@ -147,8 +147,8 @@ async function begin(edge: Edge, open: OpenSession, mode: TransactionMode, tag: 
       return { kind: 'snapshot', view, announce: message };
     }
     default: {
-      const { txn, message } = beginPartitionedDml(edge, open, mode);
-      return { kind: 'partitionedDml', txn, announce: message };
+      const { txn, age, message } = beginPartitionedDml(edge, open, mode);
+      return { kind: 'partitionedDml', txn, age, announce: message };
     }
   }
 }
@@ -160,7 +160,7 @@ async function byId(edge: Edge, open: OpenSession, bytes: Uint8Array, replicas: 
     return { kind: 'snapshot', view: await open.database.transactions.snapshot({ kind: 'readTimestamp', timestamp: id.readTimestamp }, replicas), announce: undefined };
   }
   if (replicas !== undefined) throw directedReadInReadWrite();
-  if (id.kind === 'partitionedDml') return { kind: 'partitionedDml', txn: id.txn, announce: undefined };
+  if (id.kind === 'partitionedDml') return { kind: 'partitionedDml', txn: id.txn, age: id.age, announce: undefined };
   const entry = edge.registry.find(bytes);
   // Ids are only given out by gateways, so this node had it and has been restarted, or it ended long ago.
   if (entry === undefined) throw aborted('The transaction is no longer known at its gateway.');

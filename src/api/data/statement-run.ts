@@ -8,7 +8,7 @@ import type { GatewayTransaction, StatementOutcome } from '../gateway-transactio
 import type { Key } from '../../base/ids.ts';
 import { dmlInSingleUse, dmlNeedsReadWrite, readInPartitionedDml } from '../messages.ts';
 import { START, type ResumePoint } from '../resume.ts';
-import type { PreparedStatement, RowStream, RunReport, SqlRow } from '../sql.ts';
+import type { PartitionedRun, PreparedStatement, RowStream, RunReport, SqlRow } from '../sql.ts';
 import { checkQueryOptions, decodeDirectedRead } from '../wire/read-options.ts';
 import type { ExecuteSqlRequest, QueryMode, StatementRequest } from '../wire/requests.ts';
 import type { ResultMetadata, ResultStats, TransactionMessage } from '../wire/results.ts';
@@ -311,10 +311,11 @@ async function runPartitionedDml(
   if (statement.kind === 'insert') throw invalidArgument('INSERT is not supported in a partitioned DML transaction.');
   if (statement.columns.length > 0) throw invalidArgument('THEN RETURN is not supported in a partitioned DML transaction.');
   if (signal.aborted) throw cancelled('The call was cancelled.');
-  const count = await edge.partitionedDml.run(target.txn, `${String(request.seqno)} ${fingerprintOf(request)}`, async () => {
+  const run: PartitionedRun = { id: target.txn, age: target.age, fingerprint: `${String(request.seqno)} ${fingerprintOf(request)}` };
+  const count = await edge.partitionedDml.run(run.id, run.fingerprint, signal, async () => {
     const progress = open.database.statistics.partitionedDml(request.sql, request.session);
     try {
-      return await open.database.sql.partitionedDml(statement, request.params, { signal, progress });
+      return await open.database.sql.partitionedDml(statement, request.params, { signal, progress, run });
     } finally {
       progress.end();
     }

@@ -2,13 +2,13 @@
 import { invalidArgument } from '../../base/errors.ts';
 import type { Call } from '../call.ts';
 import { MAX_PARAMETERS, MAX_SQL_CHARS } from '../limits.ts';
-import { decodeResumeToken } from '../resume.ts';
+import { decodeResumeToken, type ResumePoint } from '../resume.ts';
 import { decodeExecuteSql, type ExecuteSqlRequest, type QueryMode, type StatementRequest } from '../wire/requests.ts';
 import { answerAtOnce, answerInSets } from './answers.ts';
 import { openSession, type Edge, type OpenSession } from './edge.ts';
 import { endingOf, StatementMeter } from './meter.ts';
 import { queryPartition } from './partition-tokens.ts';
-import { forwardStream, forwardUnary, remoteGateway, resumedSelector } from './routing.ts';
+import { atGateway, onlyAnswer, remoteGateway, resumedSelector } from './routing.ts';
 import { fingerprintOf, startStatement } from './statement-run.ts';
 
 export function checkStatement(request: StatementRequest): void {
@@ -29,7 +29,15 @@ function checkRequest(request: ExecuteSqlRequest): QueryMode {
 export async function executeSql(edge: Edge, bytes: Buffer, call: Call): Promise<Buffer> {
   const request = decodeExecuteSql(bytes);
   const node = remoteGateway(edge, request.session, request.transaction, call);
-  if (node !== undefined) return forwardUnary(edge, node, bytes, call);
+  if (node === undefined) return await executeHere(edge, request, call);
+  return await onlyAnswer(
+    atGateway(edge, node, request.transaction, request.session, bytes, call, async function* () {
+      yield await executeHere(edge, request, call);
+    }),
+  );
+}
+
+async function executeHere(edge: Edge, request: ExecuteSqlRequest, call: Call): Promise<Buffer> {
   const mode = checkRequest(request);
   const open = await openSession(edge, request.session);
   queryPartition(request);
@@ -52,11 +60,11 @@ export async function* executeStreamingSql(edge: Edge, bytes: Buffer, call: Call
   const request = decodeExecuteSql(bytes);
   const fingerprint = Buffer.from(fingerprintOf(request, request.queryMode), 'base64').readUInt32BE(0);
   const resume = request.resumeToken.length > 0 ? decodeResumeToken(request.resumeToken, fingerprint) : undefined;
-  const node = remoteGateway(edge, request.session, resumedSelector(request.transaction, resume), call);
-  if (node !== undefined) {
-    yield* forwardStream(edge, node, bytes, call);
-    return;
-  }
+  const selector = resumedSelector(request.transaction, resume);
+  yield* atGateway(edge, remoteGateway(edge, request.session, selector, call), selector, request.session, bytes, call, () => streamHere(edge, request, fingerprint, resume, call));
+}
+
+async function* streamHere(edge: Edge, request: ExecuteSqlRequest, fingerprint: number, resume: ResumePoint | undefined, call: Call): AsyncGenerator<Buffer, void, undefined> {
   const mode = checkRequest(request);
   const open = await openSession(edge, request.session);
   queryPartition(request);
