@@ -72,16 +72,23 @@ class LevelDisk implements Disk {
   }
 
   batch(ops: readonly WriteOp[], done: (error?: DiskError) => void): void {
-    const operations = ops.map(({ key, value }) =>
-      value === undefined ? { type: 'del' as const, key: key } : { type: 'put' as const, key: key, value: asBuffer(value) },
-    );
     // A callback, and not a promise, is what the simulated disk can do without leaving its one thread of events.
     /* oxlint-disable promise/no-callback-in-promise */
-    this.database.batch(operations, { sync: true }).then(
+    this.write(ops).then(
       () => done(),
       (error: unknown) => done(diskError(error)),
     );
     /* oxlint-enable promise/no-callback-in-promise */
+  }
+
+  /** One call of the binding for each operation: to read them out of an array of objects costs it three times as much. */
+  private async write(ops: readonly WriteOp[]): Promise<void> {
+    const batch = this.database.batch();
+    for (const { key, value } of ops) {
+      if (value === undefined) batch.del(key);
+      else batch.put(key, asBuffer(value));
+    }
+    await batch.write({ sync: true });
   }
 
   async close(): Promise<void> {
