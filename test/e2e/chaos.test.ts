@@ -9,13 +9,15 @@ import { CLIENT_9, createDatabase } from './clients.ts';
 import { Cluster, until } from './support.ts';
 import { Workload, WORKLOAD_SCHEMA } from './workload.ts';
 
+/** At least so long and so many kills: on a busy machine a round takes longer. */
 const CHAOS_MILLIS = 60_000;
+const KILLS_MIN = 6;
 /** A node that was killed stays away this long, and the next kill comes this long after its return. */
 const DOWN_MILLIS = 1_500;
 const UP_MILLIS = 1_500;
 const GAP_MILLIS_MAX = 3_000;
 const WRITERS = 12;
-const TEST_MILLIS = 240_000;
+const TEST_MILLIS = 300_000;
 
 let cluster: Cluster;
 let spanner: Spanner;
@@ -44,17 +46,19 @@ it('loses and repeats nothing while leaders are killed, and nothing in a power f
   const workload = new Workload(database, WRITERS);
   await workload.start();
   let kills = 0;
-  for (const end = performance.now() + CHAOS_MILLIS; performance.now() < end; kills++) {
+  const begun = performance.now();
+  for (; performance.now() - begun < CHAOS_MILLIS || kills < KILLS_MIN; kills++) {
     const node = String(await leader());
     await cluster.run('kill', node);
     await sleep(DOWN_MILLIS);
     await cluster.run('start', node);
     await sleep(UP_MILLIS);
   }
+  const seconds = (performance.now() - begun) / 1_000;
   const gap = workload.longestGap();
   const commits = workload.commits;
   process.stdout.write(
-    `chaos: ${String(kills)} leaders killed in ${String(CHAOS_MILLIS / 1_000)} s, ${String(commits)} commits, longest gap ${gap.millis.toFixed(0)} ms (at ${(gap.atMillis / 1_000).toFixed(1)} s)\n` +
+    `chaos: ${String(kills)} leaders killed in ${seconds.toFixed(0)} s, ${String(commits)} commits, longest gap ${gap.millis.toFixed(0)} ms (at ${(gap.atMillis / 1_000).toFixed(1)} s)\n` +
       [...workload.errors].map(([text, count]) => `  ${String(count)} × ${text}\n`).join(''),
   );
   await cluster.powerFailure();
@@ -62,6 +66,5 @@ it('loses and repeats nothing while leaders are killed, and nothing in a power f
   await until('commits after the power failure', 60_000, () => (workload.commits > commits + WRITERS ? true : undefined));
   await workload.stop();
   expect(await workload.violations()).toEqual([]);
-  expect(kills).toBeGreaterThan(5);
   expect(gap.millis).toBeLessThanOrEqual(GAP_MILLIS_MAX);
 });

@@ -8,6 +8,8 @@ const RECOVERED_MILLIS_MAX = 30_000;
 
 export interface DisturbedOptions {
   readonly millis: number;
+  /** It goes on until there were so many: on a busy machine each takes longer. */
+  readonly leastFaults?: number;
   readonly clients: number;
   /** Told every second how far it is. */
   readonly progress?: (elapsedMillis: number, histories: Histories, disturber: Disturber) => void;
@@ -21,7 +23,7 @@ export interface DisturbedReport {
   readonly errors: ReadonlyMap<string, number>;
 }
 
-export async function runDisturbed(cluster: Cluster, { millis, clients, progress }: DisturbedOptions): Promise<DisturbedReport> {
+export async function runDisturbed(cluster: Cluster, { millis, leastFaults = 0, clients, progress }: DisturbedOptions): Promise<DisturbedReport> {
   const spanner = CLIENT_9.connect(cluster.grpcAddress);
   try {
     const database = await createDatabase(spanner, 'disturbed', 'histories', HISTORY_SCHEMA);
@@ -32,7 +34,8 @@ export async function runDisturbed(cluster: Cluster, { millis, clients, progress
     disturber.start();
     const begun = performance.now();
     const elapsed = (): number => performance.now() - begun;
-    while (elapsed() < millis) {
+    const faults = (): number => Object.values(disturber.counts).reduce((sum, n) => sum + n, 0);
+    while (elapsed() < millis || faults() < leastFaults) {
       await new Promise((resolve) => setTimeout(resolve, Math.min(1_000, millis)));
       progress?.(elapsed(), histories, disturber);
     }

@@ -4,6 +4,7 @@ import { runDisturbed } from './disturbed.ts';
 import { Cluster } from './support.ts';
 
 const DISTURBED_MILLIS = 20_000;
+const FAULTS_MIN = 4;
 const CLIENTS = 12;
 const TEST_MILLIS = 180_000;
 
@@ -16,8 +17,7 @@ afterAll(async () => {
 }, TEST_MILLIS);
 
 it('lists and money: the checkers find nothing', { timeout: TEST_MILLIS }, async () => {
-  const { violations, faults, counts } = await runDisturbed(cluster, { millis: DISTURBED_MILLIS, clients: CLIENTS });
+  const { violations, counts } = await runDisturbed(cluster, { millis: DISTURBED_MILLIS, leastFaults: FAULTS_MIN, clients: CLIENTS });
   expect(violations).toEqual([]);
   expect(counts['ok']).toBeGreaterThan(30);
-  expect(Object.values(faults).reduce((sum, n) => sum + n, 0)).toBeGreaterThan(3);
 });
