@@ -22,10 +22,10 @@ const DATABASE_TYPE = 'type.googleapis.com/google.spanner.admin.database.v1.Data
 const SETTLE_LIMIT_MICROS = 10_000_000;
 const POLL_MICROS = 2_000;
 /**
- * How far beyond what this node's replica of the metadata knows its schemas are trusted by reads without locks, which no
- * split checks (txn/fence.ts). A schema change waits as long for nodes that do not answer.
+ * How far beyond what this node's replica of the metadata knows its schemas are trusted by reads without locks. What would
+ * miss rows is refused by the splits (txn/fence.ts); this is for names that have come or gone.
  */
-export const READ_TRUST_MICROS = 5_000_000;
+const READ_TRUST_MICROS = 5_000_000;
 
 /** A database as it is stored. */
 export interface StoredDatabase {
@@ -62,6 +62,8 @@ export class OpenDatabase {
   private current: Schema = Schema.EMPTY;
   /** The schema that each transaction used first, and its version. */
   private readonly used = new WeakMap<object, UsedSchema>();
+  /** Versions of those that were read from this node's replica as the latest. */
+  private readonly versions = new WeakMap<Schema, Timestamp>();
   private readonly finishers = new WeakMap<object, () => Promise<void>>();
   private readonly committing = new Map<Schema, number>();
 
@@ -78,6 +80,7 @@ export class OpenDatabase {
       const record = this.meta.local<StoredSchema>(Kind.schema, String(this.stored.number))?.value;
       this.current = record === undefined ? Schema.EMPTY : decodeSchema(Buffer.from(record.encoded, 'base64'));
       this.version = version;
+      if (version !== undefined) this.versions.set(this.current, version);
     }
     return this.current;
   }
@@ -93,6 +96,11 @@ export class OpenDatabase {
     if (this.version === undefined || this.version <= at) return schema;
     const record = await this.meta.localAt<StoredSchema>(Kind.schema, String(this.stored.number), at);
     return record === undefined ? Schema.EMPTY : decodeSchema(Buffer.from(record.encoded, 'base64'));
+  }
+
+  /** For readers with this schema. One that was looked up because a newer is known is what the time it was looked up for has. */
+  versionOf(schema: Schema): Timestamp {
+    return this.versions.get(schema) ?? ANY_VERSION;
   }
 
   /** Notes that the transaction's writes are built with the current schema; ABORTED if earlier ones used another. */

@@ -8,6 +8,8 @@
  *  - an index that is dropped, or a column dropped from one, is first no longer read, then no longer maintained;
  *  - data of what was dropped is deleted last: from then on there is no way back.
  *
+ * A node that does not answer holds nothing up: what it writes or reads by an older version is refused at the splits.
+ *
  * A statement that fails, or is given up, brings the schema before it back, with the counters of the one it leaves: ids are
  * never used twice, so that nothing written meanwhile can come to light again.
  */
@@ -19,12 +21,10 @@ import { Schema } from '../sql/schema/schema.ts';
 import type { Environment } from '../base/env.ts';
 import { TrestleError } from '../base/errors.ts';
 import type { Timestamp } from '../base/ids.ts';
+import { ANY_VERSION } from '../txn/fence.ts';
 import type { ReadWriteTransaction } from '../txn/types.ts';
-import { databaseNotFound, READ_TRUST_MICROS, type OpenDatabase, type StoredSchema } from './catalog.ts';
+import { databaseNotFound, type OpenDatabase, type StoredSchema } from './catalog.ts';
 import { Kind, putRecord, type MetaStore } from './meta.ts';
-
-/** Beyond it, so that a reader's timestamp that was just allowed has passed. */
-const OUTLAST_SLACK_MICROS = 500_000;
 
 export interface PlannedStatement {
   readonly text: string;
@@ -84,34 +84,26 @@ export type RowWork = (work: {
   readonly progress: Progress;
 }) => Promise<void>;
 
-interface Installed {
-  readonly at: Timestamp;
-  /** Every node of the cluster uses it. */
-  readonly everywhere: boolean;
-}
-
 /** A version of the schema, and the work that follows it. */
 interface Stage {
   readonly schema: Schema;
   readonly work: readonly SchemaAction[];
-  /** Comes before a version in which something that is read until now is no longer maintained. */
-  readonly hides: boolean;
 }
 
 function stagesOf(before: Schema, { schema, actions }: PlannedStatement): Stage[] {
   const stages: Stage[] = [];
   const hidden = withHidden(before, schema);
-  if (hidden !== undefined) stages.push({ schema: hidden, work: [], hides: true });
+  if (hidden !== undefined) stages.push({ schema: hidden, work: [] });
   const work = actions.filter((action) => !deletes(action));
   const fills = work.filter((action) => ready(schema, action) !== schema);
   const readied = fills.reduce(ready, schema);
   const early = fills.length === 0 ? undefined : beforeForeignKeys(before, schema);
   if (early !== undefined) {
-    stages.push({ schema: early, work: fills, hides: false }, { schema: readied, work: work.filter((action) => !fills.includes(action)), hides: false });
+    stages.push({ schema: early, work: fills }, { schema: readied, work: work.filter((action) => !fills.includes(action)) });
     return stages;
   }
-  stages.push({ schema, work, hides: false });
-  if (fills.length > 0) stages.push({ schema: readied, work: [], hides: false });
+  stages.push({ schema, work });
+  if (fills.length > 0) stages.push({ schema: readied, work: [] });
   return stages;
 }
 
@@ -142,16 +134,15 @@ export class SchemaChanges {
   }
 
   /** Runs one statement until it stands. If it throws, the schema is still one of its stages: see `goBack`. */
-  async run(database: OpenDatabase, statement: PlannedStatement, hooks: ChangeHooks): Promise<Installed> {
+  async run(database: OpenDatabase, statement: PlannedStatement, hooks: ChangeHooks): Promise<Timestamp> {
     const before = database.schema();
     const stages = stagesOf(before, statement);
     const actions = stages.reduce((sum, { work }) => sum + work.length, 0);
-    let installed: Installed = { at: 0 as Timestamp, everywhere: true };
+    let installed = ANY_VERSION;
     let done = 0;
-    for (const [i, { schema, work, hides }] of stages.entries()) {
+    for (const [i, { schema, work }] of stages.entries()) {
       const isLast = i === stages.length - 1;
       installed = await this.install(database, schema, isLast && work.length === 0 ? hooks.complete : hooks.guard);
-      if (hides && !installed.everywhere) await this.outlast(installed.at);
       for (const action of work) {
         const index = done++;
         await this.work({ database, schema, before, action, progress: (rows, total) => hooks.progress(index, actions, rows, total) });
@@ -161,11 +152,13 @@ export class SchemaChanges {
     return installed;
   }
 
-  /** Deletes the data of what a statement dropped. Nobody sees it any more, so that a failure here is none of the statement. */
-  async clear(database: OpenDatabase, before: Schema, statement: PlannedStatement, installed: Installed | undefined, check: () => void): Promise<void> {
+  /**
+   * Deletes the data of what a statement dropped. Nobody sees it any more: whoever has not heard of the statement is
+   * refused by the fences. So a failure here is none of the statement.
+   */
+  async clear(database: OpenDatabase, before: Schema, statement: PlannedStatement, check: () => void): Promise<void> {
     const deletions = statement.actions.filter(deletes);
     if (deletions.length === 0) return;
-    if (installed?.everywhere !== true) await this.outlast(installed?.at ?? this.env.clock.interval().latest);
     for (const action of deletions) await this.delete(database, before, action, check);
   }
 
@@ -193,19 +186,12 @@ export class SchemaChanges {
     await this.settleEverywhere(database, at);
   }
 
-  /** Until no reader that still trusts an older version can be at work. */
-  private async outlast(at: Timestamp): Promise<void> {
-    const end = at + READ_TRUST_MICROS + OUTLAST_SLACK_MICROS;
-    for (;;) {
-      const left = end - this.env.clock.interval().earliest;
-      if (left <= 0) return;
-      await new Promise<void>((resolve) => {
-        this.env.scheduler.after(left, resolve);
-      });
-    }
+  /** A node that died may have installed the version and raised no fence. */
+  async fenceOff(database: OpenDatabase): Promise<void> {
+    await this.fence(database, database.versionOf(database.schema()));
   }
 
-  private async install(database: OpenDatabase, schema: Schema, guard: ChangeHooks['guard']): Promise<Installed> {
+  private async install(database: OpenDatabase, schema: Schema, guard: ChangeHooks['guard']): Promise<Timestamp> {
     const record: StoredSchema = { encoded: Buffer.from(encodeSchema(schema)).toString('base64') };
     const { commitTimestamp } = await this.meta.transact(async (transaction) => {
       await guard(transaction);
@@ -216,6 +202,6 @@ export class SchemaChanges {
     const everywhere = await this.settleEverywhere(database.stored.name, commitTimestamp);
     await this.fence(database, commitTimestamp);
     this.env.log.info('schema.installed', { database: database.stored.name, version: schema.version, at: commitTimestamp, everywhere });
-    return { at: commitTimestamp, everywhere };
+    return commitTimestamp;
   }
 }

@@ -150,7 +150,10 @@ export class SchemaOperations {
     else {
       const text = (await this.operations.find(abandoned.operation))?.statements[abandoned.statement];
       const [statement] = text === undefined ? [] : planChange(before, [text], this.changes.ddlContext);
-      if (statement !== undefined) await this.changes.clear(database, before, statement, undefined, check);
+      if (statement !== undefined) {
+        await this.changes.fenceOff(database);
+        await this.changes.clear(database, before, statement, check);
+      }
     }
     await lock.note(undefined);
   }
@@ -204,8 +207,8 @@ export class SchemaOperations {
     const guard: ChangeHooks['guard'] = (transaction) => lock.guard(transaction);
     try {
       const installed = await this.changes.run(database, statement, { guard, complete, progress: this.progress(name, index, check) });
-      if (staged) await this.changes.clear(database, before, statement, installed, () => lock.check());
-      return installed.at;
+      if (staged) await this.changes.clear(database, before, statement, () => lock.check());
+      return installed;
     } catch (error) {
       if (error instanceof TrestleError && error.code === Code.UNAVAILABLE) throw error;
       if (staged) await this.changes.goBack(database, before, guard, () => lock.check());

@@ -27,7 +27,7 @@ import type { Column } from '../sql/schema/objects.ts';
 import type { Schema } from '../sql/schema/schema.ts';
 import type { SqlType, StructField } from '../sql/types/types.ts';
 import type { SqlValue } from '../sql/values/value.ts';
-import type { KeyRange, LockMode, ReadView, ReadWriteTransaction, Row, RowCursor } from '../txn/types.ts';
+import type { KeyRange, LockMode, ReadView, ReadWriteTransaction, Row, RowCursor, Snapshot } from '../txn/types.ts';
 import type { DatabaseTransactions } from './backend.ts';
 import type { OpenDatabase } from './catalog.ts';
 import type { NodeCore } from './core.ts';
@@ -129,7 +129,7 @@ export class NodeSqlDatabase implements SqlDatabase {
     if (used !== undefined) this.checkReads(view as ReadWriteTransaction, prepared);
     const { after } = options;
     if (after !== undefined && !this.goesOn(prepared, after)) throw aborted('The stream cannot be resumed: the plan of its query is another now. Run the query again.');
-    const rows = this.engine.query(prepared, new Map(Object.entries(parameters)), view, await this.context(prepared.schema, this.behind(options)));
+    const rows = this.engine.query(prepared, new Map(Object.entries(parameters)), this.under(prepared.schema, view), await this.context(prepared.schema, this.behind(options)));
     return {
       columns: rows.columns,
       next: () => rows.next(),
@@ -241,11 +241,11 @@ export class NodeSqlDatabase implements SqlDatabase {
       return column;
     });
     const layout = spec.index === '' ? space.table(table) : this.indexLayout(schema, space, spec, columns);
-    return { layout, columns, keySet: layout.keySet(typedKeySet(spec, layout)) };
+    return { schema, layout, columns, keySet: layout.keySet(typedKeySet(spec, layout)) };
   }
 
   async read(view: ReadView, spec: ReadSpec, options: StatementOptions): Promise<RowStream> {
-    const { layout, columns, keySet: whole } = await this.readPlan(view, spec);
+    const { schema, layout, columns, keySet: whole } = await this.readPlan(view, spec);
     this.pending(view)?.checkRead(layout.table, 'index' in layout ? layout.index : undefined, columns.map((column) => column.id));
     // A hint that asks for shared locks asks for what is done without one.
     const lock: { lock?: LockMode } = spec.lock === 'exclusive' ? { lock: 'exclusive' } : {};
@@ -253,7 +253,7 @@ export class NodeSqlDatabase implements SqlDatabase {
     const { partition } = this.behind(options);
     const keySet = partition === undefined ? whole : within(whole, partition);
     const readOptions = options.signal === undefined ? lock : { ...lock, signal: options.signal };
-    const rows = new KeySetRows(view, layout, keySet, spec.limit, readOptions);
+    const rows = new KeySetRows(this.under(schema, view), layout, keySet, spec.limit, readOptions);
     return {
       columns: columns.map(({ name, type }) => ({ name, type })),
       next: async () => (await rows.next())?.map(({ key, record }): SqlRow => decode(key, record)),
@@ -281,6 +281,11 @@ export class NodeSqlDatabase implements SqlDatabase {
     if (view.readTimestamp === undefined) return this.database.use(view as ReadWriteTransaction);
     this.database.checkTrusted(view.readTimestamp);
     return undefined;
+  }
+
+  /** The view as a reader with this schema has it: a snapshot is refused where the schema is over. A transaction is at its commit. */
+  private under(schema: Schema, view: ReadView): ReadView {
+    return view.readTimestamp === undefined ? view : (view as Snapshot).withSchema(this.database.versionOf(schema));
   }
 
   /** What the transaction has written its commit timestamp to, if anything. */
@@ -365,6 +370,7 @@ interface KeysAndRanges {
 }
 
 interface ReadPlan {
+  readonly schema: Schema;
   readonly layout: TableLayout | IndexLayout;
   readonly columns: readonly Column[];
   readonly keySet: KeysAndRanges;

@@ -1,17 +1,20 @@
 /**
  * The least version of its database's schema that a split still takes writes under. It is raised when the schema
- * changes, so that a gateway that has not heard of the change can commit nothing built with an older one
- * (docs/decisions/0013-schema-fence.md). To a split a version is a number that travels with every commit and prepare.
+ * changes, so that a gateway that has not heard of the change can commit nothing built with an older one, nor read with it
+ * (docs/decisions/0013-schema-fence.md, 0021-fence-for-readers.md). To a split a version is a number that travels with every
+ * commit, prepare and snapshot read.
  *
  * Invariants
  *  1. It is part of the split's state: raised by an entry of the log, handed to the right half of a cut.
  *  2. Its leader refuses older versions from the moment that it proposes to raise it. Whatever passed before holds its
  *     locks until it has ended, so that work that reads rows under locks after the raise sees all of it.
+ *  3. Any replica refuses a snapshot read at or above the fence with a schema below it. A change may therefore go on to
+ *     a version that no longer maintains what the version below the fence reads, whoever has not heard of it.
  *
  * In the engine, per split: 'f' ++ split → the version.
  */
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
-import { aborted } from '../base/errors.ts';
+import { aborted, unavailable } from '../base/errors.ts';
 import { timestamp, type Key, type SplitId, type Timestamp } from '../base/ids.ts';
 import type { Engine, WriteOp } from '../storage/types.ts';
 
@@ -52,6 +55,14 @@ export class SchemaFence {
   /** ABORTED for writes under a version that is over. */
   check(version: Timestamp): void {
     if (version !== ANY_VERSION && version < Math.max(this.now(), this.expected)) throw aborted('Transaction was aborted: the schema changed.');
+  }
+
+  /**
+   * UNAVAILABLE for a reader at `at` with a version that is over there. By applied entries: what is written under a newer
+   * version comes behind the fence in the log, so a replica that has it to show has the fence, too.
+   */
+  checkRead(version: Timestamp, at: Timestamp): void {
+    if (version !== ANY_VERSION && version < this.now() && at >= this.now()) throw unavailable('The schema has changed, and this node has not heard of it yet; try again.');
   }
 
   apply(version: Timestamp, ops: WriteOp[]): void {

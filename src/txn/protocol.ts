@@ -62,11 +62,14 @@ export interface ScanAnswer {
 export interface SnapshotGetRequest {
   readonly split: SplitId;
   readonly at: Timestamp;
+  /** Of the schema that the reader uses (fence.ts). */
+  readonly schemaVersion: Timestamp;
   readonly keys: readonly Key[];
 }
 export interface SnapshotScanRequest extends ScanSpec {
   readonly split: SplitId;
   readonly at: Timestamp;
+  readonly schemaVersion: Timestamp;
 }
 
 /** What a transaction that read at a snapshot, without locks, has the leaders look at before it commits. */
@@ -225,20 +228,20 @@ export function readScanAnswer(input: ByteReader): ScanAnswer {
 }
 
 export function encodeSnapshotGet(request: SnapshotGetRequest): Uint8Array {
-  const out = new ByteWriter().varint(request.split).varint(request.at);
+  const out = new ByteWriter().varint(request.split).varint(request.at).varint(request.schemaVersion);
   writeKeys(out, request.keys);
   return out.view();
 }
 export function decodeSnapshotGet(bytes: Uint8Array): SnapshotGetRequest {
-  return whole(bytes, (input) => ({ split: readSplitId(input), at: timestamp(input.varint()), keys: readKeys(input) }));
+  return whole(bytes, (input) => ({ split: readSplitId(input), at: timestamp(input.varint()), schemaVersion: timestamp(input.varint()), keys: readKeys(input) }));
 }
 export function encodeSnapshotScan(request: SnapshotScanRequest): Uint8Array {
-  const out = new ByteWriter().varint(request.split).varint(request.at);
+  const out = new ByteWriter().varint(request.split).varint(request.at).varint(request.schemaVersion);
   writeScanSpec(out, request);
   return out.view();
 }
 export function decodeSnapshotScan(bytes: Uint8Array): SnapshotScanRequest {
-  return whole(bytes, (input) => ({ split: readSplitId(input), at: timestamp(input.varint()), ...readScanSpec(input) }));
+  return whole(bytes, (input) => ({ split: readSplitId(input), at: timestamp(input.varint()), schemaVersion: timestamp(input.varint()), ...readScanSpec(input) }));
 }
 
 function writeOps(out: ByteWriter, ops: readonly WriteOp[]): void {

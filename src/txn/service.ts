@@ -38,6 +38,8 @@ interface Served {
   readonly descriptor: () => SplitDescriptor;
 }
 
+type SnapshotRead = (participant: Participant) => MaybePromise<Uint8Array>;
+
 /** What a request touches, to check that it all lies in the split. */
 type Extent = readonly Span[];
 
@@ -121,7 +123,8 @@ export class TxnService {
 
   private snapshotGet(request: protocol.SnapshotGetRequest): MaybePromise<Uint8Array> {
     const spans = request.keys.map((key): Span => ({ from: key, to: undefined }));
-    return this.serveSnapshot(request.split, request.at, spans, () => {
+    return this.serveSnapshot(request.split, request.at, spans, ({ fence }) => {
+      fence.checkRead(request.schemaVersion, request.at);
       const out = okAnswer();
       const records: (Uint8Array | undefined)[] = [];
       let bytes = 0;
@@ -149,11 +152,14 @@ export class TxnService {
 
   private snapshotScan(request: protocol.SnapshotScanRequest): MaybePromise<Uint8Array> {
     const whole: Span = { from: request.from, to: request.to };
-    return this.serveSnapshot(request.split, request.at, [whole], async () => this.scanAnswer(await this.collect(request, request.at), ''));
+    return this.serveSnapshot(request.split, request.at, [whole], async ({ fence }) => {
+      fence.checkRead(request.schemaVersion, request.at);
+      return this.scanAnswer(await this.collect(request, request.at), '');
+    });
   }
 
   /** Runs `read` once this replica can be read at `at`, or sends the reader to the leader. */
-  private serveSnapshot(split: SplitId, at: Timestamp, spans: Extent, read: () => MaybePromise<Uint8Array>): MaybePromise<Uint8Array> {
+  private serveSnapshot(split: SplitId, at: Timestamp, spans: Extent, read: SnapshotRead): MaybePromise<Uint8Array> {
     const served = this.find(split, spans);
     if (served instanceof Uint8Array) return served;
     const { participant } = served;
@@ -177,11 +183,11 @@ export class TxnService {
   }
 
   /** Versions that the read may need stay until it has ended. */
-  private reading(participant: Participant, at: Timestamp, read: () => MaybePromise<Uint8Array>): MaybePromise<Uint8Array> {
+  private reading(participant: Participant, at: Timestamp, read: SnapshotRead): MaybePromise<Uint8Array> {
     const leave = participant.horizon.enter(at);
     let answer: MaybePromise<Uint8Array>;
     try {
-      answer = read();
+      answer = read(participant);
     } catch (error) {
       leave();
       throw error;
@@ -334,7 +340,7 @@ export class TxnService {
   private recheck(split: SplitId, spans: Extent, answer: () => MaybePromise<Uint8Array>): MaybePromise<Uint8Array> {
     return this.serve(split, spans, answer);
   }
-  private recheckSnapshot(split: SplitId, at: Timestamp, spans: Extent, read: () => MaybePromise<Uint8Array>): MaybePromise<Uint8Array> {
+  private recheckSnapshot(split: SplitId, at: Timestamp, spans: Extent, read: SnapshotRead): MaybePromise<Uint8Array> {
     const served = this.find(split, spans);
     if (served instanceof Uint8Array) return served;
     return at < served.participant.horizon.now() ? this.tooOld(split, served.participant, at) : this.reading(served.participant, at, read);

@@ -3,6 +3,7 @@ import type { Key, NodeId, SplitId, Timestamp } from '../base/ids.ts';
 import { unavailable } from '../base/errors.ts';
 import type { Routed } from '../splits/router.ts';
 import { SplitCursor } from './cursor.ts';
+import { ANY_VERSION } from './fence.ts';
 import type { Gateway } from './gateway.ts';
 import { Participant } from './participant.ts';
 import { encodeSnapshotGet, encodeSnapshotScan, Method, readRecords, readScanAnswer, type ScanAnswer, type ScanSpec } from './protocol.ts';
@@ -15,10 +16,17 @@ export class GatewaySnapshot implements Snapshot {
   private readonly gateway: Gateway;
   private readonly replicas: ReplicaSelection | undefined;
 
-  constructor(gateway: Gateway, at: Timestamp, replicas?: ReplicaSelection) {
+  private readonly schemaVersion: Timestamp;
+
+  constructor(gateway: Gateway, at: Timestamp, replicas?: ReplicaSelection, schemaVersion = ANY_VERSION) {
     this.replicas = replicas;
+    this.schemaVersion = schemaVersion;
     this.gateway = gateway;
     this.readTimestamp = at;
+  }
+
+  withSchema(version: Timestamp): GatewaySnapshot {
+    return new GatewaySnapshot(this.gateway, this.readTimestamp, this.replicas, version);
   }
 
   /** This node, when its own replica of the split can answer without waiting; otherwise the leader is asked. */
@@ -47,7 +55,7 @@ export class GatewaySnapshot implements Snapshot {
       const left: number[] = [];
       await Promise.all(
         [...groups.bySplit.values()].map(async ({ split, items }) => {
-          const body = encodeSnapshotGet({ split: split.id, at: this.readTimestamp, keys: items.map((index) => keys[index] as Key) });
+          const body = encodeSnapshotGet({ split: split.id, at: this.readTimestamp, schemaVersion: this.schemaVersion, keys: items.map((index) => keys[index] as Key) });
           const answer = await this.call(split.id, Method.snapshotGet, body, options.signal);
           if (answer === 'rerouted') left.push(...items);
           else {
@@ -69,7 +77,7 @@ export class GatewaySnapshot implements Snapshot {
 
   /** One batch of a scan. */
   async fetch(split: SplitDescriptor, spec: ScanSpec, options: ReadOptions): Promise<ScanAnswer | 'rerouted'> {
-    const body = encodeSnapshotScan({ split: split.id, at: this.readTimestamp, ...spec });
+    const body = encodeSnapshotScan({ split: split.id, at: this.readTimestamp, schemaVersion: this.schemaVersion, ...spec });
     const answer = await this.call(split.id, Method.snapshotScan, body, options.signal);
     return answer === 'rerouted' ? answer : readScanAnswer(answer);
   }

@@ -72,6 +72,8 @@ export type TimestampBound =
 
 export interface Snapshot extends ReadView {
   readonly readTimestamp: Timestamp;
+  /** The same, for a reader with the schema of this version: UNAVAILABLE from a replica that knows it to be over at the read timestamp. */
+  withSchema(version: Timestamp): Snapshot;
 }
 
 /**

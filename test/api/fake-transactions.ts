@@ -75,11 +75,13 @@ export class FakeStore implements TransactionSystem {
         : bound.kind === 'strong'
           ? timestamp(now)
           : timestamp(now - bound.stalenessMicros);
-    return {
+    const snapshot: Snapshot = {
       readTimestamp: at,
+      withSchema: () => snapshot,
       get: (keys) => Promise.resolve(keys.map((k) => this.read(k, at))),
       scan: (range, options) => cursor(this, range, options, (k) => this.read(k, at)),
     };
+    return snapshot;
   }
 }
 

@@ -45,8 +45,8 @@ const answer = <T>(messages: fc.Arbitrary<T>, write: (out: ByteWriter, message: 
 const codecs = {
   get: codec(fc.record({ ...header, lock, keys: fc.array(keys) }), protocol.encodeGet, protocol.decodeGet),
   scan: codec(fc.record({ ...header, lock, ...scan }), protocol.encodeScan, protocol.decodeScan),
-  snapshotGet: codec(fc.record({ split: splitIds, at: timestamps, keys: fc.array(keys) }), protocol.encodeSnapshotGet, protocol.decodeSnapshotGet),
-  snapshotScan: codec(fc.record({ split: splitIds, at: timestamps, ...scan }), protocol.encodeSnapshotScan, protocol.decodeSnapshotScan),
+  snapshotGet: codec(fc.record({ split: splitIds, at: timestamps, schemaVersion: timestamps, keys: fc.array(keys) }), protocol.encodeSnapshotGet, protocol.decodeSnapshotGet),
+  snapshotScan: codec(fc.record({ split: splitIds, at: timestamps, schemaVersion: timestamps, ...scan }), protocol.encodeSnapshotScan, protocol.decodeSnapshotScan),
   commit: codec(fc.record({ ...header, generation: fc.nat(), maxDelayMicros: fc.nat(), schemaVersion: timestamps, checks, fixed: timestamps, ops }), protocol.encodeCommit, protocol.decodeCommit),
   prepare: codec(fc.record({ ...header, coordinator: splitIds, schemaVersion: timestamps, checks, fixed: timestamps, ops }), protocol.encodePrepare, protocol.decodePrepare),
   decide: codec(fc.record({ ...header, floor: timestamps, ceiling: timestamps, participants: fc.array(splitIds) }), protocol.encodeDecide, protocol.decodeDecide),
