@@ -43,6 +43,8 @@ export const MAX_REPLAY_ROWS = 10_000;
 export const MAX_FUTURE_READ_MICROS = 3_600 * 1_000_000;
 /** Tries of a commit that the edge itself repeats (blind writes). */
 export const MAX_BLIND_ATTEMPTS = 10;
+/** Groups of one BatchWrite that are written at a time. */
+export const MAX_CONCURRENT_GROUPS = 32;
 export const MAX_CONCURRENT_STREAMS = 1_000;
 export const MAX_WAIT_MICROS = 3_600 * 1_000_000;
 

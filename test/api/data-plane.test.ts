@@ -290,7 +290,36 @@ describe('batches', () => {
       session,
       mutationGroups: [{ mutations: [mutation('g1', '1')] }, { mutations: [mutation('g1', '2')] }, { mutations: [mutation('g2', '1')] }],
     });
-    expect(messages.map((m) => [m['indexes'], (m['status'] as Message)['code'] ?? 0])).toEqual([[[0], 0], [[1], Code.ALREADY_EXISTS], [[2], 0]]);
+    const codes = messages.map((m) => [...(m['indexes'] as number[]), Number((m['status'] as Message)['code'] ?? 0)]);
+    expect(codes.toSorted((a, b) => Number(a[0]) - Number(b[0]))).toEqual([[0, 0], [1, Code.ALREADY_EXISTS], [2, 0]]);
+  });
+
+  it('BatchWrite writes groups side by side, a bounded number, and answers each when it ends', async () => {
+    const { sql } = edge.database;
+    const groups = Array.from({ length: 100 }, (_, i) => ({ mutations: [mutation(`side${String(i)}`, '1')] }));
+    const release = Promise.withResolvers<undefined>();
+    let atOnce = 0;
+    let most = 0;
+    let written = 0;
+    const write = sql.write.bind(sql);
+    sql.write = async (...given) => {
+      most = Math.max(most, ++atOnce);
+      // The first group waits until the others have ended, or nearly.
+      if (JSON.stringify(given[1]).includes('side0"')) await release.promise;
+      else await new Promise((resolve) => setImmediate(resolve));
+      atOnce--;
+      if (++written >= 60) release.resolve(undefined);
+      return await write(...given);
+    };
+    try {
+      const { messages } = await client.stream('BatchWrite', { session, mutationGroups: groups });
+      const order = messages.map((m) => (m['indexes'] as number[])[0]);
+      expect(order.toSorted((a, b) => Number(a) - Number(b))).toEqual(groups.map((_, i) => i));
+      expect(order.indexOf(0)).toBeGreaterThan(50);
+      expect(most).toBe(32);
+    } finally {
+      sql.write = write;
+    }
   });
 
   it('partitioned DML answers a lower bound, once', async () => {

@@ -1,6 +1,10 @@
-/** BatchWrite: every group of mutations is a transaction of its own, with a status of its own. Source: spanner.proto. */
+/**
+ * BatchWrite: every group of mutations is a transaction of its own, with a status of its own. Groups are written side by
+ * side, so many at a time, and answered as they end, in any order. Source: spanner.proto.
+ */
 import { invalidArgument } from '../../base/errors.ts';
 import type { Call } from '../call.ts';
+import { MAX_CONCURRENT_GROUPS } from '../limits.ts';
 import { statusOf, writeStatus } from '../status.ts';
 import { decodeBatchWrite, type BatchWriteRequest } from '../wire/batches.ts';
 import { writeTimestamp } from '../wire/time.ts';
@@ -12,10 +16,24 @@ export async function* batchWrite(edge: Edge, bytes: Buffer, call: Call): AsyncG
   const request = decodeBatchWrite(bytes);
   const open = await openSession(edge, request.session);
   if (request.groups.length === 0) throw invalidArgument('BatchWrite needs at least one group of mutations.');
-  for (const index of request.groups.keys()) {
-    if (call.signal.aborted) return;
-    yield await writeGroup(edge, open, request, index, call);
+  const groups = request.groups.keys();
+  const running = new Map<number, Promise<Answer>>();
+  for (;;) {
+    while (running.size < MAX_CONCURRENT_GROUPS && !call.signal.aborted) {
+      const { value: index, done } = groups.next();
+      if (done === true) break;
+      running.set(index, writeGroup(edge, open, request, index, call).then((message) => ({ index, message })));
+    }
+    if (running.size === 0) return;
+    const { index, message } = await Promise.race(running.values());
+    running.delete(index);
+    yield message;
   }
+}
+
+interface Answer {
+  readonly index: number;
+  readonly message: Buffer;
 }
 
 async function writeGroup(edge: Edge, open: OpenSession, request: BatchWriteRequest, index: number, call: Call): Promise<Buffer> {
