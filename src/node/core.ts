@@ -20,6 +20,7 @@ import { Snapshots } from '../splits/snapshots.ts';
 import type { Disk } from '../storage/disk.ts';
 import { openEngine } from '../storage/engine.ts';
 import { resumeDeletions } from '../storage/groupstore.ts';
+import { fragmentCompiler } from '../sql/fragment/run.ts';
 import type { Engine } from '../storage/types.ts';
 import { writeTxnId } from '../txn/commands.ts';
 import { Gateway } from '../txn/gateway.ts';
@@ -122,7 +123,7 @@ export class NodeCore {
     this.rejoin = new Rejoin(this.host, this.rpc, this.snapshots, options.nodes.filter((node) => node !== options.self));
     this.founding = new Founding({ env: options.env, engine: this.engine, rpc: this.rpc, peers: options.nodes.filter((node) => node !== options.self), state: () => (hasLostData(this.engine) ? 'lost' : this.host.count > 0 ? 'founded' : 'blank') });
     this.collector = new GarbageCollector({ env: options.env, host: this.host, retentionMicros: (split) => options.retentionMicros?.(split) });
-    new TxnService(this.host, this.rpc).register();
+    new TxnService(this.host, this.rpc, fragmentCompiler()).register();
     this.rpc.handle(CUT, (_, body) => this.serveCut(body));
   }
 

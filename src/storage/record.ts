@@ -366,6 +366,20 @@ export function readRecord(record: Uint8Array, columnIds: readonly number[], out
   }
 }
 
+/** The record with the cells of these columns alone, which are in ascending order; the record itself when it has no others. */
+export function trimRecord(record: Uint8Array, columnIds: readonly number[]): Uint8Array {
+  const kept: RecordCell[] = [];
+  let next = 0;
+  let complete = true;
+  eachCell(record, (column, value) => {
+    while (next < columnIds.length && (columnIds[next] ?? 0) < column) next++;
+    if (columnIds[next] === column) kept.push({ column, value });
+    else complete = false;
+    return true;
+  });
+  return complete ? record : build(kept);
+}
+
 /** Every stored column's value by column id. */
 export function decodeAll(record: Uint8Array): Map<number, RecordValue> {
   const values = new Map<number, RecordValue>();

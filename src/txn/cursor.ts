@@ -3,12 +3,13 @@
  * are cut.
  */
 import type { Key } from '../base/ids.ts';
-import { intersect, keyAfter } from '../splits/ranges.ts';
+import { intersect } from '../splits/ranges.ts';
 import type { Router } from '../splits/router.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
 import type { Overlay } from './overlay.ts';
-import type { ScanAnswer, ScanSpec } from './protocol.ts';
-import type { KeyRange, RangeReadOptions, Row, RowCursor } from './types.ts';
+import { NO_FRAGMENT, type ScanAnswer, type ScanSpec } from './protocol.ts';
+import { spanSeen } from './touched.ts';
+import type { KeyRange, Portion, PortionCursor, RangeReadOptions, Row, RowCursor } from './types.ts';
 
 const FIRST_BATCH_ROWS = 100;
 const MAX_BATCH_ROWS = 1_000;
@@ -16,51 +17,70 @@ const MAX_BATCH_ROWS = 1_000;
 /** Reads a batch of one split; 'rerouted' when the split no longer holds the range. */
 export type FetchBatch = (split: SplitDescriptor, spec: ScanSpec) => Promise<ScanAnswer | 'rerouted'>;
 
-export class SplitCursor implements RowCursor {
+/** A cursor over what a scan's answers hold, whole: also those without rows. */
+export class AnswerCursor implements PortionCursor {
   private readonly router: Router;
   private readonly fetch: FetchBatch;
   private readonly reverse: boolean;
+  private readonly fragment: Uint8Array;
   private left: number;
   private batchRows: number;
   private from: Key;
   private to: Key;
 
-  constructor(router: Router, range: KeyRange, options: RangeReadOptions, fetch: FetchBatch) {
+  constructor(router: Router, range: KeyRange, options: RangeReadOptions, fragment: Uint8Array, fetch: FetchBatch) {
     this.router = router;
     this.fetch = fetch;
     this.reverse = options.reverse === true;
+    this.fragment = fragment;
     this.left = options.limit ?? Infinity;
     this.batchRows = FIRST_BATCH_ROWS;
     this.from = range.from;
     this.to = range.to;
   }
 
-  async next(): Promise<readonly Row[] | undefined> {
+  async next(): Promise<Portion | undefined> {
     while (this.from < this.to && this.left > 0) {
       const located = this.router.locate(this.reverse ? this.to : this.from, this.reverse);
       const split = located instanceof Promise ? await located : located;
       const part = intersect(split, { from: this.from, to: this.to });
       if (part === undefined) break;
       const limit = Math.min(this.left, this.batchRows);
-      const answer = await this.fetch(split, { ...part, reverse: this.reverse, limit });
+      const answer = await this.fetch(split, { ...part, reverse: this.reverse, limit, fragment: this.fragment });
       if (answer === 'rerouted') continue;
-      this.advance(part, answer);
-      if (answer.rows.length === 0) continue;
+      const seen = spanSeen({ ...part, reverse: this.reverse }, answer);
+      if (this.reverse) this.to = seen.from;
+      else this.from = seen.to;
       this.left -= answer.rows.length;
       this.batchRows = Math.min(this.batchRows * 4, MAX_BATCH_ROWS);
-      return answer.rows;
+      return answer;
     }
     return undefined;
   }
 
-  private advance(part: KeyRange, answer: ScanAnswer): void {
-    const last = answer.rows[answer.rows.length - 1];
-    if (this.reverse) this.to = answer.done || last === undefined ? part.from : last.key;
-    else this.from = answer.done || last === undefined ? part.to : keyAfter(last.key);
-  }
-
   async close(): Promise<void> {
     this.left = 0;
+  }
+}
+
+/** A cursor over stored rows. */
+export class SplitCursor implements RowCursor {
+  private readonly answers: AnswerCursor;
+
+  constructor(router: Router, range: KeyRange, options: RangeReadOptions, fetch: FetchBatch) {
+    this.answers = new AnswerCursor(router, range, options, NO_FRAGMENT, fetch);
+  }
+
+  async next(): Promise<readonly Row[] | undefined> {
+    for (;;) {
+      const answer = await this.answers.next();
+      if (answer === undefined) return undefined;
+      if (answer.rows.length > 0) return answer.rows;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.answers.close();
   }
 }
 

@@ -13,6 +13,9 @@ export const MAX_READ_SPANS = 200_000;
 /** Rows and bytes in one answer to a read, at most (one row may exceed the bytes). */
 export const MAX_ANSWER_ROWS = 2_000;
 export const MAX_ANSWER_BYTES = 1024 * 1024;
+/** Rows that one answer looks at, at most, and their bytes: a fragment may keep few of them. */
+export const MAX_LOOKED_ROWS = 10_000;
+export const MAX_LOOKED_BYTES = 16 * 1024 * 1024;
 /** Bytes in one answer to a read by key. */
 export const MAX_GET_BYTES = 4 * 1024 * 1024;
 

@@ -57,6 +57,13 @@ export class Overlay {
     return this.deleted.some((range) => isWithin(key, range)) ? undefined : base;
   }
 
+  /** Whether rows of the range may be other than the database has them. */
+  touches(range: KeyRange): boolean {
+    if (this.deleted.some(({ from, to }) => from < range.to && range.from < to)) return true;
+    for (const key of this.keys.keys()) if (isWithin(key, range)) return true;
+    return false;
+  }
+
   /** Keys written in the range, in order. */
   keysIn(range: KeyRange, reverse: boolean): Key[] {
     const found: Key[] = [];

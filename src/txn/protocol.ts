@@ -42,12 +42,17 @@ export interface GetRequest extends TxnHeader {
   readonly keys: readonly Key[];
 }
 
+/** In a scan's request: rows are wanted as they are stored. */
+export const NO_FRAGMENT: Uint8Array = new Uint8Array();
+
 export interface ScanSpec {
   readonly from: Key;
   readonly to: Key;
   readonly reverse: boolean;
   /** At most this many rows; the leader may answer fewer. */
   readonly limit: number;
+  /** What is done with the rows where they are (types.ts); empty: nothing. */
+  readonly fragment: Uint8Array;
 }
 export interface ScanRequest extends TxnHeader, ScanSpec {
   readonly lock: LockMode;
@@ -55,6 +60,10 @@ export interface ScanRequest extends TxnHeader, ScanSpec {
 export interface ScanAnswer {
   readonly token: string;
   readonly rows: readonly Row[];
+  /** Rows that were looked at for those; see FragmentResult. */
+  readonly scanned: number;
+  /** The key looked at last, from which the scan goes on; undefined: there was none. An answer without rows need not be the last. */
+  readonly last: Key | undefined;
   /** Whether the range (as far as it lies in this split) is exhausted. */
   readonly done: boolean;
 }
@@ -201,10 +210,10 @@ export function readRecords(input: ByteReader): (Uint8Array | undefined)[] {
 }
 
 function writeScanSpec(out: ByteWriter, spec: ScanSpec): void {
-  out.binary(spec.from).binary(spec.to).bool(spec.reverse).varint(spec.limit);
+  out.binary(spec.from).binary(spec.to).bool(spec.reverse).varint(spec.limit).bytes(spec.fragment);
 }
 function readScanSpec(input: ByteReader): ScanSpec {
-  return { from: input.binary() as Key, to: input.binary() as Key, reverse: input.bool(), limit: input.varint() };
+  return { from: input.binary() as Key, to: input.binary() as Key, reverse: input.bool(), limit: input.varint(), fragment: input.bytes() };
 }
 
 export function encodeScan(request: ScanRequest): Uint8Array {
@@ -216,15 +225,20 @@ export function decodeScan(bytes: Uint8Array): ScanRequest {
   return whole(bytes, (input) => ({ ...readHeader(input), lock: readLock(input), ...readScanSpec(input) }));
 }
 export function writeScanAnswer(out: ByteWriter, answer: ScanAnswer): void {
-  out.string(answer.token).bool(answer.done).varint(answer.rows.length);
-  for (const row of answer.rows) out.binary(row.key).bytes(row.record);
+  const { token, rows, scanned, last, done } = answer;
+  out.string(token).bool(done).varint(scanned).bool(last !== undefined);
+  if (last !== undefined) out.binary(last);
+  out.varint(rows.length);
+  for (const row of rows) out.binary(row.key).bytes(row.record);
 }
 export function readScanAnswer(input: ByteReader): ScanAnswer {
   const token = input.string();
   const done = input.bool();
+  const scanned = input.varint();
+  const last = input.bool() ? (input.binary() as Key) : undefined;
   const rows: Row[] = [];
   for (let n = input.count(); n > 0; n--) rows.push({ key: input.binary() as Key, record: input.bytes() });
-  return { token, rows, done };
+  return { token, rows, scanned, last, done };
 }
 
 export function encodeSnapshotGet(request: SnapshotGetRequest): Uint8Array {

@@ -11,7 +11,7 @@
 import { aborted, failedPrecondition, invalidArgument, resourceExhausted, Code, TrestleError } from '../base/errors.ts';
 import type { ByteReader } from '../base/bytes.ts';
 import { timestamp, type Key, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
-import { SplitCursor, OverlayCursor } from './cursor.ts';
+import { AnswerCursor, SplitCursor, OverlayCursor } from './cursor.ts';
 import { commitWait } from './commit-wait.ts';
 import { tooLarge } from './evaluate.ts';
 import { ANY_VERSION } from './fence.ts';
@@ -27,7 +27,7 @@ import { groupOps, Groups, groupSpans } from './routing.ts';
 import { readResultOrConflict } from './service.ts';
 import { spanSeen, Touched } from './touched.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
-import type { CommitOptions, CommitResult, IsolationLevel, KeyRange, LockMode, RangeReadOptions, ReadOptions, ReadWriteOptions, ReadWriteTransaction, RowCursor, WriteOp } from './types.ts';
+import type { CommitOptions, CommitResult, IsolationLevel, KeyRange, LockMode, PortionCursor, RangeReadOptions, ReadOptions, ReadWriteOptions, ReadWriteTransaction, RowCursor, WriteOp } from './types.ts';
 
 const LOST_LOCKS = 'Transaction was aborted: its locks were lost when the leader changed.';
 const WOUNDED = 'Transaction was aborted: an older transaction needed its locks.';
@@ -160,6 +160,13 @@ export class GatewayTransaction implements ReadWriteTransaction {
     const baseOptions = limit === undefined || !this.overlay.isEmpty ? rest : { ...rest, limit };
     const base = new SplitCursor(this.gateway.router, range, baseOptions, (split, spec) => this.fetch(split, spec, options));
     return this.overlay.isEmpty ? base : new OverlayCursor(base, this.overlay, own, options);
+  }
+
+  /** Own writes change what a fragment would make of the rows: beside them it is not run. */
+  scanThrough(fragment: Uint8Array, range: KeyRange, options: RangeReadOptions = {}): PortionCursor | undefined {
+    this.checkActive();
+    if (this.overlay.touches(range)) return undefined;
+    return new AnswerCursor(this.gateway.router, range, options, fragment, (split, spec) => this.fetch(split, spec, options));
   }
 
   private fetch(split: SplitDescriptor, spec: protocol.ScanSpec, options: ReadOptions): Promise<protocol.ScanAnswer | 'rerouted'> {

@@ -10,22 +10,22 @@ import { type Key, type SplitId, type Timestamp } from '../base/ids.ts';
 import type { Rpc } from '../net/rpc.ts';
 import { notLeaderAnswer, okAnswer, wrongSplitAnswer } from '../splits/answer.ts';
 import type { SplitHost } from '../splits/host.ts';
-import { intersect, isWithin, keyAfter, rangeCovers } from '../splits/ranges.ts';
+import { intersect, isWithin, rangeCovers } from '../splits/ranges.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
-import { latestVersion, readAt, scanAt } from '../storage/mvcc.ts';
+import { latestVersion, readAt } from '../storage/mvcc.ts';
+import { collect, type Collected } from './collect.ts';
 import { spansOf } from './evaluate.ts';
-import { MAX_ANSWER_BYTES, MAX_ANSWER_ROWS, MAX_GET_BYTES } from './limits.ts';
+import { MAX_GET_BYTES } from './limits.ts';
 import type { Span } from './locks.ts';
 import { NotLeading, RangeMoved, WriteConflictError } from './failures.ts';
 import { Participant } from './participant.ts';
 import * as protocol from './protocol.ts';
 import { Method } from './protocol.ts';
-import type { Row, WriteConflict } from './types.ts';
+import { spanSeen } from './touched.ts';
+import type { FragmentCompiler, WriteConflict } from './types.ts';
 
 type MaybePromise<T> = T | Promise<T>;
 
-/** Rows that a scan reads at first, not knowing how large they are. */
-const FIRST_SCAN_ROWS = 128;
 /** How long a follower lets a snapshot read wait for safe time before it sends the reader to the leader. */
 const SAFE_TIME_WAIT_MICROS = 60_000;
 /** A reader's clock may be this far ahead of the leader's: within it the leader waits. */
@@ -47,8 +47,10 @@ export class TxnService {
   private readonly host: SplitHost;
   private readonly env: Environment;
   private readonly rpc: Rpc;
+  private readonly compile: FragmentCompiler;
 
-  constructor(host: SplitHost, rpc: Rpc) {
+  constructor(host: SplitHost, rpc: Rpc, compile: FragmentCompiler) {
+    this.compile = compile;
     this.host = host;
     this.env = host.env;
     this.rpc = rpc;
@@ -98,25 +100,25 @@ export class TxnService {
     const whole: Span = { from: request.from, to: request.to };
     return this.serve(request.split, [whole], async ({ participant }) => {
       if (request.lock === 'none') return this.scanAnswer(await this.collect(request, END_OF_TIME), request.token);
-      // Lock no more than what is read: find where the batch ends, lock that far, and read it again under the lock. If all
-      // its rows went while the lock was waited for, look further: an answer without rows means the end.
-      let preview = await this.collect(request, END_OF_TIME);
-      let token = request.token;
-      let seen: { rows: Row[]; done: boolean };
-      for (;;) {
-        const last = preview.rows[preview.rows.length - 1];
-        const span: Span =
-          preview.done || last === undefined ? whole : request.reverse ? { from: last.key, to: request.to } : { from: request.from, to: keyAfter(last.key) };
-        token = await participant.lock({ ...request, token }, [span], request.lock);
-        seen = await this.collect({ ...request, from: span.from, to: span.to ?? request.to, limit: MAX_ANSWER_ROWS }, END_OF_TIME);
-        if (seen.rows.length > 0 || preview.done) break;
-        preview = await this.collect(request, END_OF_TIME);
-      }
-      // Rows may have come while the lock was waited for.
-      const more = seen.rows.length > request.limit;
-      const rows = more ? seen.rows.slice(0, request.limit) : seen.rows;
-      return this.recheck(request.split, [whole], () => this.scanAnswer({ rows, done: preview.done && seen.done && !more }, token));
+      // Lock no more than what is looked at: find where the batch ends, lock that far, and read it again under the lock.
+      // Rows may come or go while the lock is waited for, so that this answer may end before that, or be without rows.
+      const preview = await this.preview(request);
+      const span = spanSeen(request, preview);
+      const token = await participant.lock(request, [span], request.lock);
+      const seen = await this.collect({ ...request, ...span }, END_OF_TIME);
+      const answer = seen.done ? { ...seen, last: preview.last, done: preview.done } : seen;
+      return this.recheck(request.split, [whole], () => this.scanAnswer(answer, token));
     });
+  }
+
+  /** What is looked at, as it is before it is locked. A fragment that fails is tried again on what is locked: all of it. */
+  private async preview(request: protocol.ScanRequest): Promise<Pick<Collected, 'last' | 'done'>> {
+    try {
+      return await this.collect(request, END_OF_TIME);
+    } catch (error) {
+      if (request.fragment.length === 0) throw error;
+      return { last: undefined, done: true };
+    }
   }
 
   // ---- snapshot reads ---------------------------------------------------------------------------------------------
@@ -203,31 +205,13 @@ export class TxnService {
     throw failedPrecondition(`The read timestamp ${new Date(at / 1000).toISOString()} has passed the limit of version garbage collection.`);
   }
 
-  private async collect(spec: protocol.ScanSpec, at: Timestamp): Promise<{ rows: Row[]; done: boolean }> {
-    const limit = Math.min(spec.limit, MAX_ANSWER_ROWS);
-    const cursor = scanAt(this.host.engine, spec.from, spec.to, at, { reverse: spec.reverse });
-    const rows: Row[] = [];
-    let bytes = 0;
-    try {
-      for (;;) {
-        const fitting = bytes === 0 ? FIRST_SCAN_ROWS : Math.ceil(((MAX_ANSWER_BYTES - bytes) * rows.length) / bytes);
-        const batch = await cursor.next(Math.min(limit - rows.length, fitting));
-        if (batch.length === 0) return { rows, done: true };
-        for (const { key, record } of batch) {
-          rows.push({ key, record });
-          bytes += key.length + record.length;
-          if (bytes >= MAX_ANSWER_BYTES) return { rows, done: false };
-        }
-        if (rows.length >= limit) return { rows, done: false };
-      }
-    } finally {
-      await cursor.close();
-    }
+  private collect(spec: protocol.ScanSpec, at: Timestamp): Promise<Collected> {
+    return collect(this.host.engine, spec, at, this.compile);
   }
 
-  private scanAnswer(found: { rows: readonly Row[]; done: boolean }, token: string): Uint8Array {
+  private scanAnswer(found: Collected, token: string): Uint8Array {
     const out = okAnswer();
-    protocol.writeScanAnswer(out, { token, rows: found.rows, done: found.done });
+    protocol.writeScanAnswer(out, { token, ...found });
     return out.view();
   }
 

@@ -10,11 +10,14 @@ import type { Key, Timestamp } from '../base/ids.ts';
 import type { Gateway } from './gateway.ts';
 import { MAX_READ_SPANS } from './limits.ts';
 import type { Span } from './locks.ts';
-import type { ScanAnswer, ScanSpec } from './protocol.ts';
+import { NO_FRAGMENT, type ScanAnswer, type ScanSpec } from './protocol.ts';
 import { GatewaySnapshot } from './snapshot.ts';
 import { spanSeen, Touched } from './touched.ts';
 import type { ReadOptions } from './types.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
+
+/** Rows that are locked at a time before a fragment looks at them. */
+const LOCK_AHEAD_ROWS = 500;
 
 /** Exclusive locks on what is read: answers how far, for a scan. */
 export interface ReadLocks {
@@ -52,18 +55,15 @@ export class SnapshotReads {
 
   async fetch(split: SplitDescriptor, spec: ScanSpec, options: ReadOptions): Promise<ScanAnswer | 'rerouted'> {
     if (!this.isChecked(options)) return await this.at().fetch(split, spec, options);
-    for (let rest = spec; ; ) {
-      const locked = await this.locks?.scan(split, rest, options);
-      if (locked === 'rerouted') return locked;
-      const piece = locked === undefined ? rest : { ...rest, ...spanSeen(rest, locked) };
-      const answer = await this.at().fetch(split, piece, options);
-      if (answer === 'rerouted') return answer;
-      this.note([spanSeen(piece, answer)]);
-      const done = answer.done && locked?.done !== false;
-      if (done || answer.rows.length > 0) return { ...answer, done };
-      // All that was locked is newer than the snapshot: the answer must not look like the end.
-      rest = rest.reverse ? { ...rest, to: piece.from } : { ...rest, from: piece.to };
-    }
+    // Locks are for rows as they are, of which the fragment need not make anything.
+    const locked = await this.locks?.scan(split, spec.fragment.length === 0 ? spec : { ...spec, fragment: NO_FRAGMENT, limit: LOCK_AHEAD_ROWS }, options);
+    if (locked === 'rerouted') return locked;
+    const piece = locked === undefined ? spec : { ...spec, ...spanSeen(spec, locked) };
+    const answer = await this.at().fetch(split, piece, options);
+    if (answer === 'rerouted') return answer;
+    this.note([spanSeen(piece, answer)]);
+    // What was locked may be newer than the snapshot, all of it: the end of the piece need not be that of the range.
+    return locked === undefined || !answer.done ? answer : { ...answer, last: locked.last, done: locked.done };
   }
 
   private at(): GatewaySnapshot {

@@ -2,14 +2,14 @@
 import type { Key, NodeId, SplitId, Timestamp } from '../base/ids.ts';
 import { unavailable } from '../base/errors.ts';
 import type { Routed } from '../splits/router.ts';
-import { SplitCursor } from './cursor.ts';
+import { AnswerCursor, SplitCursor } from './cursor.ts';
 import { ANY_VERSION } from './fence.ts';
 import type { Gateway } from './gateway.ts';
 import { Participant } from './participant.ts';
 import { encodeSnapshotGet, encodeSnapshotScan, Method, readRecords, readScanAnswer, type ScanAnswer, type ScanSpec } from './protocol.ts';
 import { Groups } from './routing.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
-import type { KeyRange, RangeReadOptions, ReadOptions, ReplicaSelection, RowCursor, Snapshot } from './types.ts';
+import type { KeyRange, PortionCursor, RangeReadOptions, ReadOptions, ReplicaSelection, RowCursor, Snapshot } from './types.ts';
 
 export class GatewaySnapshot implements Snapshot {
   readonly readTimestamp: Timestamp;
@@ -73,6 +73,10 @@ export class GatewaySnapshot implements Snapshot {
 
   scan(range: KeyRange, options: RangeReadOptions = {}): RowCursor {
     return new SplitCursor(this.gateway.router, range, options, (split, spec) => this.fetch(split, spec, options));
+  }
+
+  scanThrough(fragment: Uint8Array, range: KeyRange, options: RangeReadOptions = {}): PortionCursor {
+    return new AnswerCursor(this.gateway.router, range, options, fragment, (split, spec) => this.fetch(split, spec, options));
   }
 
   /** One batch of a scan. */

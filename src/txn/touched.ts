@@ -60,9 +60,8 @@ export class Touched {
 
 const LOOK_BACK = 8;
 
-/** How far the answer to a scan shows the range: up to its last row, or all of it. */
-export function spanSeen({ from, to, reverse }: ScanSpec, { rows, done }: Pick<ScanAnswer, 'rows' | 'done'>): { readonly from: Key; readonly to: Key } {
-  const last = rows[rows.length - 1];
+/** How far the answer to a scan shows the range: up to the key looked at last, or all of it. */
+export function spanSeen({ from, to, reverse }: Pick<ScanSpec, 'from' | 'to' | 'reverse'>, { last, done }: Pick<ScanAnswer, 'last' | 'done'>): { readonly from: Key; readonly to: Key } {
   if (done || last === undefined) return { from, to };
-  return reverse ? { from: last.key, to } : { from, to: keyAfter(last.key) };
+  return reverse ? { from: last, to } : { from, to: keyAfter(last) };
 }

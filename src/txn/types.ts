@@ -44,6 +44,52 @@ export interface RowCursor {
   close(): Promise<void>;
 }
 
+/**
+ * Work on rows where they are: a reader sends a fragment along with its scan, and what comes back is what the fragment
+ * made of the rows. Here it is bytes that a compiler, which is handed in, makes something of that rows can be put through.
+ * It lives for one answer. What it made of the rows up to a key stands for itself, so that the scan can go on behind that
+ * key at another node, or the call be repeated, as without a fragment.
+ */
+export interface Fragment {
+  /** Looks at the next row, in the order of the scan. */
+  look(key: Key, record: Uint8Array): void;
+  /** It has as much as one answer may hold, or all that its reader wants. */
+  readonly isFull: boolean;
+  /** For a scan forwards: where it may go on, if nothing between the key looked at last and there is of any use. */
+  skipTo(last: Key): Key | undefined;
+  finish(): FragmentResult;
+}
+
+export interface FragmentResult {
+  /** In the fragment's own form. */
+  readonly rows: readonly Row[];
+  /** Rows that were the reader's, kept or not: those of other tables in between do not count. */
+  readonly scanned: number;
+}
+
+/** What the answer may hold. */
+export interface FragmentBounds {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** Throws INVALID_ARGUMENT, or CorruptBytes, for bytes that it cannot make anything of. */
+export type FragmentCompiler = (fragment: Uint8Array, bounds: FragmentBounds) => Fragment;
+
+/** What a fragment made of the rows up to `last`, the key looked at last, if there was any. */
+export interface Portion {
+  readonly rows: readonly Row[];
+  /** Rows that were looked at for those. */
+  readonly scanned: number;
+  readonly last: Key | undefined;
+}
+
+/** Portions in the order of the scan, also some without rows; undefined at the end. */
+export interface PortionCursor {
+  next(): Promise<Portion | undefined>;
+  close(): Promise<void>;
+}
+
 /** Something rows can be read from: a snapshot at one timestamp, or a read-write transaction with its own writes laid over. */
 export interface ReadView {
   /** Fixed in a snapshot; undefined in a read-write transaction. */
@@ -51,6 +97,11 @@ export interface ReadView {
   /** The record at each key, in the order asked, undefined where there is none. */
   get(keys: readonly Key[], options?: ReadOptions): Promise<readonly (Uint8Array | undefined)[]>;
   scan(range: KeyRange, options?: RangeReadOptions): RowCursor;
+  /**
+   * A scan with a fragment run where the rows are; `limit` counts what the fragment gives. Undefined: it cannot be run there,
+   * because the transaction has written in the range, and the reader has to do the same with the rows of `scan`.
+   */
+  scanThrough?(fragment: Uint8Array, range: KeyRange, options?: RangeReadOptions): PortionCursor | undefined;
 }
 
 /** Which replicas may serve a snapshot (google.spanner.v1.DirectedReadOptions). */

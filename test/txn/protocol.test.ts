@@ -9,7 +9,7 @@ import { bytes, expectOnlyCorruptBytes, keys, nodeIds, ops, spans, splitIds, tim
 const header = { split: splitIds, txn: txnIds, age: timestamps, gateway: nodeIds, token: fc.string({ maxLength: 12 }) };
 const lock = fc.constantFrom<LockMode>('none', 'shared', 'exclusive');
 const checks = fc.record({ since: timestamps, writes: fc.boolean(), reads: spans });
-const scan = { from: keys, to: keys, reverse: fc.boolean(), limit: fc.maxSafeNat() };
+const scan = { from: keys, to: keys, reverse: fc.boolean(), limit: fc.maxSafeNat(), fragment: bytes };
 
 interface Codec<T> {
   readonly messages: fc.Arbitrary<T>;
@@ -62,7 +62,7 @@ const codecs = {
   ids: codec(fc.array(txnIds), protocol.encodeIds, protocol.decodeIds),
   records: answer(fc.array(fc.option(bytes, { nil: undefined })), protocol.writeRecords, protocol.readRecords),
   scanAnswer: answer(
-    fc.record({ token: fc.string(), done: fc.boolean(), rows: fc.array(fc.record({ key: keys, record: bytes })) }),
+    fc.record({ token: fc.string(), done: fc.boolean(), scanned: fc.maxSafeNat(), last: fc.option(keys, { nil: undefined }), rows: fc.array(fc.record({ key: keys, record: bytes })) }),
     protocol.writeScanAnswer,
     protocol.readScanAnswer,
   ),
@@ -89,7 +89,7 @@ describe('messages between gateways and leaders', () => {
     const hex = (message: Uint8Array): string => Buffer.from(message).toString('hex');
     const headHex = `07${txn}09020174`;
     expect(hex(protocol.encodeGet({ ...head, lock: 'exclusive', keys: ['a' as Key] }))).toBe(`${headHex}02010161`);
-    expect(hex(protocol.encodeScan({ ...head, lock: 'shared', from: 'a' as Key, to: 'b' as Key, reverse: true, limit: 200 }))).toBe(`${headHex}010161016201c801`);
+    expect(hex(protocol.encodeScan({ ...head, lock: 'shared', from: 'a' as Key, to: 'b' as Key, reverse: true, limit: 200, fragment: Buffer.of(0xab) }))).toBe(`${headHex}010161016201c80101ab`);
     expect(
       hex(protocol.encodeCommit({
         ...head, generation: 3, maxDelayMicros: 0, schemaVersion: timestamp(6), fixed: timestamp(7), checks: { since: timestamp(5), writes: true, reads: [{ from: 'x' as Key, to: undefined }, { from: 'y' as Key, to: 'z' as Key }] },

@@ -183,7 +183,7 @@ export abstract class BinderBase {
     if (evaluator === undefined) return undefined;
     if (e.kind === 'const' && e.value === null) return { ...e, type: to };
     if (e.kind === 'const') return { ...e, type: to, value: this.constantCast(evaluator, e, to) };
-    return { kind: 'cast', type: to, operand: e, evaluator, implicit: true };
+    return { kind: 'cast', type: to, operand: e, evaluator, safe: false, implicit: true };
   }
 
   /** A literal that does not fit the type it is coerced to is an error of the statement. */

@@ -123,6 +123,6 @@ export abstract class OperandBinder extends BinderBase {
   protected castTo(operand: Expr, type: SqlType, safe: boolean, node: SourceRange): Expr {
     if (typesEqual(operand.type, type)) return operand;
     const evaluator = this.located(node, () => resolveCast(operand.type, type, safe));
-    return { kind: 'cast', type, operand, evaluator, implicit: false };
+    return { kind: 'cast', type, operand, evaluator, safe, implicit: false };
   }
 }

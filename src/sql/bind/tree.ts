@@ -89,12 +89,13 @@ export interface CallExpr {
   readonly args: readonly CallArgumentExpr[];
   readonly safe: boolean;
 }
-/** NULL stays NULL; `evaluator` sees the others. `implicit`: a coercion that was not written. */
+/** NULL stays NULL; `evaluator` sees the others. `safe`: SAFE_CAST. `implicit`: a coercion that was not written. */
 export interface CastExpr {
   readonly kind: 'cast';
   readonly type: SqlType;
   readonly operand: Expr;
   readonly evaluator: Evaluator;
+  readonly safe: boolean;
   readonly implicit: boolean;
 }
 export interface LogicExpr {

@@ -181,19 +181,19 @@ class LookupOperator implements Operator {
     const cursor = right.openCursor(range, this.frame, limit);
     const rows: Row[] = [];
     let read = 0;
+    let last: Key | undefined;
     try {
       // A second read says whether there is more, mostly without a message.
-      for (let i = 0; i < 2; i++) {
+      for (let i = 0; ; i++) {
         const batch = await cursor.next();
-        const last = batch?.at(-1)?.key;
-        if (batch === undefined || last === undefined) return { rows, rest: [] };
+        if (batch === undefined) return { rows, rest: [] };
+        last = batch.last ?? last;
         const found = await right.rowsOf(batch, this.frame);
         this.hold(found.rows);
         rows.push(...found.rows);
-        read += batch.length;
-        if (i > 0 || read === limit) return { rows, rest: restOf(range, last) };
+        read += batch.read;
+        if ((i > 0 || read === limit) && last !== undefined) return { rows, rest: restOf(range, last) };
       }
-      return { rows, rest: [] };
     } finally {
       await cursor.close();
     }

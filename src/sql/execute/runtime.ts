@@ -215,6 +215,27 @@ export class Frame {
   }
 }
 
+/** For expressions that stand by themselves and read no rows: those of the schema, and of fragments. */
+export function bareFrame(context: EvaluationContext, parameters: readonly SqlValue[], memoryLimitBytes = Infinity): Frame {
+  const noReads = (): never => {
+    throw new TypeError('an expression without a statement reads no rows');
+  };
+  const execution: Execution = {
+    view: { readTimestamp: undefined, get: noReads, scan: noReads },
+    context,
+    parameters,
+    memory: new Memory(memoryLimitBytes),
+    signal: undefined,
+    virtualTables: noReads,
+    statistics: { rowsScanned: 0, rowsReturned: 0, lastKey: undefined },
+    partition: undefined,
+    profile: undefined,
+    monotonicMicros: () => 0,
+    pacer: new Pacer(() => 0, undefined),
+  };
+  return new Frame(execution, [], undefined);
+}
+
 /** All rows of an operator, which is closed afterwards. The rows count against the statement's memory. */
 export async function collect(operator: Operator, frame: Frame): Promise<Row[]> {
   const rows: Row[] = [];

@@ -1,18 +1,22 @@
 /**
  * Scans of tables and indexes: point reads in one call, ranges in key order, rows fetched behind an index.
  *
+ * What can be decided where the rows are is sent there (sql/fragment): the conditions on the row that need nothing else,
+ * and which columns are wanted. Where that is not possible, beside a transaction's own writes, the same is done here.
+ *
  * A stored row is read in two steps: first the columns that the condition needs, then, when the row is kept, the others.
  * Behind an index, what the entry can decide is decided before the row is fetched.
  */
 import type { Key } from '../../base/ids.ts';
-import type { KeyRange, RangeReadOptions, ReadOptions, Row as StoredRow, RowCursor } from '../../txn/types.ts';
+import type { KeyRange, RangeReadOptions, ReadOptions, Row as StoredRow } from '../../txn/types.ts';
 import type { Expr } from '../bind/tree.ts';
 import { freeColumns } from '../bind/walk.ts';
 import { conjunction, conjuncts } from '../plan/conjuncts.ts';
 import type { PhysScan } from '../plan/physical.ts';
+import { cellsToKeep, Pushed } from '../fragment/push.ts';
+import { isPushable } from '../fragment/pushable.ts';
 import { RowReader } from '../rows/decode.ts';
-import type { IndexLayout, KeySpace, TableLayout } from '../rows/keyspace.ts';
-import type { Column } from '../schema/objects.ts';
+import type { IndexLayout, KeySpace, StoredColumn, TableLayout } from '../rows/keyspace.ts';
 import { columnById } from '../schema/schema.ts';
 import type { SqlValue } from '../values/value.ts';
 import { compileExpr, layoutOf, NO_ROW, type Evaluate, type PlanScope } from './expressions.ts';
@@ -31,12 +35,29 @@ export interface ScanOptions {
   readonly number: number | undefined;
 }
 
+/** What a range reader gets at a time. */
+export interface Batch {
+  readonly rows: readonly StoredRow[];
+  /** The key looked at last: the scan can go on behind it. */
+  readonly last: Key | undefined;
+  /** How many rows were read here: work that the statement is paced by. */
+  readonly read: number;
+  /** Rows of the table or index that were looked at elsewhere for these, which meet what was sent there; undefined: none was. */
+  readonly scanned: number | undefined;
+}
+
+export interface BatchCursor {
+  next(): Promise<Batch | undefined>;
+  close(): Promise<void>;
+}
+
 /** A scan made ready: it can read the ranges of a seek, for no row (a plain scan) or for rows of a join. */
 export class CompiledScan {
   readonly scan: PhysScan;
   readonly layout: TableLayout | IndexLayout;
   private readonly seeks: readonly CompiledSeek[];
   private readonly reader: StoredReader;
+  private readonly remote: Remote | undefined;
   private readonly limit: Evaluate | undefined;
   private readonly back: BackFetch | undefined;
   private readonly isRoot: boolean;
@@ -55,15 +76,27 @@ export class CompiledScan {
     const compile = (e: Expr | undefined): Evaluate | undefined => (e === undefined ? undefined : compileExpr(e, { layout, plan }));
     this.limit = compile(scan.limit);
     const source = scan.source.map((c) => columnById(table.table, c.id));
+    const reader = (columns: readonly (StoredColumn | undefined)[], conditions: readonly Expr[]): StoredReader =>
+      new StoredReader(this.layout, columns, positionsOf(conjunction(conditions), layout), compile(conjunction(conditions)));
+    let columns: readonly (StoredColumn | undefined)[] = source;
+    let conditions = conjuncts(scan.residual);
     if (scan.back && index !== undefined) {
       const entry = new EntryColumns(scan, table, index, source);
-      const early = conjuncts(scan.residual).filter((c) => entry.decides(c));
-      const late = conjuncts(scan.residual).filter((c) => !early.includes(c));
-      this.reader = new StoredReader(index, entry.columns, positionsOf(conjunction(early), layout), compile(conjunction(early)));
+      const late = conditions.filter((c) => !entry.decides(c));
+      conditions = conditions.filter((c) => entry.decides(c));
+      columns = entry.columns;
       this.back = new BackFetch(table, entry, source, compile(conjunction(late)));
-    } else {
-      this.reader = new StoredReader(this.layout, source, positionsOf(scan.residual, layout), compile(scan.residual));
-      this.back = undefined;
+    } else this.back = undefined;
+    this.reader = reader(columns, conditions);
+    const rest = conditions.filter((c) => !isPushable(c));
+    const sent = conditions.filter((c) => !rest.includes(c));
+    const keep = cellsToKeep(this.layout, new Set(columns.flatMap((c) => c?.id ?? [])));
+    if (scan.point || (sent.length === 0 && keep === undefined && !this.layout.isShared)) this.remote = undefined;
+    else {
+      // Columns behind those of the scan are for fetching rows; conditions do not refer to them.
+      const known = scan.columns.flatMap(({ id, type }, i) => (columns[i] === undefined ? [] : [{ ref: id, id: columns[i].id, type }]));
+      const template = { layout: this.layout, columns: known, ids: known.map((c) => c.ref), condition: conjunction(sent), keep, aggregation: undefined };
+      this.remote = { pushed: new Pushed(template, plan), reader: reader(columns, rest), isWhole: rest.length === 0 && this.back?.isDecided !== false };
     }
   }
 
@@ -72,9 +105,9 @@ export class CompiledScan {
     return { ...(this.scan.lock ? { lock: 'exclusive' as const } : {}), ...(signal === undefined ? {} : { signal }) };
   }
 
-  /** `most`: that many rows are enough for the reader. */
-  private rangeOptions(frame: Frame, most: number | undefined): RangeReadOptions {
-    const own = this.limit === undefined || this.scan.residual !== undefined || this.layout.isShared ? undefined : Number(this.limit(NO_ROW, frame));
+  /** `most`: that many rows are enough for the reader. `isWhole`: the rows that come are those that the scan gives. */
+  private rangeOptions(frame: Frame, most: number | undefined, isWhole: boolean): RangeReadOptions {
+    const own = this.limit === undefined || !isWhole ? undefined : Number(this.limit(NO_ROW, frame));
     const limit = most ?? own;
     return {
       ...this.readOptions(frame),
@@ -100,17 +133,20 @@ export class CompiledScan {
   }
 
   /** Rows out of what a cursor gave, with how many of them were of this table or index. */
-  async rowsOf(batch: readonly StoredRow[], frame: Frame): Promise<{ readonly rows: Row[]; readonly own: number }> {
-    const { reader, layout, back } = this;
-    const shared = layout.isShared;
+  async rowsOf(batch: Batch, frame: Frame): Promise<{ readonly rows: Row[]; readonly own: number }> {
+    const { layout, back, remote } = this;
+    const isSent = batch.scanned !== undefined && remote !== undefined;
+    const reader = isSent ? remote.reader : this.reader;
+    const mixed = layout.isShared && !isSent;
     const rows: SqlValue[][] = [];
     let own = 0;
-    for (const { key, record } of batch) {
-      if (shared && !layout.owns(key)) continue;
+    for (const { key, record } of batch.rows) {
+      if (mixed && !layout.owns(key)) continue;
       own++;
       const row = reader.row(key, record, frame);
       if (row !== undefined) rows.push(row);
     }
+    own = batch.scanned ?? own;
     this.count(own, frame);
     if (back === undefined || rows.length === 0) return { rows, own };
     const complete = back.complete(rows, await this.waiting(back.fetch(rows, frame, this.readOptions(frame)), frame), frame);
@@ -159,18 +195,54 @@ export class CompiledScan {
 
   /** Rows up to this key are on their way out. */
   passed(key: Key | undefined, frame: Frame): void {
-    if (this.isRoot && !this.scan.reverse) frame.execution.statistics.lastKey = key;
+    if (this.isRoot && !this.scan.reverse && key !== undefined) frame.execution.statistics.lastKey = key;
   }
 
-  openCursor(range: KeyRange, frame: Frame, most?: number): RowCursor {
-    const cursor = frame.execution.view.scan(range, this.rangeOptions(frame, most));
+  openCursor(range: KeyRange, frame: Frame, most?: number): BatchCursor {
+    const cursor = this.remoteCursor(range, frame, most) ?? this.localCursor(range, frame, most);
     if (frame.execution.profile === undefined) return cursor;
     return { next: () => this.waiting(cursor.next(), frame), close: () => cursor.close() };
+  }
+
+  private localCursor(range: KeyRange, frame: Frame, most: number | undefined): BatchCursor {
+    const cursor = frame.execution.view.scan(range, this.rangeOptions(frame, most, this.scan.residual === undefined && !this.layout.isShared));
+    return {
+      next: async () => {
+        const rows = await cursor.next();
+        return rows === undefined ? undefined : { rows, last: rows.at(-1)?.key, read: rows.length, scanned: undefined };
+      },
+      close: () => cursor.close(),
+    };
+  }
+
+  private remoteCursor(range: KeyRange, frame: Frame, most: number | undefined): BatchCursor | undefined {
+    const { remote } = this;
+    const { view } = frame.execution;
+    if (remote === undefined || view.scanThrough === undefined) return undefined;
+    const fragment = remote.pushed.fragment(frame);
+    const cursor = fragment === undefined ? undefined : view.scanThrough(fragment, range, this.rangeOptions(frame, most, remote.isWhole));
+    if (cursor === undefined) return undefined;
+    return {
+      next: async () => {
+        const portion = await cursor.next();
+        return portion === undefined ? undefined : { rows: portion.rows, last: portion.last, read: portion.rows.length, scanned: portion.scanned };
+      },
+      close: () => cursor.close(),
+    };
   }
 
   open(frame: Frame): Operator {
     return this.scan.point ? new PointOperator(this, frame) : new RangeReader(this, undefined, frame);
   }
+}
+
+/** What a scan sends to where the rows are. */
+interface Remote {
+  readonly pushed: Pushed;
+  /** For what comes back: with the conditions that were not sent. */
+  readonly reader: StoredReader;
+  /** No row that comes back is thrown away here. */
+  readonly isWhole: boolean;
 }
 
 /** Positions of the columns that an expression reads. */
@@ -186,7 +258,7 @@ class StoredReader {
   private readonly condition: Evaluate | undefined;
   private readonly tried: SqlValue[];
 
-  constructor(layout: TableLayout | IndexLayout, columns: readonly (Column | undefined)[], early: ReadonlySet<number>, condition: Evaluate | undefined) {
+  constructor(layout: TableLayout | IndexLayout, columns: readonly (StoredColumn | undefined)[], early: ReadonlySet<number>, condition: Evaluate | undefined) {
     this.width = columns.length;
     this.condition = condition;
     this.tried = new Array<SqlValue>(columns.length).fill(null);
@@ -213,14 +285,14 @@ class StoredReader {
 
 /** What is read from an entry of an index that lacks columns: the scan's columns that it has, then the rest of the primary key. */
 class EntryColumns {
-  readonly columns: readonly (Column | undefined)[];
+  readonly columns: readonly (StoredColumn | undefined)[];
   readonly keyPositions: readonly number[];
   /** Columns of the scan, by id: those that the entry has, and all. */
   private readonly decided: ReadonlySet<number>;
   private readonly own: ReadonlySet<number>;
 
-  constructor(scan: PhysScan, table: TableLayout, index: IndexLayout, source: readonly Column[]) {
-    const columns: (Column | undefined)[] = source.map((c) => (index.readable.has(c.id) ? c : undefined));
+  constructor(scan: PhysScan, table: TableLayout, index: IndexLayout, source: readonly StoredColumn[]) {
+    const columns: (StoredColumn | undefined)[] = source.map((c) => (index.readable.has(c.id) ? c : undefined));
     this.decided = new Set(scan.columns.flatMap((c, i) => (columns[i] === undefined ? [] : [c.id])));
     this.own = new Set(scan.columns.map((c) => c.id));
     this.keyPositions = table.parts.map((part) => {
@@ -250,12 +322,17 @@ class BackFetch {
   private readonly width: number;
   private readonly condition: Evaluate | undefined;
 
-  constructor(table: TableLayout, entry: EntryColumns, source: readonly Column[], condition: Evaluate | undefined) {
+  constructor(table: TableLayout, entry: EntryColumns, source: readonly StoredColumn[], condition: Evaluate | undefined) {
     this.table = table;
     this.keyPositions = entry.keyPositions;
     this.width = source.length;
     this.reader = new RowReader(table, source.map((c, i) => (entry.columns[i] === undefined ? c : undefined)));
     this.condition = condition;
+  }
+
+  /** Whether every row that is fetched is kept. */
+  get isDecided(): boolean {
+    return this.condition === undefined;
   }
 
   async fetch(rows: readonly SqlValue[][], frame: Frame, options: ReadOptions): Promise<Fetched> {
@@ -308,7 +385,7 @@ class PointOperator implements Operator {
 /** Rows of ranges, one range after the other, since their order is that of the key. */
 export class RangeReader implements Operator {
   private ranges: KeyRange[] | undefined;
-  private cursor: RowCursor | undefined;
+  private cursor: BatchCursor | undefined;
   /** What the cursor reads. */
   private current: KeyRange | undefined;
   private readonly scan: CompiledScan;
@@ -345,9 +422,9 @@ export class RangeReader implements Operator {
         continue;
       }
       const { rows, own } = await scan.rowsOf(batch, frame);
-      scan.passed(batch.at(-1)?.key, frame);
-      if (frame.isPauseDue(batch.length)) await frame.pause();
-      await this.skipOthers(batch.at(-1)?.key, own, batch.length);
+      scan.passed(batch.last, frame);
+      if (frame.isPauseDue(batch.read)) await frame.pause();
+      if (batch.scanned === undefined) await this.skipOthers(batch.last, own, batch.read);
       if (rows.length > 0) return rows;
     }
   }

@@ -17,7 +17,7 @@ import { catalogOf } from '../bind/schema-catalog.ts';
 import type { Expr } from '../bind/tree.ts';
 import { foldExpr } from '../plan/fold.ts';
 import { compileExpr, layoutOf, NO_ROW, PlanScope, type Evaluate } from './expressions.ts';
-import { Frame, Memory, Pacer, type Execution } from './runtime.ts';
+import { bareFrame, type Frame } from './runtime.ts';
 
 /** Compiled expressions of one schema, by their text objects. */
 const compiled = new WeakMap<SqlText, Evaluate>();
@@ -41,7 +41,7 @@ export class SchemaEvaluator implements ColumnEvaluator {
 
   constructor(schema: Schema, context: EvaluationContext) {
     this.schema = schema;
-    this.frame = new Frame(bareExecution(context), [], undefined);
+    this.frame = bareFrame({ ...contextOf(context), pendingCommitTimestamp: () => PENDING_COMMIT_TIMESTAMP as unknown as SqlValue }, []);
   }
 
   private value(table: Table, text: SqlText, type: SqlType, row: RowValues): SqlValue {
@@ -71,25 +71,6 @@ export class SchemaEvaluator implements ColumnEvaluator {
     const value = this.value(table, check.condition, BOOL, row);
     return typeof value === 'boolean' ? value : null;
   }
-}
-
-function bareExecution(context: EvaluationContext): Execution {
-  const noReads = (): never => {
-    throw new TypeError('an expression of the schema reads no rows');
-  };
-  return {
-    view: { readTimestamp: undefined, get: noReads, scan: noReads },
-    context: { ...contextOf(context), pendingCommitTimestamp: () => PENDING_COMMIT_TIMESTAMP as unknown as SqlValue },
-    parameters: [],
-    memory: new Memory(Infinity),
-    signal: undefined,
-    virtualTables: noReads,
-    statistics: { rowsScanned: 0, rowsReturned: 0, lastKey: undefined },
-    partition: undefined,
-    profile: undefined,
-    monotonicMicros: () => 0,
-    pacer: new Pacer(() => 0, undefined),
-  };
 }
 
 /** The members of a context as functions of their own, whatever object they came from. */

@@ -3,12 +3,12 @@
  * text, the value is brought to the column's type here.
  */
 import { readRecord } from '../../storage/record.ts';
-import type { Column, ColumnId } from '../schema/objects.ts';
+import type { ColumnId } from '../schema/objects.ts';
 import type { SqlType } from '../types/types.ts';
 import { parseJson } from '../values/json.ts';
 import { decodeUtf8Loosely, encodeUtf8 } from '../values/text.ts';
 import type { SqlValue } from '../values/value.ts';
-import type { IndexLayout, KeyLayout, TableLayout } from './keyspace.ts';
+import type { IndexLayout, KeyLayout, StoredColumn, TableLayout } from './keyspace.ts';
 
 export type RowDecoder = (key: string, record: Uint8Array) => SqlValue[];
 
@@ -35,8 +35,6 @@ function converterOf(type: SqlType): Converter | undefined {
   }
 }
 
-const isVirtual = (column: Column): boolean => column.value?.kind === 'generated' && !column.value.stored;
-
 /**
  * Reads some columns of stored rows. Columns that are neither in the key nor stored (generated, not STORED; for an index:
  * not part of it) are NULL.
@@ -52,8 +50,8 @@ export class RowReader {
   private readonly cells: unknown[] = [];
 
   /** `columns[i]` goes to position `i` of rows; undefined leaves the position alone. */
-  constructor(layout: TableLayout | IndexLayout, columns: readonly (Column | undefined)[]) {
-    const stored = new Set(('index' in layout ? layout.cellColumns : layout.table.columns.filter((c) => !isVirtual(c))).map((c) => c.id));
+  constructor(layout: KeyLayout, columns: readonly (StoredColumn | undefined)[]) {
+    const stored = new Set(layout.stored.map((c) => c.id));
     const fromKey: { part: number; to: number }[] = [];
     const cells: { id: ColumnId; to: number; convert: Converter | undefined }[] = [];
     for (const [to, column] of columns.entries()) {
@@ -88,7 +86,7 @@ export class RowReader {
   }
 }
 
-function decoderOf(layout: TableLayout | IndexLayout, columns: readonly Column[]): RowDecoder {
+function decoderOf(layout: KeyLayout, columns: readonly StoredColumn[]): RowDecoder {
   const reader = new RowReader(layout, columns);
   const { length } = columns;
   return (key, record) => {
@@ -98,7 +96,7 @@ function decoderOf(layout: TableLayout | IndexLayout, columns: readonly Column[]
   };
 }
 
-export const tableDecoder = (layout: TableLayout, columns: readonly Column[]): RowDecoder => decoderOf(layout, columns);
+export const tableDecoder = (layout: TableLayout, columns: readonly StoredColumn[]): RowDecoder => decoderOf(layout, columns);
 
 /** Of an index entry: columns of the index's key, the table's key, and stored columns. */
-export const indexDecoder = (layout: IndexLayout, columns: readonly Column[]): RowDecoder => decoderOf(layout, columns);
+export const indexDecoder = (layout: IndexLayout, columns: readonly StoredColumn[]): RowDecoder => decoderOf(layout, columns);

@@ -4,7 +4,7 @@
  * levels"); so constraints hold at that level, too.
  */
 import type { Key, Timestamp, TxnId } from '../../base/ids.ts';
-import type { CommitOptions, CommitResult, IsolationLevel, KeyRange, RangeReadOptions, ReadOptions, ReadWriteTransaction, RowCursor, WriteOp } from '../../txn/types.ts';
+import type { CommitOptions, CommitResult, IsolationLevel, KeyRange, PortionCursor, RangeReadOptions, ReadOptions, ReadWriteTransaction, RowCursor, WriteOp } from '../../txn/types.ts';
 
 class ForWrites implements ReadWriteTransaction {
   readonly readTimestamp = undefined;
@@ -31,6 +31,9 @@ class ForWrites implements ReadWriteTransaction {
   }
   scan(range: KeyRange, options: RangeReadOptions = {}): RowCursor {
     return this.inner.scan(range, { ...options, forWrite: true });
+  }
+  scanThrough(fragment: Uint8Array, range: KeyRange, options: RangeReadOptions = {}): PortionCursor | undefined {
+    return this.inner.scanThrough?.(fragment, range, { ...options, forWrite: true });
   }
   write(ops: readonly WriteOp[]): Promise<void> {
     return this.inner.write(ops);

@@ -19,14 +19,17 @@ import type { SqlType } from '../types/types.ts';
 import type { SqlValue } from '../values/value.ts';
 import type { KeyRangeValues, KeySetValues, KeyValues } from './values.ts';
 
-export interface KeyPart {
-  readonly column: Column;
+/** What of a column matters for reading rows. */
+export type StoredColumn = Pick<Column, 'id' | 'type'>;
+
+export interface KeyPart<C extends StoredColumn = StoredColumn> {
+  readonly column: C;
   readonly type: KeyPartType;
   readonly descending: boolean;
 }
 
 /** A tag and the parts that follow it. */
-interface Segment {
+export interface Segment {
   readonly tag: string;
   readonly from: number;
   readonly to: number;
@@ -46,13 +49,13 @@ export function keyPartType(type: SqlType): KeyPartType {
   }
 }
 
-/** What tables and indexes have in common: keys made of segments. */
-export class KeyLayout {
-  readonly parts: readonly KeyPart[];
-  private readonly prefix: string;
-  private readonly segments: readonly Segment[];
+/** What tables and indexes have in common: keys made of segments, and records of cells. */
+export abstract class KeyLayout<C extends StoredColumn = StoredColumn> {
+  readonly parts: readonly KeyPart<C>[];
+  readonly prefix: string;
+  readonly segments: readonly Segment[];
 
-  constructor(prefix: string, parts: readonly KeyPart[], segments: readonly Segment[]) {
+  constructor(prefix: string, parts: readonly KeyPart<C>[], segments: readonly Segment[]) {
     this.prefix = prefix;
     this.parts = parts;
     this.segments = segments;
@@ -222,15 +225,20 @@ export class KeyLayout {
   get isShared(): boolean {
     return this.isInterleaved;
   }
+
+  /** Columns whose values are cells of the record. */
+  abstract get stored(): readonly StoredColumn[];
 }
 
-export class TableLayout extends KeyLayout {
+const isVirtual = (column: Column): boolean => column.value?.kind === 'generated' && !column.value.stored;
+
+export class TableLayout extends KeyLayout<Column> {
   readonly table: Table;
   readonly hasChildren: boolean;
   /** Parts that belong to the parent's key. */
   readonly parentParts: number;
 
-  constructor(prefix: string, table: Table, parts: readonly KeyPart[], segments: readonly Segment[], hasChildren: boolean) {
+  constructor(prefix: string, table: Table, parts: readonly KeyPart<Column>[], segments: readonly Segment[], hasChildren: boolean) {
     super(prefix, parts, segments);
     this.table = table;
     this.hasChildren = hasChildren;
@@ -240,9 +248,14 @@ export class TableLayout extends KeyLayout {
   override get isShared(): boolean {
     return this.hasChildren || this.isInterleaved;
   }
+
+  get stored(): readonly StoredColumn[] {
+    const inKey = new Set(this.parts.map((part) => part.column.id));
+    return this.table.columns.filter((c) => !inKey.has(c.id) && !isVirtual(c));
+  }
 }
 
-export class IndexLayout extends KeyLayout {
+export class IndexLayout extends KeyLayout<Column> {
   readonly index: Index;
   readonly table: Table;
   /** Columns whose values are in the entry's cells: stored columns, and what a unique index's key lacks of the primary key. */
@@ -250,7 +263,7 @@ export class IndexLayout extends KeyLayout {
   /** Columns that every entry has: not those that are being filled in, or on their way out. */
   readonly readable: ReadonlySet<ColumnId>;
 
-  constructor(prefix: string, index: Index, table: Table, parts: readonly KeyPart[]) {
+  constructor(prefix: string, index: Index, table: Table, parts: readonly KeyPart<Column>[]) {
     super(prefix, parts, [{ tag: tableTag(index.id), from: 0, to: parts.length }]);
     this.index = index;
     this.table = table;
@@ -258,6 +271,10 @@ export class IndexLayout extends KeyLayout {
     const restOfKey = table.primaryKey.map((part) => part.column).filter((id) => !inKey.has(id));
     this.cellColumns = [...restOfKey, ...index.storing].map((id) => columnById(table, id));
     this.readable = new Set([...inKey, ...restOfKey, ...index.storing.filter((id) => !index.storingBackfill.includes(id))]);
+  }
+
+  get stored(): readonly StoredColumn[] {
+    return this.cellColumns;
   }
 }
 
@@ -322,7 +339,7 @@ export class KeySpace {
   }
 }
 
-function partsOf(table: Table, key: readonly KeyColumn[]): KeyPart[] {
+function partsOf(table: Table, key: readonly KeyColumn[]): KeyPart<Column>[] {
   return key.map((part) => {
     const column = columnById(table, part.column);
     return { column, type: keyPartType(column.type), descending: part.descending };

@@ -5,9 +5,13 @@
 import { alreadyExists, notFound } from '../../../src/base/errors.ts';
 import { key as toKey, timestamp, txnId, type Key, type Timestamp } from '../../../src/base/ids.ts';
 import { encodeRecord, mergeRecord, resolveCommitTimestamps } from '../../../src/storage/record.ts';
-import type { CommitResult, KeyRange, RangeReadOptions, ReadView, ReadWriteTransaction, Row, RowCursor, WriteOp } from '../../../src/txn/types.ts';
+import { fragmentCompiler } from '../../../src/sql/fragment/run.ts';
+import type { CommitResult, KeyRange, PortionCursor, RangeReadOptions, ReadView, ReadWriteTransaction, Row, RowCursor, WriteOp } from '../../../src/txn/types.ts';
 
 const SCAN_BATCH = 100;
+const ANSWER_BYTES = 1_000_000;
+/** Compiled fragments, as at a node. */
+const compileFragment = fragmentCompiler();
 
 export class MemoryStore implements ReadView {
   readonly readTimestamp: Timestamp | undefined = undefined;
@@ -16,6 +20,11 @@ export class MemoryStore implements ReadView {
   /** Rows read by scans and gets, for tests of how much is read. */
   rowsRead = 0;
   openCursors = 0;
+  /** Whether scans take fragments, and how many rows one portion looks at. */
+  takesFragments = true;
+  lookRows = SCAN_BATCH;
+  /** What was sent, as binary text. */
+  readonly fragments = new Set<string>();
 
   set(key: string, record: Uint8Array | undefined): void {
     if (record === undefined) this.records.delete(key);
@@ -58,6 +67,48 @@ export class MemoryStore implements ReadView {
       close: (): Promise<void> => {
         if (open) this.openCursors--;
         open = false;
+        return Promise.resolve();
+      },
+    };
+  }
+
+  /** As the nodes do it: each portion is what a fragment of its own makes of the next rows. */
+  scanThrough(fragment: Uint8Array, range: KeyRange, options: RangeReadOptions = {}): PortionCursor | undefined {
+    if (!this.takesFragments) return undefined;
+    const { limit, ...rest } = options;
+    let { from, to } = range;
+    let left = limit ?? Infinity;
+    let open = true;
+    this.openCursors++;
+    this.fragments.add(Buffer.from(fragment).toString('latin1'));
+    return {
+      next: async () => {
+        if (left <= 0 || from >= to) return undefined;
+        const run = compileFragment(fragment, { rows: Math.min(left, SCAN_BATCH), bytes: ANSWER_BYTES });
+        const cursor = this.scan({ from, to }, { ...rest, limit: this.lookRows });
+        let last: Key | undefined;
+        try {
+          for (let rows = await cursor.next(); rows !== undefined && !run.isFull; rows = await cursor.next()) {
+            for (const { key, record } of rows) {
+              if (run.isFull) break;
+              run.look(key, record);
+              last = key;
+            }
+          }
+        } finally {
+          await cursor.close();
+        }
+        if (last === undefined) return undefined;
+        if (options.reverse === true) to = last;
+        else from = run.skipTo(last) ?? toKey(`${last}\0`);
+        const result = run.finish();
+        left -= result.rows.length;
+        return { ...result, last };
+      },
+      close: () => {
+        if (open) this.openCursors--;
+        open = false;
+        left = 0;
         return Promise.resolve();
       },
     };

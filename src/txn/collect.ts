@@ -1,0 +1,75 @@
+/**
+ * One answer to a scan: rows of the engine as of a timestamp, or what a fragment makes of them. It is bounded by what it
+ * returns and by what it looks at, so that a condition which few rows meet neither keeps others waiting nor the reader.
+ */
+import type { Key, Timestamp } from '../base/ids.ts';
+import { scanAt } from '../storage/mvcc.ts';
+import type { Engine } from '../storage/types.ts';
+import { MAX_ANSWER_BYTES, MAX_ANSWER_ROWS, MAX_LOOKED_BYTES, MAX_LOOKED_ROWS } from './limits.ts';
+import type { ScanAnswer, ScanSpec } from './protocol.ts';
+import type { FragmentCompiler, Row } from './types.ts';
+
+export type Collected = Omit<ScanAnswer, 'token'>;
+
+/** Rows that a scan reads at first, not knowing how large they are. */
+const FIRST_SCAN_ROWS = 128;
+/** Rows put through a fragment in one turn of the event loop. */
+const LOOK_ROWS = 1024;
+
+export function collect(engine: Engine, spec: ScanSpec, at: Timestamp, compile: FragmentCompiler): Promise<Collected> {
+  return spec.fragment.length === 0 ? collectRows(engine, spec, at) : collectThrough(engine, spec, at, compile);
+}
+
+async function collectRows(engine: Engine, spec: ScanSpec, at: Timestamp): Promise<Collected> {
+  const limit = Math.min(spec.limit, MAX_ANSWER_ROWS);
+  const cursor = scanAt(engine, spec.from, spec.to, at, { reverse: spec.reverse });
+  const rows: Row[] = [];
+  let bytes = 0;
+  const answer = (done: boolean): Collected => ({ rows, scanned: rows.length, last: rows.at(-1)?.key, done });
+  try {
+    for (;;) {
+      const fitting = bytes === 0 ? FIRST_SCAN_ROWS : Math.ceil(((MAX_ANSWER_BYTES - bytes) * rows.length) / bytes);
+      const batch = await cursor.next(Math.min(limit - rows.length, fitting));
+      if (batch.length === 0) return answer(true);
+      for (const { key, record } of batch) {
+        rows.push({ key, record });
+        bytes += key.length + record.length;
+        if (bytes >= MAX_ANSWER_BYTES) return answer(false);
+      }
+      if (rows.length >= limit) return answer(false);
+    }
+  } finally {
+    await cursor.close();
+  }
+}
+
+async function collectThrough(engine: Engine, spec: ScanSpec, at: Timestamp, compile: FragmentCompiler): Promise<Collected> {
+  const fragment = compile(spec.fragment, { rows: Math.min(spec.limit, MAX_ANSWER_ROWS), bytes: MAX_ANSWER_BYTES });
+  let cursor = scanAt(engine, spec.from, spec.to, at, { reverse: spec.reverse });
+  let last: Key | undefined;
+  let looked = 0;
+  let bytes = 0;
+  const answer = (done: boolean): Collected => ({ ...fragment.finish(), last, done });
+  try {
+    for (;;) {
+      const fitting = looked === 0 ? FIRST_SCAN_ROWS : Math.ceil((MAX_ANSWER_BYTES * looked) / bytes);
+      const batch = await cursor.next(Math.min(LOOK_ROWS, fitting));
+      if (batch.length === 0) return answer(true);
+      for (const { key, record } of batch) {
+        last = key;
+        bytes += key.length + record.length;
+        fragment.look(key, record);
+        if (fragment.isFull) return answer(false);
+      }
+      looked += batch.length;
+      if (looked >= MAX_LOOKED_ROWS || bytes >= MAX_LOOKED_BYTES) return answer(false);
+      const next = spec.reverse || last === undefined ? undefined : fragment.skipTo(last);
+      if (next === undefined) continue;
+      await cursor.close();
+      if (next >= spec.to) return answer(true);
+      cursor = scanAt(engine, next, spec.to, at);
+    }
+  } finally {
+    await cursor.close();
+  }
+}
