@@ -4,6 +4,7 @@
  * in use (docs/decisions/0006-schema-changes.md, docs/decisions/0013-schema-fence.md), so that
  *
  *  - an index is maintained first, then filled, then read; a foreign key that needs it comes with its being read;
+ *  - a column with a value of its own is given it by every write first, then filled in the rows that exist, then seen;
  *  - a constraint is enforced for new writes first, then the rows that exist are checked;
  *  - an index that is dropped, or a column dropped from one, is first no longer read, then no longer maintained;
  *  - data of what was dropped is deleted last: from then on there is no way back.
@@ -15,7 +16,7 @@
  */
 import { parseDdl } from '../sql/parse/parse.ts';
 import type { SchemaAction } from '../sql/schema/actions.ts';
-import { applyDdl, beforeForeignKeys, broughtBack, markIndexReady, markStoredColumnsReady, withHidden, type DdlContext } from '../sql/schema/apply.ts';
+import { applyDdl, beforeForeignKeys, broughtBack, markColumnFilled, markIndexReady, markStoredColumnsReady, whileFilling, withHidden, type DdlContext } from '../sql/schema/apply.ts';
 import { encodeSchema } from '../sql/schema/codec.ts';
 import { Schema } from '../sql/schema/schema.ts';
 import type { Environment } from '../base/env.ts';
@@ -53,6 +54,7 @@ export function schemaOf(planned: readonly PlannedStatement[]): Schema {
 
 function ready(schema: Schema, action: SchemaAction): Schema {
   if (action.kind === 'backfillIndex') return markIndexReady(schema, action.index);
+  if (action.kind === 'backfillColumn') return markColumnFilled(schema);
   if (action.kind === 'backfillStoredColumns') return markStoredColumnsReady(schema, action.index, action.columns);
   return schema;
 }
@@ -97,7 +99,7 @@ function stagesOf(before: Schema, { schema, actions }: PlannedStatement): Stage[
   const work = actions.filter((action) => !deletes(action));
   const fills = work.filter((action) => ready(schema, action) !== schema);
   const readied = fills.reduce(ready, schema);
-  const early = fills.length === 0 ? undefined : beforeForeignKeys(before, schema);
+  const early = fills.length === 0 ? undefined : (beforeForeignKeys(before, schema) ?? whileFilling(schema, fills));
   if (early !== undefined) {
     stages.push({ schema: early, work: fills }, { schema: readied, work: work.filter((action) => !fills.includes(action)) });
     return stages;

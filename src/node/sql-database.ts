@@ -236,7 +236,7 @@ export class NodeSqlDatabase implements SqlDatabase {
     const table = schema.table(spec.table);
     if (table === undefined) throw notFound(`Table not found: ${spec.table}`);
     const columns = spec.columns.map((name) => {
-      const column = schema.column(table, name);
+      const column = schema.usableColumn(table, name);
       if (column === undefined) throw notFound(`Column not found in table ${table.name}: ${name}`);
       return column;
     });

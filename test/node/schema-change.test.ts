@@ -6,7 +6,7 @@ import { META_SPLIT } from '../../src/node/keyspace.ts';
 import { SchemaFence } from '../../src/txn/fence.ts';
 import { ChangeLock } from '../../src/node/change-lock.ts';
 import { putRecord, Kind } from '../../src/node/meta.ts';
-import { DATABASE, drain, startNodes, type TestNodes } from './nodes.ts';
+import { DATABASE, drain, readAll, startNodes, type TestNodes } from './nodes.ts';
 
 const TABLE = ['CREATE TABLE T (K INT64, V INT64) PRIMARY KEY (K)'];
 
@@ -293,6 +293,63 @@ describe('schema changes', () => {
       expect((await nodes.test.run(change(nodes, 1, text), 60)).error).toBeUndefined();
     }
     expect(nodes.nowMicros() - before).toBeLessThan(3_000_000);
+  });
+
+  it('show a column with a value of its own when every row has it', async () => {
+    const nodes = await startNodes({ seed: 23, statements: TABLE });
+    for (let from = 0; from < 1_000; from += 500) await insert(nodes, 1, from, 500);
+    const statements = ['ALTER TABLE T ADD COLUMN D INT64 DEFAULT (7)', 'ALTER TABLE T ADD COLUMN G INT64 AS (V + 1) STORED', 'ALTER TABLE T ADD COLUMN N INT64 NOT NULL DEFAULT (8)'];
+    let done = false;
+    const ddl = change(nodes, 1, ...statements).finally(() => (done = true));
+    const seen = new Set<string>();
+    const problems: string[] = [];
+    const read = async (): Promise<void> => {
+      const { sql, transactions } = nodes.database(2);
+      while (!done) {
+        await new Promise<void>((resolve) => void nodes.test.core(2).env.scheduler.after(40_000, resolve));
+        const view = await transactions.snapshot({ kind: 'strong' });
+        const run = async (text: string): Promise<string> => JSON.stringify(await drain(await sql.query(view, await sql.prepare(text, new Map(), view.readTimestamp), {}, {})));
+        const states = await run("SELECT COLUMN_NAME, SPANNER_STATE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = 'T' AND COLUMN_NAME IN ('D', 'G', 'N') ORDER BY 1");
+        seen.add(states);
+        for (const column of ['D', 'G', 'N']) {
+          const isThere = states.includes(`["${column}","COMMITTED"]`);
+          try {
+            const found = await run(`SELECT COUNT(*) FROM T WHERE IFNULL(${column}, -1) = -1`);
+            if (!isThere || found !== '[[0]]') problems.push(`${column}: ${found} rows without it; ${states}`);
+          } catch (error) {
+            if (isThere || !String(error).includes('Unrecognized name')) throw error;
+          }
+        }
+      }
+    };
+    const [operation] = await nodes.test.run(Promise.all([ddl, read(), writeOn(nodes, 3, () => done)]), 60);
+    expect(operation.error).toBeUndefined();
+    expect(problems).toEqual([]);
+    expect([...seen].some((states) => states.includes('WRITE_ONLY'))).toBe(true);
+    await nodes.dml(1, 'UPDATE T SET D = NULL WHERE K = 5');
+    expect(await nodes.query(2, 'SELECT K, D, G, N FROM T WHERE K IN (5, 6) ORDER BY K')).toEqual([[5, null, 6, 8], [6, 7, 7, 8]]);
+    expect(await nodes.query(2, 'SELECT COUNT(*) FROM T WHERE D != 7 OR N != 8 OR G != V + 1')).toEqual([[0]]);
+    expect((await names(nodes, 1)).length).toBe(1);
+  });
+
+  it('let nobody name a column that is being filled', async () => {
+    const nodes = await startNodes({ seed: 24, statements: TABLE });
+    for (let from = 0; from < 1_500; from += 500) await insert(nodes, 1, from, 500);
+    const database = await nodes.test.run(nodes.backend(1).open(DATABASE).then(() => nodes.backend(1).catalog.database(DATABASE)));
+    const ddl = change(nodes, 1, 'ALTER TABLE T ADD COLUMN D INT64 DEFAULT (7)');
+    const isFilling = (): boolean => database.schema().table('T')?.columns.some(({ filling }) => filling === true) ?? false;
+    for (let i = 0; i < 1_000 && !isFilling(); i++) await nodes.test.settle(0.001);
+    expect(isFilling()).toBe(true);
+    const { sql, transactions } = nodes.database(1);
+    await expect(nodes.test.run(sql.prepare('SELECT D FROM T', new Map()))).rejects.toMatchObject({ code: Code.INVALID_ARGUMENT });
+    const view = await nodes.test.run(transactions.snapshot({ kind: 'strong' }));
+    await expect(nodes.test.run(sql.read(view, { ...readAll, table: 'T', columns: ['D'] }, {}))).rejects.toMatchObject({ code: Code.NOT_FOUND });
+    const transaction = transactions.beginReadWrite();
+    const writing = sql.write(transaction, [{ kind: 'insert', table: 'T', columns: ['K', 'D'], rows: [['9000', null]] }], {});
+    await expect(nodes.test.run(writing)).rejects.toMatchObject({ code: Code.NOT_FOUND });
+    expect((await nodes.test.run(nodes.databases(1).ddl(DATABASE))).join()).not.toContain('DEFAULT');
+    expect((await nodes.test.run(ddl, 60)).error).toBeUndefined();
+    expect((await nodes.test.run(nodes.databases(1).ddl(DATABASE))).join()).toContain('D INT64 DEFAULT (7)');
   });
 
   it('never show a stored column that is not in every entry: it is read from the row', async () => {

@@ -65,7 +65,7 @@ export class SchemaCatalog implements Catalog {
   }
 
   private build(table: Table): CatalogTable {
-    const columns = table.columns.map(columnOf);
+    const columns = table.columns.filter(({ filling }) => filling !== true).map(columnOf);
     const byId = new Map(columns.map((c) => [c.id, c]));
     const part = (k: { readonly column: number; readonly descending: boolean }): CatalogKeyPart => ({ column: byId.get(k.column) ?? columnOf(columnById(table, k.column)), descending: k.descending });
     const primaryKey = table.primaryKey.map(part);

@@ -73,7 +73,7 @@ function columnFields(c: Column): Fields {
     IS_HIDDEN: c.hidden,
     GENERATION_EXPRESSION: generated?.expression.text ?? null,
     IS_STORED: generated === undefined ? null : yesNo(generated.stored),
-    SPANNER_STATE: 'COMMITTED',
+    SPANNER_STATE: c.filling === true ? 'WRITE_ONLY' : 'COMMITTED',
     IS_IDENTITY: yesNo(identity !== undefined),
     IDENTITY_GENERATION: identity === undefined ? null : 'BY DEFAULT',
     IDENTITY_KIND: identity === undefined ? null : 'BIT_REVERSED_POSITIVE_SEQUENCE',

@@ -65,7 +65,7 @@ function typedWrite(keySpace: KeySpace, mutation: Mutation & { readonly op: Writ
   const table = requireTable(keySpace, mutation.table);
   const columns: Column[] = [];
   for (const name of mutation.columns) {
-    const column = keySpace.schema.column(table, name);
+    const column = keySpace.schema.usableColumn(table, name);
     if (column === undefined) throw columnNotFound(table, name);
     if (columns.includes(column)) throw invalidArgument(`Multiple values for column ${column.name}.`);
     columns.push(column);

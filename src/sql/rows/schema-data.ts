@@ -151,7 +151,7 @@ async function backfillColumn(context: ActionContext, transaction: ReadWriteTran
   const ops: WriteOp[] = [];
   for (const { key, record } of rows) {
     const row = plan.decode(key, record);
-    // A row written at the new schema has its value, unless that is NULL, which the default then replaces.
+    // A row written since the column is there has its value; nobody can have set it to NULL, since none can name it yet.
     if (row[position] !== null) continue;
     const value = column.value.kind === 'generated' ? generated(context, plan, row, position) : await context.evaluator.defaultValue(plan.table, column);
     if (value === DEFAULT_VALUE || value === null) {

@@ -13,7 +13,7 @@ import { createFunction, dropFunction } from './functions.ts';
 import { alterIndex, createIndex, dropIndex } from './indexes.ts';
 import { nameOf } from './names.ts';
 import { createSchema, dropSchema } from './named-schemas.ts';
-import type { ColumnId, ForeignKeyConstraint, Index, ObjectId } from './objects.ts';
+import type { ColumnId, ForeignKeyConstraint, Index, ObjectId, Table } from './objects.ts';
 import { createRole, dropRole, grantOrRevoke, grantOrRevokeRole } from './roles.ts';
 import { Schema } from './schema.ts';
 import { alterSequence, createSequence, dropSequence } from './sequences.ts';
@@ -125,6 +125,21 @@ export function beforeForeignKeys(before: Schema, after: Schema): Schema | undef
   const tables = after.data.tables.map((table) => ({ ...table, foreignKeys: table.foreignKeys.flatMap((key) => (isNew(key) ? (known.get(key.id) ?? []) : key)) }));
   return new Schema({ ...after.data, tables });
 }
+
+/**
+ * The version in which new columns get their values in all rows: given by every write, named by nobody. So no reader meets a
+ * row without them, and none can have been set to NULL on purpose. Undefined when there are none.
+ */
+export function whileFilling(after: Schema, actions: readonly SchemaAction[]): Schema | undefined {
+  const fills = actions.flatMap((action) => (action.kind === 'backfillColumn' ? action : []));
+  if (fills.length === 0) return undefined;
+  const isFilled = (table: Table, id: ColumnId): boolean => fills.some((fill) => fill.table === table.id && fill.column === id);
+  const tables = after.data.tables.map((table) => ({ ...table, columns: table.columns.map((column) => (isFilled(table, column.id) ? { ...column, filling: true as const } : column)) }));
+  return new Schema({ ...after.data, tables });
+}
+
+/** The schema after a new column is filled in all rows: `whileFilling` is the one before. */
+export const markColumnFilled = (schema: Schema): Schema => new Schema({ ...schema.data, version: schema.version + 1 });
 
 /** An earlier schema comes back in place of `current`: with its counters, since ids are never used twice. */
 export function broughtBack(earlier: Schema, current: Schema): Schema {

@@ -67,6 +67,8 @@ export interface Column {
   readonly hidden: boolean;
   /** `allow_commit_timestamp`; undefined when the option is absent or NULL. */
   readonly allowCommitTimestamp: boolean | undefined;
+  /** Being filled in the rows that existed before it: every write gives it its value, no statement can name it yet. */
+  readonly filling?: true;
 }
 
 export type ColumnValueRule = DefaultRule | GeneratedRule | IdentityRule;

@@ -42,7 +42,7 @@ const inlineOptions = (options: readonly SchemaOption[]): string => options.map(
 // ---- Tables
 
 function printTable(schema: Schema, table: Table): string {
-  const lines = table.columns.map((column) => printColumn(column));
+  const lines = table.columns.filter(({ filling }) => filling !== true).map((column) => printColumn(column));
   for (const key of table.foreignKeys) lines.push(printForeignKey(schema, table, key));
   for (const check of table.checks) lines.push(`${check.named ? `CONSTRAINT ${quote(check.name)} ` : ''}CHECK(${check.condition.text})`);
   if (table.synonym !== undefined) lines.push(`SYNONYM(${quote(table.synonym)})`);

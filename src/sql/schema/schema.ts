@@ -145,6 +145,12 @@ export class Schema {
     return map.get(name.toLowerCase());
   }
 
+  /** The same for those who read and write rows: a column that is still being filled is not there for them. */
+  usableColumn(table: Table, name: string): Column | undefined {
+    const column = this.column(table, name);
+    return column?.filling === true ? undefined : column;
+  }
+
   /** The value of a database option; undefined when it is not set. */
   option(name: string): SchemaData['options'][number]['value'] | undefined {
     return this.data.options.find((option) => option.name === name)?.value;

@@ -1,7 +1,7 @@
 /**
  * One run of the schema workload: a schema that changes all the time, asked for at all nodes, under clients that write and
  * read at all nodes, while nodes die and the network is cut. While it runs, every snapshot must show the same rows
- * through an index as in its table. At the end the queue of changes must empty, every index agree with its table, and
+ * through an index as in its table, and every value of a new column that has them of its own. At the end the queue of changes must empty, every index agree with its table, and
  * every constraint hold.
  */
 import type { Random } from '../../../src/base/env.ts';
@@ -17,7 +17,7 @@ import type { ReadView } from '../../../src/txn/types.ts';
 import { TxnWorld, type TxnOptions, type TxnProgram } from '../txn/world.ts';
 import { SimViolation } from '../violation.ts';
 import type { RunReport } from '../workloads.ts';
-import { drawChange, drawWrites, INDEXES, TABLES } from './statements.ts';
+import { drawChange, drawWrites, FILLED, INDEXES, TABLES } from './statements.ts';
 
 const INSTANCE = 'projects/p/instances/i';
 const DATABASE = `${INSTANCE}/databases/d`;
@@ -158,6 +158,19 @@ async function disagreement(backend: NodeBackend, index: string): Promise<string
   return a === b ? undefined : `at ${String(view.readTimestamp)} index ${index} shows [${a}], its table [${b}]`;
 }
 
+/** Rows that lack a value of a column that gives it itself, at one timestamp; undefined when there are none, or no such column. */
+async function unfilled(backend: NodeBackend, column: string): Promise<string | undefined> {
+  const handle = await backend.open(DATABASE);
+  const view = await handle.transactions.snapshot({ kind: 'strong' });
+  try {
+    const rows = await rowsOf(handle, `SELECT K FROM T WHERE ${column} IS NULL`, view);
+    return rows.length === 0 ? undefined : `at ${String(view.readTimestamp)} column ${column} is NULL in [${text(rows)}]`;
+  } catch (error) {
+    if (error instanceof TrestleError) return undefined;
+    throw error;
+  }
+}
+
 async function write(backend: NodeBackend, statements: readonly string[]): Promise<void> {
   const { sql, transactions } = await backend.open(DATABASE);
   const transaction = transactions.beginReadWrite();
@@ -180,10 +193,10 @@ function startClients(run: SchemaRun): void {
     });
   }
   const reading = run.world.random.fork('reader');
-  const names = Object.keys(INDEXES);
+  const names = [...Object.keys(INDEXES), ...FILLED];
   run.loop(async () => {
-    const index = names[reading.int(names.length)] ?? '';
-    const outcome = await run.call(run.anyNode(reading), (backend) => disagreement(backend, index));
+    const name = names[reading.int(names.length)] ?? '';
+    const outcome = await run.call(run.anyNode(reading), (backend) => (FILLED.includes(name) ? unfilled(backend, name) : disagreement(backend, name)));
     if (outcome !== 'lost' && 'value' in outcome) {
       run.count('reads');
       if (outcome.value !== undefined) run.violation = new SimViolation(`schema: ${outcome.value}`, run.world.sim.now);
@@ -222,6 +235,10 @@ async function examine(run: SchemaRun): Promise<void> {
   }
   for (const index of Object.keys(INDEXES)) {
     const problem = await run.insist((backend) => disagreement(backend, index));
+    if (problem !== undefined) broken(problem);
+  }
+  for (const column of FILLED) {
+    const problem = await run.insist((backend) => unfilled(backend, column));
     if (problem !== undefined) broken(problem);
   }
   const ddl = (await run.insist((backend) => backend.databases.ddl(DATABASE))).join('\n');
