@@ -8,10 +8,27 @@ import { assert } from '../base/assert.ts';
 import type { Slot } from '../base/ids.ts';
 import type { LogEntry, PersistedState } from './types.ts';
 
-export class ReplicaLog {
+/** What an entry takes in memory beside the data of its command, about. */
+const ENTRY_OVERHEAD = 256;
+
+const sizeOf = (entry: LogEntry | undefined): number =>
+  entry === undefined ? 0 : ENTRY_OVERHEAD + (entry.payload.kind === 'command' ? entry.payload.data.length : 0);
+
+/** What a host asks of a log: where it begins and how large it is. */
+export interface HeldLog {
+  /** The first slot that is not truncated. */
+  readonly first: Slot;
+  /** About what it takes in memory. */
+  readonly bytes: number;
+  /** Without the entries up to here, at most `bytes` are left. */
+  slotBefore(bytes: number): Slot;
+}
+
+export class ReplicaLog implements HeldLog {
   private readonly entries: (LogEntry | undefined)[] = [];
   /** The slot before the first that is held. */
   private base: Slot;
+  private size = 0;
 
   constructor(base: Slot) {
     this.base = base;
@@ -26,6 +43,17 @@ export class ReplicaLog {
     return (this.base + this.entries.length) as Slot;
   }
 
+  get bytes(): number {
+    return this.size;
+  }
+
+  slotBefore(bytes: number): Slot {
+    let left = this.size;
+    let index = 0;
+    for (; left > bytes && index < this.entries.length; index++) left -= sizeOf(this.entries[index]);
+    return (this.base + index) as Slot;
+  }
+
   get(slot: number): LogEntry | undefined {
     return this.entries[slot - this.base - 1];
   }
@@ -36,6 +64,7 @@ export class ReplicaLog {
     while (this.entries.length < index) this.entries.push(undefined);
     const old = this.entries[index];
     assert(old === undefined || old.ballot <= entry.ballot, 'accepted ballot goes back');
+    this.size += sizeOf(entry) - sizeOf(old);
     if (index === this.entries.length) this.entries.push(entry);
     else this.entries[index] = entry;
   }
@@ -43,7 +72,7 @@ export class ReplicaLog {
   /** Forgets everything up to and including `through`, which may be beyond `last`. */
   truncate(through: Slot): void {
     if (through <= this.base) return;
-    this.entries.splice(0, through - this.base);
+    for (const entry of this.entries.splice(0, through - this.base)) this.size -= sizeOf(entry);
     this.base = through;
   }
 }

@@ -13,7 +13,7 @@
  *   only while `hasLease` is true. Until `becameLeader`, and after leadership is lost, `propose` answers undefined.
  * - While applying entry n it must not ask for `membership`, which is as of chosenSlot and may be ahead: what depends on the
  *   membership as of n (the stored one, a new group made by the entry) follows from the entries applied so far.
- * - After `truncate` it deletes from disk what is before `firstSlot`, which may be less than it asked for.
+ * - After `truncate` it deletes from disk what is before `log.first`, which may be less than it asked for.
  * - After a restart it passes what was durable, and `restarted: true`, even if the disk was empty by accident.
  */
 import { assert } from '../base/assert.ts';
@@ -29,7 +29,7 @@ import { Leader } from './leader.ts';
 import { Learner } from './learner.ts';
 import type { ClosedTimestamp } from './learner.ts';
 import { LeaseGrants } from './lease.ts';
-import { recoverLog } from './log.ts';
+import { recoverLog, type HeldLog } from './log.ts';
 import type { Accept, Nack, PaxosMessage, Prepare, Probe } from './messages.ts';
 import type { MemberProgress, MembershipRefused, ReplicaOptions, Role } from './options.ts';
 import { checkTuning } from './tuning.ts';
@@ -159,7 +159,7 @@ export class Replica {
 
   /**
    * Forgets applied entries up to here, or fewer: a witness keeps what only the leader has besides. The host deletes from
-   * disk what is before `firstSlot` afterwards.
+   * disk what is before `log.first` afterwards.
    */
   truncate(through: Slot): void {
     if (this.leader?.isChangingMembership === true) return;
@@ -234,9 +234,9 @@ export class Replica {
     return this.leader?.lastSlot ?? this.core.log.last;
   }
 
-  /** The first slot that is not truncated. */
-  get firstSlot(): Slot {
-    return this.core.log.first;
+  /** What is held of it. */
+  get log(): HeldLog {
+    return this.core.log;
   }
 
   /** As of chosenSlot. */

@@ -24,14 +24,11 @@ import * as groups from '../storage/groupstore.ts';
 import type { Engine, WriteOp } from '../storage/types.ts';
 import { decodeEntry, decodeState, encodeApplication, encodeCut, encodeState, MAX_ANCESTORS } from './entries.ts';
 import { HostedSplit } from './hosted.ts';
+import { mayBeTruncated } from './log-budget.ts';
 import { isWithin } from './ranges.ts';
 import { Ticks } from './ticks.ts';
 import type { ProposalOutcome, SplitApplication, SplitContext, SplitDescriptor } from './types.ts';
 
-/** Applied entries kept in the log for followers that are a little behind; a follower further behind gets a snapshot. */
-export const LOG_KEEP_SLOTS = 2_000;
-/** The log is truncated when it is longer than what is kept by this share of it. */
-const LOG_SLACK_SHARE = 0.25;
 /** Three beats, so that a node at rest does not wake for it. */
 const HOUSEKEEPING_MICROS = 1_200_000;
 /** A node at rest looks at its replicas at least this often. */
@@ -50,7 +47,7 @@ export interface HostOptions {
   readonly application: (context: SplitContext) => SplitApplication;
   /** Whether this node should lead the split, other things being equal. */
   readonly prefers: (split: SplitId) => boolean;
-  /** See LOG_KEEP_SLOTS. */
+  /** See log-budget.ts. */
   readonly logKeepSlots?: number;
   readonly onEvent?: (event: HostEvent) => void;
 }
@@ -261,7 +258,7 @@ export class SplitHost implements HostInternals {
     const hosted = this.splits.get(descriptor.id);
     assert(hosted?.installing === true, 'a snapshot is installed where it was announced');
     const ops = groups.appliedOps(descriptor.id, appliedSlot, membership, encodeState({ descriptor, ancestors, installing: false }));
-    ops.push(...groups.truncateOps(descriptor.id, hosted.replica.firstSlot, appliedSlot));
+    ops.push(...groups.truncateOps(descriptor.id, hosted.replica.log.first, appliedSlot));
     this.engine.write(ops);
     hosted.membership = membership;
     await hosted.application.reload();
@@ -412,8 +409,8 @@ export class SplitHost implements HostInternals {
     for (const entry of chosen) this.applyEntry(hosted, entry);
     const last = chosen[chosen.length - 1];
     assert(last !== undefined, 'there is a last entry');
-    const keep = this.options.logKeepSlots ?? LOG_KEEP_SLOTS;
-    if (last.slot - keep - hosted.replica.firstSlot > keep * LOG_SLACK_SHARE) this.truncate(hosted, (last.slot - keep) as Slot);
+    const through = mayBeTruncated(hosted.replica, last.slot, this.splits.size, this.options.logKeepSlots);
+    if (through !== undefined) this.truncate(hosted, through);
   }
 
   private applyEntry(hosted: HostedSplit, { slot, payload }: ChosenEntry): void {
@@ -460,10 +457,10 @@ export class SplitHost implements HostInternals {
   }
 
   private truncate(hosted: HostedSplit, through: Slot): void {
-    const first = hosted.replica.firstSlot;
+    const first = hosted.replica.log.first;
     hosted.replica.truncate(through);
     // The replica keeps more when somebody may still need it.
-    const kept = hosted.replica.firstSlot;
+    const kept = hosted.replica.log.first;
     if (kept > first) this.engine.write(groups.truncateOps(hosted.split, first, (kept - 1) as Slot));
   }
 

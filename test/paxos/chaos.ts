@@ -220,7 +220,7 @@ class Chaos {
 function describeAll(cluster: Cluster): string {
   const lines = [...cluster.nodes.values()].map(({ id, replica }) => {
     const members = replica.membership.members.map(({ node, kind }) => `${node}:${kind}`).join(' ');
-    return `${id} ${replica.role} ballot ${replica.ballot} first ${replica.firstSlot} applied ${replica.appliedSlot} chosen ${replica.chosenSlot} last ${replica.lastSlot} v${replica.membership.version} ${members}`;
+    return `${id} ${replica.role} ballot ${replica.ballot} first ${replica.log.first} applied ${replica.appliedSlot} chosen ${replica.chosenSlot} last ${replica.lastSlot} v${replica.membership.version} ${members}`;
   });
   return lines.join('\n');
 }

@@ -321,7 +321,7 @@ export class Cluster {
 
   truncate(node: TestNode, through: Slot): void {
     node.replica.truncate(through);
-    const truncatedSlot = (node.replica.firstSlot - 1) as Slot;
+    const truncatedSlot = (node.replica.log.first - 1) as Slot;
     node.pendingWrites.push({
       sequence: 0,
       write: (disk) => {

@@ -240,7 +240,7 @@ describe('witnesses', () => {
     cluster.collect(leader);
     cluster.run(SECOND);
     cluster.truncate(witness, witness.appliedSlot);
-    expect(witness.replica.firstSlot).toBeLessThanOrEqual(second.disk.appliedSlot + 1);
+    expect(witness.replica.log.first).toBeLessThanOrEqual(second.disk.appliedSlot + 1);
     // So the other read-write replica can take over with the witness' help alone.
     cluster.crash(leader);
     cluster.restart(second);

@@ -206,7 +206,7 @@ class Script {
         continue;
       }
       const lease = replica.hasLease(this.cluster.now(node)) ? ', lease' : '';
-      const first = replica.firstSlot > 1 ? `, first ${replica.firstSlot}` : '';
+      const first = replica.log.first > 1 ? `, first ${replica.log.first}` : '';
       this.output.push(`${node.id} ${replica.role}, promised ${showBallot(replica.ballot)}${lease}${first}, chosen ${replica.chosenSlot}, last ${replica.lastSlot}`);
     }
   }

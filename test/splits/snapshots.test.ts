@@ -6,8 +6,9 @@ import type { WriteOp } from '../../src/txn/types.ts';
 import { k, put, startCluster, transact, valueOf, type TestCluster } from '../txn/cluster.ts';
 
 const ROWS = 60;
-/** More than the log keeps, with what may be left over it (splits/host.ts). */
-const LATER_COMMITS = 2_700;
+const LOG_KEEP_SLOTS = 400;
+/** More than the log keeps, with what may be left over it (src/splits/log-budget.ts). */
+const LATER_COMMITS = 600;
 const FAR = nodeId(3);
 
 const name = (i: number): Key => k(`row${String(i).padStart(4, '0')}`);
@@ -18,7 +19,7 @@ const wide = (i: number): WriteOp => ({
 
 /** Writes rows, stops a node, and goes on until the log no longer reaches back to where it stopped. */
 async function leaveBehind(seed: number): Promise<TestCluster> {
-  const c = await startCluster({ seed });
+  const c = await startCluster({ seed, logKeepSlots: LOG_KEEP_SLOTS });
   await c.run(transact(c.core(1), (txn) => txn.write(Array.from({ length: ROWS }, (_, i) => wide(i)))));
   await c.run(transact(c.core(1), (txn) => txn.write([put(k('gone'), 1)])));
   c.cluster.crash(FAR, false);

@@ -1,0 +1,21 @@
+/**
+ * How much of a split's log is kept: applied entries, for followers that are a little behind. One that is further behind
+ * gets a snapshot. What is kept is in memory at every replica, so bytes count, and those of all splits together.
+ */
+import type { Slot } from '../base/ids.ts';
+import type { Replica } from '../paxos/replica.ts';
+
+const KEEP_SLOTS = 20_000;
+/** The logs of all splits keep about so much, and each of them between these. */
+const ALL_KEEP_BYTES = 64 << 20;
+const KEEP_BYTES_MIN = 512 << 10;
+const KEEP_BYTES_MAX = 16 << 20;
+/** A log is truncated when it is longer than what is kept by this share of it. */
+const SLACK_SHARE = 0.25;
+
+/** The last slot of the log's replica that is to go, now that everything up to `applied` is applied. */
+export function mayBeTruncated(replica: Replica, applied: Slot, splits: number, keepSlots = KEEP_SLOTS): Slot | undefined {
+  const keepBytes = Math.min(Math.max(ALL_KEEP_BYTES / splits, KEEP_BYTES_MIN), KEEP_BYTES_MAX);
+  if (replica.log.bytes > keepBytes * (1 + SLACK_SHARE)) return replica.log.slotBefore(keepBytes);
+  return applied - keepSlots - replica.log.first > keepSlots * SLACK_SHARE ? ((applied - keepSlots) as Slot) : undefined;
+}
