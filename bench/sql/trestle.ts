@@ -9,6 +9,7 @@ import { timestamp, type Key } from '../../src/base/ids.ts';
 import { systemEnvironment } from '../../src/node/environment.ts';
 import { expressionChecker } from '../../src/sql/bind/checker.ts';
 import { SqlEngine, type StatementContext } from '../../src/sql/engine.ts';
+import { fragmentCompiler } from '../../src/sql/fragment/run.ts';
 import { parseDdl } from '../../src/sql/parse/parse.ts';
 import { entryCells, entryKeyValues, rowCells } from '../../src/sql/rows/cells.ts';
 import { KeySpace } from '../../src/sql/rows/keyspace.ts';
@@ -23,7 +24,9 @@ import { openLevelDisk } from '../../src/storage/level-disk.ts';
 import { encodeVersion, headKey, readAt, scanAt } from '../../src/storage/mvcc.ts';
 import { encodeRecord } from '../../src/storage/record.ts';
 import type { Engine, WriteOp } from '../../src/storage/types.ts';
-import type { KeyRange, RangeReadOptions, ReadView, RowCursor } from '../../src/txn/types.ts';
+import { collect } from '../../src/txn/collect.ts';
+import { spanSeen } from '../../src/txn/touched.ts';
+import type { KeyRange, PortionCursor, RangeReadOptions, ReadView, RowCursor } from '../../src/txn/types.ts';
 import { generate, INDEX, TABLES, type Cell, type TableName } from './data.ts';
 import type { BenchQuery } from './queries.ts';
 
@@ -78,7 +81,31 @@ class EngineView implements ReadView {
       close: () => cursor.close(),
     };
   }
+
+  scanThrough(fragment: Uint8Array, range: KeyRange, options: RangeReadOptions = {}): PortionCursor {
+    const reverse = options.reverse === true;
+    let left = options.limit ?? Infinity;
+    let rest: KeyRange = range;
+    return {
+      next: async () => {
+        if (left <= 0 || rest.from >= rest.to) return undefined;
+        const spec = { ...rest, reverse, limit: Math.min(SCAN_ROWS, left), fragment };
+        const answer = await collect(this.engine, spec, READ_AT, compile);
+        const seen = spanSeen(spec, answer);
+        rest = reverse ? { from: rest.from, to: answer.done ? rest.from : seen.from } : { from: answer.done ? rest.to : seen.to, to: rest.to };
+        left -= answer.rows.length;
+        return answer;
+      },
+      close: () => {
+        left = 0;
+        return Promise.resolve();
+      },
+    };
+  }
 }
+
+/** Fragments are compiled as at a node. */
+const compile = fragmentCompiler();
 
 export class InProcess {
   private readonly folder: string;

@@ -35,6 +35,13 @@ describe('work sent to where the rows are', () => {
     expect(await nodes.query(node, 'SELECT COUNT(*) FROM T WHERE LENGTH(W) = 2000')).toEqual([[ROWS]]);
   });
 
+  it.each([1, 2, 3])('puts aggregates together of parts, asked for at node %i', async (node) => {
+    expect(await nodes.query(node, 'SELECT COUNT(*), SUM(K), MIN(K), MAX(K), AVG(V) FROM T')).toEqual([[ROWS, (ROWS * (ROWS - 1)) / 2, 0, ROWS - 1, 24.5]]);
+    const groups = Array.from({ length: 5 }, (_, m) => [m, ROWS / 5, ROWS - 5 + m]);
+    expect(await nodes.query(node, 'SELECT MOD(V, 5) AS m, COUNT(*), MAX(K) FROM T GROUP BY m ORDER BY m')).toEqual(groups);
+    expect(await nodes.query(node, 'SELECT COUNT(*), SUM(V) FROM T WHERE V < 0')).toEqual([[0, null]]);
+  });
+
   it('sends back what is wanted, and no more', async () => {
     await nodes.query(2, 'SELECT K FROM T WHERE V = 7');
     // The statement makes the node gather statistics of the table, once.
@@ -70,6 +77,7 @@ describe('work sent to where the rows are', () => {
     await write('UPDATE T SET V = 7 WHERE K = 300');
     await write('DELETE FROM T WHERE K = 307');
     await write("INSERT INTO T (K, V, W) VALUES (1000, 7, '')");
+    expect(await run(1, transaction, 'SELECT COUNT(*), MAX(K) FROM T WHERE V = 7')).toEqual([[13, 1000]]);
     expect(await run(1, transaction, 'SELECT K FROM T WHERE V = 7 AND K > 250')).toEqual([[257], [300], [357], [407], [457], [507], [557], [1000]]);
     // Where it has not written, the work is sent.
     expect(await run(1, transaction, 'SELECT COUNT(*) FROM T WHERE V = 7 AND K < 200')).toEqual([[4]]);
@@ -79,6 +87,7 @@ describe('work sent to where the rows are', () => {
   it('locks all that was looked at, not only what was kept', async () => {
     const reader = nodes.database(1).transactions.beginReadWrite();
     expect(await run(1, reader, 'SELECT K FROM T WHERE V = 999')).toEqual([]);
+    expect(await run(1, reader, 'SELECT MAX(K) FROM T WHERE V = 999')).toEqual([[null]]);
     let written = false;
     const { sql: engine, transactions } = nodes.database(2);
     const update = await nodes.test.run(engine.prepare('UPDATE T SET V = 999 WHERE K = 420', new Map()));

@@ -2,14 +2,16 @@
  * Grouping: by a table of hashes, or in a stream when rows of a group come together. The modifiers of aggregate calls
  * (DISTINCT, IGNORE NULLS, HAVING MAX/MIN, ORDER BY, LIMIT) are carried out here, before the aggregator sees values.
  */
+import { defined } from '../../base/assert.ts';
 import { Code, outOfRange, TrestleError } from '../../base/errors.ts';
 import type { AggregateExpr } from '../bind/tree.ts';
 import type { Aggregator } from '../functions/registry.ts';
 import { aggregatorOf } from '../functions/resolve.ts';
-import { comparatorOf, groupingKey, isPlainKey, joinKeys } from '../values/compare.ts';
+import { comparatorOf, groupingKey, joinKeys } from '../values/compare.ts';
 import type { SqlType } from '../types/types.ts';
 import type { SqlValue } from '../values/value.ts';
 import { compileExpr, NO_ROW, type Evaluate, type ExprScope } from './expressions.ts';
+import { GroupTable } from './group-table.ts';
 import { lazyRows } from './operators.ts';
 import { rowBytes, type Frame, type Operator, type Plan, type Row } from './runtime.ts';
 import { entryComparator, type CompiledSortKey, type SortEntry } from './sort.ts';
@@ -17,6 +19,8 @@ import { entryComparator, type CompiledSortKey, type SortEntry } from './sort.ts
 /** One aggregate of one group while rows come in. */
 interface Accumulation {
   add(row: Row, frame: Frame): void;
+  /** Adds what was made of other rows elsewhere, if the aggregate can be begun there. */
+  join?(state: SqlValue): void;
   finish(frame: Frame): SqlValue;
 }
 
@@ -26,7 +30,8 @@ interface CompiledAggregate {
   readonly start: () => Accumulation;
 }
 
-const GROUP_BYTES = 128;
+/** What a group takes in memory, and each of its aggregates. */
+export const GROUP_BYTES = 128;
 /** What a key in a set takes beside its text. */
 const KEY_BYTES = 64;
 /** Aggregates whose state holds on to all values. */
@@ -67,6 +72,9 @@ function safeAggregator(inner: Aggregator): Aggregator {
   };
 }
 
+const joined = (aggregator: Aggregator, state: unknown, packed: SqlValue): unknown =>
+  aggregator.merge(state, defined(aggregator.partial, 'the aggregate is one of parts').unpack(packed));
+
 class OneArgument implements Accumulation {
   private state: unknown;
   private readonly aggregator: Aggregator;
@@ -78,6 +86,9 @@ class OneArgument implements Accumulation {
   }
   add(row: Row, frame: Frame): void {
     this.state = this.aggregator.accumulate(this.state, this.arg(row, frame));
+  }
+  join(state: SqlValue): void {
+    this.state = joined(this.aggregator, this.state, state);
   }
   finish(): SqlValue {
     return this.aggregator.finish(this.state);
@@ -98,6 +109,9 @@ class Simple implements Accumulation {
   }
   addValues(values: readonly SqlValue[]): void {
     this.state = this.aggregator.accumulate(this.state, ...values);
+  }
+  join(state: SqlValue): void {
+    this.state = joined(this.aggregator, this.state, state);
   }
   finish(): SqlValue {
     return this.aggregator.finish(this.state);
@@ -207,7 +221,7 @@ export function rowKey(types: readonly SqlType[]): (row: Row) => string {
   return (row) => joinKeys(keys.map((k, i) => k(row[i] ?? null)));
 }
 
-interface Group {
+export interface Group {
   readonly keys: Row;
   readonly accumulations: readonly Accumulation[];
 }
@@ -219,63 +233,17 @@ export interface CompiledAggregation {
   readonly aggregates: readonly CompiledAggregate[];
 }
 
-type Level = Map<unknown, Level | Group>;
+export const startGroup = (keys: Row, aggregation: CompiledAggregation): Group => ({ keys, accumulations: aggregation.aggregates.map((a) => a.start()) });
 
-/** Groups by their keys: a map for each key, inside each other. */
-class GroupTable {
-  readonly groups: Group[] = [];
-  private readonly aggregation: CompiledAggregation;
-  private readonly keyOf: readonly (((value: SqlValue) => unknown) | undefined)[];
-  private readonly root: Level = new Map();
-
-  constructor(aggregation: CompiledAggregation) {
-    this.aggregation = aggregation;
-    this.keyOf = aggregation.groupTypes.map((t) => (isPlainKey(t) ? undefined : groupingKey(t)));
-  }
-
-  private key(keys: Row, i: number): unknown {
-    const value = keys[i] ?? null;
-    const convert = this.keyOf[i];
-    return convert === undefined || value === null ? value : convert(value);
-  }
-
-  find(keys: Row): Group | undefined {
-    if (keys.length === 0) return this.groups[0];
-    let at: Level | Group | undefined = this.root;
-    for (let i = 0; i < keys.length; i++) {
-      if (!(at instanceof Map)) return undefined;
-      at = at.get(this.key(keys, i));
-    }
-    return at === undefined || at instanceof Map ? undefined : at;
-  }
-
-  add(keys: Row): Group {
-    const group: Group = { keys, accumulations: this.aggregation.aggregates.map((a) => a.start()) };
-    this.groups.push(group);
-    let level = this.root;
-    for (let i = 0; i < keys.length; i++) {
-      const key = this.key(keys, i);
-      if (i === keys.length - 1) {
-        level.set(key, group);
-        break;
-      }
-      let next = level.get(key);
-      if (!(next instanceof Map)) level.set(key, (next = new Map()));
-      level = next;
-    }
-    return group;
-  }
-}
-
-const finishGroup = (group: Group, frame: Frame): Row => [...group.keys, ...group.accumulations.map((a) => a.finish(frame))];
+export const finishGroup = (group: Group, frame: Frame): Row => [...group.keys, ...group.accumulations.map((a) => a.finish(frame))];
 
 export function hashAggregatePlan(input: Plan, aggregation: CompiledAggregation): Plan {
   const groupBytes = GROUP_BYTES * (1 + aggregation.aggregates.length);
   return (frame) => {
     const source = input(frame);
     const compute = async (): Promise<readonly Row[]> => {
-      const table = new GroupTable(aggregation);
-      const single = aggregation.grouped ? undefined : table.add([]);
+      const table = new GroupTable<Group>(aggregation.groupTypes);
+      const single = aggregation.grouped ? undefined : table.add([], startGroup([], aggregation));
       for (let batch = await source.next(); batch !== undefined; batch = await source.next()) {
         frame.checkCancelled();
         for (const row of batch) {
@@ -286,7 +254,7 @@ export function hashAggregatePlan(input: Plan, aggregation: CompiledAggregation)
             group = table.find(keys);
             if (group === undefined) {
               frame.memory.take(groupBytes + 2 * rowBytes(keys));
-              group = table.add(keys);
+              group = table.add(keys, startGroup(keys, aggregation));
             }
           }
           const { accumulations } = group;
@@ -321,7 +289,7 @@ export function streamAggregatePlan(input: Plan, aggregation: CompiledAggregatio
             const key = keyOf(keys);
             if (current?.key !== key) {
               if (current !== undefined) done.push(finishGroup(current.group, frame));
-              current = { key, group: { keys, accumulations: aggregation.aggregates.map((a) => a.start()) } };
+              current = { key, group: startGroup(keys, aggregation) };
             }
             for (const a of current.group.accumulations) a.add(row, frame);
           }

@@ -2,16 +2,17 @@
 import type { Expr } from '../bind/tree.ts';
 import { isVolatile, visitRel } from '../bind/walk.ts';
 import { drivingScan } from '../plan/partition.ts';
-import type { Phys, PhysScan } from '../plan/physical.ts';
+import type { Phys, PhysAggregate, PhysScan } from '../plan/physical.ts';
 import type { KeySpace } from '../rows/keyspace.ts';
 import type { SqlType } from '../types/types.ts';
 import type { Row, Plan, Frame, Operator } from './runtime.ts';
 import { collect, countsOf, RowsOperator } from './runtime.ts';
-import { compileAggregate, hashAggregatePlan, rowKey, streamAggregatePlan } from './aggregate.ts';
+import { compileAggregate, hashAggregatePlan, type CompiledAggregation, rowKey, streamAggregatePlan } from './aggregate.ts';
 import { applyPlan, type CompiledSubquery } from './apply.ts';
 import { compileExpr, layoutOf, PlanScope, type Evaluate } from './expressions.ts';
 import { hashJoinPlan, lateralJoinPlan, loopJoinPlan, type JoinParts } from './joins.ts';
 import { lookupJoinPlan } from './lookup-join.ts';
+import { partialAggregatePlan } from './partial-aggregate.ts';
 import { assertPlan, filterPlan, limitPlan, projectPlan, samplePlan, setPlan, unionPlan, unitPlan, unnestPlan, unnestRows } from './operators.ts';
 import { CompiledScan, compileScan, type ScanOptions } from './scan.ts';
 import { sortPlan, type CompiledSortKey } from './sort.ts';
@@ -92,14 +93,9 @@ class Compiler {
         return applyPlan(input, p.subqueries.map((s) => this.subquery(s, p.input, scope)));
       }
       case 'aggregate': {
+        if (p.partial && p.input.kind === 'scan') return this.partialAggregate(p, p.input, scope);
         const input = this.plan(p.input, scope);
-        const layout = { layout: layoutOf(p.input.columns), plan: scope };
-        const aggregation = {
-          grouped: p.grouped,
-          groups: p.groups.map((g) => compileExpr(g.expr, layout)),
-          groupTypes: p.groups.map((g) => g.expr.type),
-          aggregates: p.aggregates.map((a) => compileAggregate(a.aggregate, layout)),
-        };
+        const aggregation = compileAggregation(p, scope);
         return p.streaming ? streamAggregatePlan(input, aggregation) : hashAggregatePlan(input, aggregation);
       }
       case 'union':
@@ -122,6 +118,18 @@ class Compiler {
       case 'assert':
         return assertPlan(this.plan(p.input, scope), this.expr(p.condition, [p.input], scope), p.text, p.payload.map((e) => this.expr(e, [p.input], scope)));
     }
+  }
+
+  /** The scan is not a plan of its own here: its rows are grouped where they are, or read through it. */
+  private partialAggregate(p: PhysAggregate, scan: PhysScan, scope: PlanScope): Plan {
+    const number = this.number(scan);
+    const compiled = new CompiledScan(scan, this.scanOptions(scan, scope, new Map()));
+    for (const c of scan.columns) this.types.set(c.id, c.type);
+    const aggregation = compileAggregation(p, scope);
+    const input = counted((frame) => compiled.open(frame), number);
+    const local = p.streaming ? streamAggregatePlan(input, aggregation) : hashAggregatePlan(input, aggregation);
+    const pushed = compiled.pushAggregation({ groups: p.groups.map((g) => g.expr), aggregates: p.aggregates.map(({ aggregate: { call, args } }) => ({ call, args })) });
+    return partialAggregatePlan({ scan: compiled, pushed, aggregation, streaming: p.streaming, local });
   }
 
   private expr(e: Expr, inputs: readonly Phys[], plan: PlanScope): Evaluate {
@@ -210,6 +218,16 @@ class Compiler {
       return body(frame);
     };
   }
+}
+
+function compileAggregation(p: PhysAggregate, plan: PlanScope): CompiledAggregation {
+  const layout = { layout: layoutOf(p.input.columns), plan };
+  return {
+    grouped: p.grouped,
+    groups: p.groups.map((g) => compileExpr(g.expr, layout)),
+    groupTypes: p.groups.map((g) => g.expr.type),
+    aggregates: p.aggregates.map((a) => compileAggregate(a.aggregate, layout)),
+  };
 }
 
 interface Spool {

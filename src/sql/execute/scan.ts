@@ -8,13 +8,14 @@
  * Behind an index, what the entry can decide is decided before the row is fetched.
  */
 import type { Key } from '../../base/ids.ts';
-import type { KeyRange, RangeReadOptions, ReadOptions, Row as StoredRow } from '../../txn/types.ts';
+import type { KeyRange, PortionCursor, RangeReadOptions, ReadOptions, Row as StoredRow } from '../../txn/types.ts';
 import type { Expr } from '../bind/tree.ts';
 import { freeColumns } from '../bind/walk.ts';
 import { conjunction, conjuncts } from '../plan/conjuncts.ts';
 import type { PhysScan } from '../plan/physical.ts';
 import { cellsToKeep, Pushed } from '../fragment/push.ts';
 import { isPushable } from '../fragment/pushable.ts';
+import type { Aggregation, TemplateInput } from '../fragment/template.ts';
 import { RowReader } from '../rows/decode.ts';
 import type { IndexLayout, KeySpace, StoredColumn, TableLayout } from '../rows/keyspace.ts';
 import { columnById } from '../schema/schema.ts';
@@ -58,6 +59,8 @@ export class CompiledScan {
   private readonly seeks: readonly CompiledSeek[];
   private readonly reader: StoredReader;
   private readonly remote: Remote | undefined;
+  private readonly template: TemplateInput;
+  private readonly plan: PlanScope;
   private readonly limit: Evaluate | undefined;
   private readonly back: BackFetch | undefined;
   private readonly isRoot: boolean;
@@ -66,6 +69,7 @@ export class CompiledScan {
   constructor(scan: PhysScan, options: ScanOptions) {
     const { space, plan } = options;
     this.scan = scan;
+    this.plan = plan;
     this.isRoot = options.isRoot;
     this.number = options.number;
     const table = space.table(space.schema.tableById(scan.table.id));
@@ -91,13 +95,11 @@ export class CompiledScan {
     const rest = conditions.filter((c) => !isPushable(c));
     const sent = conditions.filter((c) => !rest.includes(c));
     const keep = cellsToKeep(this.layout, new Set(columns.flatMap((c) => c?.id ?? [])));
+    // Columns behind those of the scan are for fetching rows; conditions do not refer to them.
+    const known = scan.columns.flatMap(({ id, type }, i) => (columns[i] === undefined ? [] : [{ ref: id, id: columns[i].id, type }]));
+    this.template = { layout: this.layout, columns: known, ids: known.map((c) => c.ref), condition: conjunction(sent), keep, aggregation: undefined };
     if (scan.point || (sent.length === 0 && keep === undefined && !this.layout.isShared)) this.remote = undefined;
-    else {
-      // Columns behind those of the scan are for fetching rows; conditions do not refer to them.
-      const known = scan.columns.flatMap(({ id, type }, i) => (columns[i] === undefined ? [] : [{ ref: id, id: columns[i].id, type }]));
-      const template = { layout: this.layout, columns: known, ids: known.map((c) => c.ref), condition: conjunction(sent), keep, aggregation: undefined };
-      this.remote = { pushed: new Pushed(template, plan), reader: reader(columns, rest), isWhole: rest.length === 0 && this.back?.isDecided !== false };
-    }
+    else this.remote = { pushed: new Pushed(this.template, plan), reader: reader(columns, rest), isWhole: rest.length === 0 && this.back?.isDecided !== false };
   }
 
   private readOptions(frame: Frame): ReadOptions {
@@ -117,13 +119,20 @@ export class CompiledScan {
   }
 
   /** Notes how long the scan waited for rows. */
-  private async waiting<T>(read: Promise<T>, frame: Frame): Promise<T> {
+  async waiting<T>(read: Promise<T>, frame: Frame): Promise<T> {
     const { profile, monotonicMicros } = frame.execution;
     if (profile === undefined || this.number === undefined) return read;
     const before = monotonicMicros();
     const result = await read;
     countsOf(profile, this.number).waitMicros += monotonicMicros() - before;
     return result;
+  }
+
+  /** Notes what was looked at elsewhere, and how much of it met the conditions: rows that leave the scan, but do not come. */
+  looked(scanned: number, rows: number, frame: Frame): void {
+    this.count(scanned, frame);
+    const { profile } = frame.execution;
+    if (profile !== undefined && this.number !== undefined) countsOf(profile, this.number).rows += rows;
   }
 
   private count(rows: number, frame: Frame): void {
@@ -202,6 +211,28 @@ export class CompiledScan {
     const cursor = this.remoteCursor(range, frame, most) ?? this.localCursor(range, frame, most);
     if (frame.execution.profile === undefined) return cursor;
     return { next: () => this.waiting(cursor.next(), frame), close: () => cursor.close() };
+  }
+
+  /** Cursors over what is made of each range where its rows are; undefined when that is not possible for all of them. */
+  async openPortions(pushed: Pushed, ranges: readonly KeyRange[], frame: Frame): Promise<readonly PortionCursor[] | undefined> {
+    const { view } = frame.execution;
+    const fragment = view.scanThrough === undefined ? undefined : pushed.fragment(frame);
+    if (fragment === undefined) return undefined;
+    const cursors: PortionCursor[] = [];
+    for (const range of ranges) {
+      const cursor = view.scanThrough?.(fragment, range, this.rangeOptions(frame, undefined, false));
+      if (cursor === undefined) {
+        for (const open of cursors) await open.close();
+        return undefined;
+      }
+      cursors.push(cursor);
+    }
+    return cursors;
+  }
+
+  /** Groups of this scan's rows in place of them. All that it takes can be sent. */
+  pushAggregation(aggregation: Aggregation): Pushed {
+    return new Pushed({ ...this.template, condition: this.scan.residual, keep: undefined, aggregation }, this.plan);
   }
 
   private localCursor(range: KeyRange, frame: Frame, most: number | undefined): BatchCursor {

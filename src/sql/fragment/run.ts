@@ -9,14 +9,14 @@ import { TrestleError } from '../../base/errors.ts';
 import type { Key } from '../../base/ids.ts';
 import { trimRecord } from '../../storage/record.ts';
 import type { Fragment, FragmentBounds, FragmentCompiler, FragmentResult, Row as StoredRow } from '../../txn/types.ts';
-import type { Expr } from '../bind/tree.ts';
 import { freeColumns } from '../bind/walk.ts';
-import { compileExpr, PlanScope, type Evaluate, type ExprScope } from '../execute/expressions.ts';
+import { compileExpr, PlanScope, type ExprScope } from '../execute/expressions.ts';
 import { bareFrame, type Frame } from '../execute/runtime.ts';
 import type { EvaluationContext } from '../functions/registry.ts';
 import { RowReader } from '../rows/decode.ts';
-import type { KeyLayout } from '../rows/keyspace.ts';
 import type { SqlValue } from '../values/value.ts';
+import { compileGroups, GroupsFragment, type GroupProgram } from './groups.ts';
+import { Ownership, type RowProgram } from './ownership.ts';
 import { decodeTemplate, type Template } from './template.ts';
 import { readValue, readValues } from './values.ts';
 
@@ -34,19 +34,14 @@ export function fragmentCompiler(): FragmentCompiler {
     known.delete(key);
     known.set(key, program);
     if (known.size > CACHE_SIZE) known.delete(known.keys().next().value ?? '');
-    return new RowsFragment(program, readFrame(input, program.slots), bounds);
+    const frame = readFrame(input, program.slots);
+    return program.groups === undefined ? new RowsFragment(program, frame, bounds) : new GroupsFragment(program, program.groups, frame, bounds);
   };
 }
 
 /** What is the same for all runs of a template. */
-interface Program {
-  readonly layout: KeyLayout;
-  readonly width: number;
-  /** Reads the columns that the condition refers to. */
-  readonly reader: RowReader;
-  readonly condition: Evaluate | undefined;
-  readonly keep: readonly number[] | undefined;
-  readonly slots: number;
+interface Program extends RowProgram {
+  readonly groups: GroupProgram | undefined;
 }
 
 function compile(bytes: Uint8Array): Program {
@@ -59,18 +54,18 @@ function compile(bytes: Uint8Array): Program {
   }
 }
 
-function programOf({ layout, columns, condition, keep, slots }: Template): Program {
+function programOf({ layout, columns, condition, keep, aggregation, slots }: Template): Program {
   const scope: ExprScope = { layout: new Map(columns.map((_, position) => [position, position])), plan: new PlanScope(false) };
-  const read = positionsOf(condition);
+  const read = condition === undefined ? new Set<number>() : freeColumns(condition);
+  const others = new RowReader(layout, columns.map((column, position) => (read.has(position) ? undefined : column)));
   return {
     layout, keep, slots,
+    groups: aggregation === undefined ? undefined : compileGroups(aggregation, scope, others),
     width: columns.length,
     reader: new RowReader(layout, columns.map((column, position) => (read.has(position) ? column : undefined))),
     condition: condition === undefined ? undefined : compileExpr(condition, scope),
   };
 }
-
-const positionsOf = (e: Expr | undefined): ReadonlySet<number> => (e === undefined ? new Set() : freeColumns(e));
 
 /** What follows the template: the surroundings of the statement, and the values of the slots. */
 function readFrame(input: ByteReader, slots: number): Frame {
@@ -92,7 +87,7 @@ function surroundings(currentTimestampNanos: bigint, defaultTimeZone: string): E
 
 /** Rows that meet the condition, with the cells that are wanted. */
 class RowsFragment implements Fragment {
-  private readonly program: Program;
+  private readonly program: RowProgram;
   private readonly frame: Frame;
   private readonly bounds: FragmentBounds;
   private readonly ownership: Ownership;
@@ -100,7 +95,7 @@ class RowsFragment implements Fragment {
   private readonly rows: StoredRow[] = [];
   private bytes = 0;
 
-  constructor(program: Program, frame: Frame, bounds: FragmentBounds) {
+  constructor(program: RowProgram, frame: Frame, bounds: FragmentBounds) {
     this.program = program;
     this.frame = frame;
     this.bounds = bounds;
@@ -130,35 +125,5 @@ class RowsFragment implements Fragment {
 
   finish(): FragmentResult {
     return { rows: this.rows, scanned: this.ownership.own };
-  }
-}
-
-/** Tells rows of the layout from those of other tables between them. */
-class Ownership {
-  own = 0;
-  private readonly layout: KeyLayout;
-  private readonly isShared: boolean;
-  private looked = 0;
-  private lookedBefore = 0;
-  private ownBefore = 0;
-
-  constructor(layout: KeyLayout) {
-    this.layout = layout;
-    this.isShared = layout.isShared;
-  }
-
-  isOwn(key: Key): boolean {
-    this.looked++;
-    if (this.isShared && !this.layout.owns(key)) return false;
-    this.own++;
-    return true;
-  }
-
-  /** When most of what was looked at since the last call were rows of other tables, the scan goes on behind them. */
-  skipTo(last: Key): Key | undefined {
-    const isWorthIt = this.isShared && (this.own - this.ownBefore) * 2 <= this.looked - this.lookedBefore && !this.layout.owns(last);
-    this.ownBefore = this.own;
-    this.lookedBefore = this.looked;
-    return isWorthIt ? this.layout.seekPast(last) : undefined;
   }
 }

@@ -3,6 +3,7 @@
  * rows that remain, in order. Every state can be merged with that of later rows, for partial aggregation.
  * Source: GoogleSQL for Spanner "Aggregate functions"; messages as observed.
  */
+import { CorruptBytes } from '../../base/bytes.ts';
 import { outOfRange } from '../../base/errors.ts';
 import { supportsOrdering } from '../types/traits.ts';
 import { typeName, type SqlType } from '../types/types.ts';
@@ -14,11 +15,21 @@ import { limitLength } from '../values/text.ts';
 import type { Int64, SqlValue } from '../values/value.ts';
 import { aggregate, onRows } from './define.ts';
 import { divideInterval } from './intervalmath.ts';
-import type { Aggregator, FunctionDefinition } from './registry.ts';
+import type { Aggregator, FunctionDefinition, PartialState } from './registry.ts';
+
+interface Packing<S> {
+  readonly pack: (s: S) => SqlValue;
+  readonly unpack: (value: SqlValue) => S;
+}
 
 /** An aggregator over the values that are not NULL, whose state is made by the first one. NULL when there is none. */
-function fold<S>(first: (x: SqlValue) => S, next: (s: S, x: SqlValue) => S, merge: (a: S, b: S) => S, finish: (s: S) => SqlValue): Aggregator {
+function fold<S>(first: (x: SqlValue) => S, next: (s: S, x: SqlValue) => S, merge: (a: S, b: S) => S, finish: (s: S) => SqlValue, packing?: Packing<S>): Aggregator {
+  const partial: PartialState | undefined =
+    packing === undefined
+      ? undefined
+      : { pack: (state: S | undefined) => (state === undefined ? null : packing.pack(state)), unpack: (value) => (value === null ? undefined : packing.unpack(value)) };
   return {
+    ...(partial === undefined ? {} : { partial }),
     init: () => undefined,
     accumulate: (state: S | undefined, x: SqlValue) => (x === null ? state : state === undefined ? first(x) : next(state, x)),
     merge: (a: S | undefined, b: S | undefined) => (a === undefined ? b : b === undefined ? a : merge(a, b)),
@@ -26,7 +37,29 @@ function fold<S>(first: (x: SqlValue) => S, next: (s: S, x: SqlValue) => S, merg
   };
 }
 
+/** Of states that are SQL values themselves. */
+const AS_IT_IS: Packing<SqlValue> = { pack: (s) => s, unpack: (s) => s };
+
+/** Sums travel as their parts, followed by how many values they are of. */
+function parts(value: SqlValue, length: number): readonly SqlValue[] {
+  if (!Array.isArray(value) || value.length !== length) throw new CorruptBytes('not the state of a sum');
+  return value as readonly SqlValue[];
+}
+function numberIn(value: SqlValue | undefined): number {
+  if (typeof value !== 'number') throw new CorruptBytes('not a number in a state');
+  return value;
+}
+function bigIn(value: SqlValue | undefined): bigint {
+  if (typeof value !== 'bigint') throw new CorruptBytes('not a large integer in a state');
+  return value;
+}
+function booleanIn(value: SqlValue): boolean {
+  if (typeof value !== 'boolean') throw new CorruptBytes('not a truth value in a state');
+  return value;
+}
+
 const counter = (counts: (...args: readonly SqlValue[]) => boolean): Aggregator => ({
+  partial: { pack: (n: number) => n, unpack: numberIn },
   init: () => 0,
   accumulate: (n: number, ...args: SqlValue[]) => (counts(...args) ? n + 1 : n),
   merge: (a: number, b: number) => a + b,
@@ -64,6 +97,13 @@ const intSum = (finish: (s: IntSum) => SqlValue): Aggregator =>
     (s, x) => addInt(s, x as Int64),
     (a, b) => ({ small: 0, smallBefore: 0, big: intTotal(a) + intTotal(b), count: a.count + b.count }),
     finish,
+    {
+      pack: (s) => [intTotal(s), s.count],
+      unpack: (value) => {
+        const [total, count] = parts(value, 2);
+        return { small: 0, smallBefore: 0, big: bigIn(total), count: numberIn(count) };
+      },
+    },
   );
 
 /** Neumaier's compensated sum, so that the order of rows hardly matters. */
@@ -100,6 +140,13 @@ const floatSum = (finish: (s: FloatSum) => SqlValue, scale = 1): Aggregator =>
       return s;
     },
     finish,
+    {
+      pack: (s) => [s.sum, s.lost, s.count],
+      unpack: (value) => {
+        const [sum, lost, count] = parts(value, 3);
+        return { sum: numberIn(sum), lost: numberIn(lost), count: numberIn(count) };
+      },
+    },
   );
 
 interface BigSum {
@@ -117,6 +164,13 @@ const numericSum = (finish: (s: BigSum) => SqlValue): Aggregator =>
     },
     (a, b) => ({ sum: a.sum + b.sum, count: a.count + b.count }),
     finish,
+    {
+      pack: (s) => [s.sum, s.count],
+      unpack: (value) => {
+        const [sum, count] = parts(value, 2);
+        return { sum: bigIn(sum), count: numberIn(count) };
+      },
+    },
   );
 
 function checkedNumeric(value: bigint): bigint {
@@ -135,6 +189,14 @@ const intervalSum = (finish: (s: IntervalSum) => SqlValue): Aggregator =>
     (s, x) => ({ total: plus(s.total, x as Interval), count: s.count + 1 }),
     (a, b) => ({ total: plus(a.total, b.total), count: a.count + b.count }),
     finish,
+    {
+      pack: (s) => [s.total, s.count],
+      unpack: (value) => {
+        const [total, count] = parts(value, 2);
+        if (!(total instanceof Interval)) throw new CorruptBytes('not an interval in a state');
+        return { total, count: numberIn(count) };
+      },
+    },
   );
 const plus = (a: Interval, b: Interval): Interval => new Interval(a.months + b.months, a.days + b.days, a.nanos + b.nanos);
 const ranged = (i: Interval): Interval => makeInterval(i.months, i.days, i.nanos);
@@ -177,7 +239,7 @@ function extreme(type: SqlType, sign: number): Aggregator {
     const o = order(x, best);
     return o === undefined ? NaN : o * sign > 0 ? x : best;
   };
-  return fold<SqlValue>((x) => x, pick, pick, (x) => x);
+  return fold<SqlValue>((x) => x, pick, pick, (x) => x, AS_IT_IS);
 }
 
 const needsOrder = (name: string) => (types: readonly (SqlType | undefined)[]) => {
@@ -186,15 +248,15 @@ const needsOrder = (name: string) => (types: readonly (SqlType | undefined)[]) =
 };
 
 const logical = (combine: (a: boolean, b: boolean) => boolean): Aggregator =>
-  fold<boolean>((x) => x === true, (s, x) => combine(s, x === true), combine, (s) => s);
+  fold<boolean>((x) => x === true, (s, x) => combine(s, x === true), combine, (s) => s, { pack: (s) => s, unpack: booleanIn });
 
 const bitwise = (combine: (a: bigint, b: bigint) => bigint): Aggregator =>
-  fold<bigint>((x) => BigInt(x as Int64), (s, x) => combine(s, BigInt(x as Int64)), combine, (s) => canonicalInt(s));
+  fold<bigint>((x) => BigInt(x as Int64), (s, x) => combine(s, BigInt(x as Int64)), combine, (s) => canonicalInt(s), { pack: (s) => s, unpack: bigIn });
 
 const selections: readonly FunctionDefinition[] = [
   aggregate('MAX', 'The greatest value.', [onRows('(ANY1) -> ANY1', (t) => extreme(t.result, 1), { check: needsOrder('MAX') })]),
   aggregate('MIN', 'The least value.', [onRows('(ANY1) -> ANY1', (t) => extreme(t.result, -1), { check: needsOrder('MIN') })]),
-  aggregate('ANY_VALUE', 'The value of some row, not NULL if there is one.', [onRows('(ANY1) -> ANY1', () => fold<SqlValue>((x) => x, (s) => s, (a) => a, (s) => s))]),
+  aggregate('ANY_VALUE', 'The value of some row, not NULL if there is one.', [onRows('(ANY1) -> ANY1', () => fold<SqlValue>((x) => x, (s) => s, (a) => a, (s) => s, AS_IT_IS))]),
   aggregate('LOGICAL_AND', 'Whether all values that are not NULL are TRUE.', [onRows('(BOOL) -> BOOL', () => logical((a, b) => a && b))]),
   aggregate('LOGICAL_OR', 'Whether some value is TRUE.', [onRows('(BOOL) -> BOOL', () => logical((a, b) => a || b))]),
   aggregate('BIT_AND', 'Bitwise AND of the values.', [onRows('(INT64) -> INT64', () => bitwise((a, b) => a & b))]),

@@ -50,6 +50,12 @@ export interface CallTypes {
 }
 export type ScalarBody = Evaluator | { readonly kind: 'bound'; readonly bind: (types: CallTypes) => Evaluator };
 
+/** How a state travels: as a value of any shape (fragment/values.ts). `unpack` throws CorruptBytes for what is none. */
+export interface PartialState {
+  readonly pack: { call(state: unknown): SqlValue }['call'];
+  readonly unpack: (value: SqlValue) => unknown;
+}
+
 /** Aggregation over one group. States are opaque; `accumulate` and `merge` may change and return their first argument. */
 export interface Aggregator {
   readonly init: () => unknown;
@@ -57,6 +63,8 @@ export interface Aggregator {
   /** Joins the states of two parts of a group, the first part's rows before the second's. */
   readonly merge: { call(left: unknown, right: unknown): unknown }['call'];
   readonly finish: { call(state: unknown): SqlValue }['call'];
+  /** Of aggregates that may be begun where the rows are: the order of rows does not matter, and states are small. */
+  readonly partial?: PartialState;
 }
 export type AggregateBody = { readonly kind: 'aggregate'; readonly bind: (types: CallTypes) => Aggregator };
 

@@ -8,7 +8,8 @@ import { isFloating } from '../types/traits.ts';
 import { INT64 } from '../types/types.ts';
 import { chooseAccess, satisfies, type Access } from './access.ts';
 import { conjunction, conjuncts, isMovable, usesOnly } from './conjuncts.ts';
-import type { OrderPart, Phys, PhysScan } from './physical.ts';
+import { beginAtScan } from './partial.ts';
+import type { OrderPart, Phys, PhysAggregate, PhysScan } from './physical.ts';
 import { NO_STATISTICS, rowsOf, type Statistics } from './statistics.ts';
 
 export interface BuildOptions {
@@ -153,8 +154,8 @@ class Builder {
     const sorts = !streaming && plain && method === 'stream_group' && this.options.optimize;
     const keys = rel.groups.map((g): SortKey => ({ expr: g.expr, descending: false, nullsFirst: true, collation: undefined }));
     const rows: Phys = sorts ? { kind: 'sort', columns: input.phys.columns, input: input.phys, keys, limit: undefined, offset: undefined } : input.phys;
-    const phys: Phys = { kind: 'aggregate', columns: rel.columns, input: rows, grouped: rel.grouped, groups: rel.groups, aggregates: rel.aggregates, streaming: streaming || sorts };
-    return { phys, order, rows: rel.grouped ? Math.max(1, input.rows / 10) : 1 };
+    const phys: PhysAggregate = { kind: 'aggregate', columns: rel.columns, input: rows, grouped: rel.grouped, groups: rel.groups, aggregates: rel.aggregates, streaming: streaming || sorts, partial: false };
+    return { phys: this.options.optimize ? beginAtScan(phys) : phys, order, rows: rel.grouped ? Math.max(1, input.rows / 10) : 1 };
   }
 
   /** The one row that a MIN or MAX over the first column of an order needs; undefined when there is no such order. */

@@ -118,7 +118,10 @@ export interface PhysSubquery {
   readonly subquery: SubqueryExpr;
   readonly plan: Phys;
 }
-/** `streaming`: rows of a group arrive together. */
+/**
+ * `streaming`: rows of a group arrive together. `partial`: the input is a scan, and the aggregation can be begun where its
+ * rows are.
+ */
 export interface PhysAggregate {
   readonly kind: 'aggregate';
   readonly columns: readonly Column[];
@@ -127,6 +130,7 @@ export interface PhysAggregate {
   readonly groups: readonly Assignment[];
   readonly aggregates: readonly AggregateItem[];
   readonly streaming: boolean;
+  readonly partial: boolean;
 }
 
 /** Whether the scan reads less than all of its table or index. */

@@ -1,47 +1,13 @@
 /** Conditions sent to where the rows are: they give what they give at the gateway, and are bytes that can be trusted. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ByteReader, CorruptBytes } from '../../../src/base/bytes.ts';
+import { CorruptBytes } from '../../../src/base/bytes.ts';
 import { TrestleError } from '../../../src/base/errors.ts';
-import { SqlEngine } from '../../../src/sql/engine.ts';
-import { fragmentCompiler } from '../../../src/sql/fragment/run.ts';
-import { decodeTemplate, encodeTemplate } from '../../../src/sql/fragment/template.ts';
 import { catalogOf } from '../../../src/sql/bind/schema-catalog.ts';
-import { drain, KEY_PREFIX, runQuery, schemaOf, statementContext, TableLoader } from '../query/database.ts';
-import { MemoryStore } from '../query/store.ts';
-
-const schema = schemaOf([
-  'CREATE TABLE t (k INT64 NOT NULL, n INT64, f FLOAT64, d NUMERIC, s STRING(MAX), b BYTES(MAX), day DATE, ts TIMESTAMP, j JSON, list ARRAY<INT64>, flag BOOL, wide STRING(MAX)) PRIMARY KEY (k)',
-  'CREATE TABLE child (k INT64 NOT NULL, c INT64 NOT NULL, x INT64) PRIMARY KEY (k, c), INTERLEAVE IN PARENT t',
-  'CREATE INDEX by_n ON t(n) STORING (s)',
-]);
-const ROWS = 60;
-const store = new MemoryStore();
-const loader = new TableLoader(schema, store);
-for (let k = 0; k < ROWS; k++) {
-  loader.put('t', [
-    k, k % 7 === 0 ? null : k % 11, k / 4, BigInt(k) * 500_000_000n, k % 5 === 0 ? null : `text ${k}`, Buffer.from([k]), 19_000 + k, BigInt(k) * 86_400_000_000_000n, null, k % 3 === 0 ? null : [k, k + 1], k % 2 === 0, 'x'.repeat(100),
-  ]);
-  for (let c = 0; c < (k === 5 ? 300 : k % 3); c++) loader.put('child', [k, c, k * c]);
-}
-const engine = new SqlEngine({ keyPrefix: KEY_PREFIX });
-
-/** The result with fragments, and without. */
-async function both(sql: string): Promise<readonly [unknown, unknown]> {
-  const results: unknown[] = [];
-  for (const takesFragments of [true, false]) {
-    store.takesFragments = takesFragments;
-    store.lookRows = 7;
-    store.fragments.clear();
-    results.push(await runQuery(engine, schema, store, sql).then(({ rows }) => rows, (error: unknown) => (error instanceof TrestleError ? [error.code, error.message] : Promise.reject(error))));
-    if (takesFragments) sent = [...store.fragments].map((text) => Buffer.from(text, 'latin1'));
-  }
-  store.takesFragments = true;
-  return [results[0], results[1]];
-}
-let sent: readonly Buffer[] = [];
-
-const templateOf = (fragment: Uint8Array): Buffer => new ByteReader(fragment).bytes();
+import { fragmentCompiler } from '../../../src/sql/fragment/run.ts';
+import { encodeTemplate } from '../../../src/sql/fragment/template.ts';
+import { drain, statementContext } from '../query/database.ts';
+import { both, engine, ROWS, schema, store, templateBytes, templateOf } from './support.ts';
 
 const CONDITIONS = [
   'n = 3', 'n IS NULL', 'NOT flag', 'n > 3 AND s IS NOT NULL', 'n < 2 OR k > 50', 'n IN (1, 2, NULL)', 'n IN (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)', 'k NOT IN UNNEST([1, 2, 3])',
@@ -55,12 +21,12 @@ const CONDITIONS = [
 describe('conditions', () => {
   it.each(CONDITIONS)('%s', async (condition) => {
     for (const sql of [`SELECT k, s, n FROM t@{FORCE_INDEX=_BASE_TABLE} WHERE ${condition}`, `SELECT k FROM t WHERE ${condition} ORDER BY k DESC LIMIT 3`]) {
-      const [there, here] = await both(sql);
+      const { there, here, sent } = await both(sql);
       expect(there).toEqual(here);
       expect(sent.length).toBeGreaterThan(0);
       for (const fragment of sent) {
-        const template = templateOf(fragment);
-        const decoded = decodeTemplate(template);
+        const template = templateBytes(fragment);
+        const decoded = templateOf(fragment);
         const again = encodeTemplate({ ...decoded, ids: decoded.columns.map((_, i) => i) });
         expect(Buffer.from(again.bytes).toString('hex')).toBe(template.toString('hex'));
         expect(again.slots).toHaveLength(decoded.slots);
@@ -74,14 +40,14 @@ describe('conditions', () => {
     'SELECT c.x FROM child c WHERE c.x > 100 LIMIT 5', 'SELECT k, s FROM t WHERE n = 3 AND s LIKE "%3%"', 'SELECT k, f FROM t@{FORCE_INDEX=by_n} WHERE n > 3 AND f > 4 AND s LIKE "%3%"', 'SELECT t.k FROM t WHERE k > 3 AND RAND() < 2',
     'SELECT a.k, b.k FROM t a JOIN t b ON a.n = b.n AND b.f > 5 WHERE a.k < 5', 'SELECT k FROM t WHERE n > (SELECT AVG(x) FROM child)',
   ])('give the same there: %s', async (sql) => {
-    const [there, here] = await both(sql);
+    const { there, here } = await both(sql);
     expect(there).toEqual(here);
   });
 
   it('stay here when they may differ at each call, or need other rows', async () => {
-    await both("SELECT k, n, f, d, s, b, day, ts, j, list, flag, wide FROM t WHERE GENERATE_UUID() != 'x' AND n > (SELECT MIN(x) FROM child)");
+    const { sent } = await both("SELECT k, n, f, d, s, b, day, ts, j, list, flag, wide FROM t WHERE GENERATE_UUID() != 'x' AND n > (SELECT MIN(x) FROM child)");
     // The table has rows of its child between its own, which alone is worth a fragment.
-    expect(sent.map((fragment) => decodeTemplate(templateOf(fragment)).condition)).not.toContainEqual(expect.objectContaining({ kind: 'call' }));
+    expect(sent.map((fragment) => templateOf(fragment).condition)).not.toContainEqual(expect.objectContaining({ kind: 'call' }));
   });
 
   it('take parameters and values of enclosing rows, which vary', async () => {
@@ -92,7 +58,7 @@ describe('conditions', () => {
       const { rows } = await drain(engine.query(prepared, new Map([['m', m], ['r', r], ['text', 'text 13']]), store, statementContext(catalogOf(schema).defaultTimeZone)));
       expect(rows.map(([k]) => Number(k))).toEqual(Array.from({ length: ROWS }, (_, k) => k).filter((k) => k % Number(m) === Number(r) && k % 5 !== 0 && k !== 13));
     }
-    const [one, other] = [...store.fragments].map((text) => templateOf(Buffer.from(text, 'latin1')));
+    const [one, other] = [...store.fragments].map((text) => templateBytes(Buffer.from(text, 'latin1')));
     expect(one).toEqual(other);
   });
 
@@ -107,8 +73,7 @@ describe('conditions', () => {
   });
 
   it('leave out what is not wanted of wide rows', async () => {
-    await both('SELECT k, n FROM t@{FORCE_INDEX=_BASE_TABLE} WHERE n = 3');
-    const [fragment] = sent;
+    const { sent: [fragment] } = await both('SELECT k, n FROM t@{FORCE_INDEX=_BASE_TABLE} WHERE n = 3');
     const run = fragmentCompiler()(fragment ?? new Uint8Array(), { rows: 100, bytes: 1_000_000 });
     for (const [key, record] of store.records) run.look(key as Parameters<typeof run.look>[0], record);
     const { rows } = run.finish();
@@ -121,8 +86,9 @@ describe('fragments that are not what they should be', () => {
   it('are refused, whatever the bytes', async () => {
     const fragments: Buffer[] = [];
     for (const condition of CONDITIONS) {
-      await both(`SELECT k, s, n FROM t@{FORCE_INDEX=_BASE_TABLE} WHERE ${condition}`);
-      fragments.push(...sent);
+      const { sent } = await both(`SELECT k, s, n FROM t@{FORCE_INDEX=_BASE_TABLE} WHERE ${condition}`);
+      const { sent: groups } = await both(`SELECT s, MAX(n), SUM(d) FROM t@{FORCE_INDEX=_BASE_TABLE} WHERE ${condition} GROUP BY s`);
+      fragments.push(...sent, ...groups);
     }
     const compile = fragmentCompiler();
     fc.assert(
