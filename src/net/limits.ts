@@ -12,6 +12,8 @@ export const LIVENESS_TIMEOUT_MICROS = 1_000_000;
 
 /** Calls in flight to one peer: beyond it RESOURCE_EXHAUSTED at once, on either side. */
 export const MAX_CALLS_PER_PEER = 16_384;
+/** Calls in one message. */
+export const MAX_CALLS_TOGETHER = 1_024;
 export const MAX_STREAMS_PER_PEER = 4_096;
 /** Chunks that a stream's producer may be ahead of its consumer. */
 export const STREAM_WINDOW_CHUNKS = 4;

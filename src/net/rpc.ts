@@ -7,6 +7,7 @@
  * 2. When the caller gives up or its node goes down, the handler's signal is aborted, and what it answers goes nowhere.
  * 3. A handler that answers synchronously costs no promise, and answers within the turn in which the request came.
  * 4. A stream's producer is at most its consumer's credit ahead (rpc-stream.ts).
+ * 5. Calls made together (`callEach`) travel as one; each has its own answer, as soon as there is one (rpc-each.ts).
  *
  * A call to the own node takes the same path without the network, and is asynchronous by a microtask.
  */
@@ -15,10 +16,11 @@ import { CorruptBytes } from '../base/bytes.ts';
 import type { Environment, TimerHandle } from '../base/env.ts';
 import { Code, TrestleError, cancelled, deadlineExceeded, resourceExhausted, unimplemented } from '../base/errors.ts';
 import type { NodeId } from '../base/ids.ts';
-import { DEADLINE_GRID_MICROS, MAX_CALLS_PER_PEER, MAX_PAYLOAD_BYTES, MAX_STREAMS_PER_PEER, STREAM_WINDOW_CHUNKS } from './limits.ts';
+import { DEADLINE_GRID_MICROS, MAX_CALLS_PER_PEER, MAX_CALLS_TOGETHER, MAX_PAYLOAD_BYTES, MAX_STREAMS_PER_PEER, STREAM_WINDOW_CHUNKS } from './limits.ts';
 import { RpcUnavailable } from './rpc-error.ts';
+import { GatheredAnswers, OpenCalls, type OnAnswer } from './rpc-each.ts';
 import { RpcStream, StreamProducer } from './rpc-stream.ts';
-import { Kind, decodeRpc, encodeBare, encodeBody, encodeCall, encodeCredit, encodeError, encodeOpen, methodHash, type RpcMessage } from './rpc-wire.ts';
+import { Kind, decodeRpc, encodeAnswers, encodeBare, encodeBody, encodeCall, encodeCalls, encodeCredit, encodeError, encodeOpen, methodHash, type RpcMessage } from './rpc-wire.ts';
 import { Channel, type Transport } from './transport.ts';
 
 export interface CallOptions {
@@ -46,6 +48,8 @@ interface Outgoing {
   /** Monotonic microseconds; Infinity without a deadline. */
   readonly deadline: number;
   readonly stream: RpcStream | undefined;
+  /** Of several calls that were made together. */
+  readonly each: OpenCalls | undefined;
   readonly signal: AbortSignal | undefined;
   onAbort: (() => void) | undefined;
   readonly resolve: (body: Buffer) => void;
@@ -97,6 +101,13 @@ export class Rpc {
     return new Promise<Buffer>((resolve, reject) => {
       this.begin(to, method, options, undefined, resolve, reject, (id) => encodeCall(id, this.hashOf(method), body));
     });
+  }
+
+  /** As `call`, several times at once: fewer than MAX_CALLS_TOGETHER, with a request that fits a message. */
+  callEach(to: NodeId, method: string, bodies: readonly Uint8Array[], onAnswer: OnAnswer, options: CallOptions = {}): void {
+    assert(bodies.length <= MAX_CALLS_TOGETHER, 'not too many calls travel together');
+    const each = new OpenCalls(bodies.length, onAnswer);
+    this.begin(to, method, options, each, noop, (error) => each.fail(error), (id) => encodeCalls(id, this.hashOf(method), bodies));
   }
 
   /** One request, a stream of answers. Errors come out of the stream's `next`. Closing the stream cancels it at the producer. */
@@ -165,12 +176,14 @@ export class Rpc {
     to: NodeId,
     method: string,
     options: CallOptions,
-    stream: RpcStream | undefined,
+    of: RpcStream | OpenCalls | undefined,
     resolve: (body: Buffer) => void,
     reject: (error: TrestleError) => void,
     encode: (id: number) => Buffer,
   ): number {
     const id = this.nextId++;
+    const stream = of instanceof RpcStream ? of : undefined;
+    const each = of instanceof OpenCalls ? of : undefined;
     const refusal = this.refusal(to, method, stream !== undefined, options.signal);
     if (refusal !== undefined) {
       reject(refusal);
@@ -186,7 +199,7 @@ export class Rpc {
       return id;
     }
     const deadline = options.timeoutMicros === undefined ? Infinity : this.env.clock.monotonicMicros() + options.timeoutMicros;
-    const call: Outgoing = { to, method, deadline, stream, signal: options.signal, onAbort: undefined, resolve, reject };
+    const call: Outgoing = { to, method, deadline, stream, each, signal: options.signal, onAbort: undefined, resolve, reject };
     this.outgoing.set(id, call);
     const peer = this.peer(to);
     peer.outgoing++;
@@ -308,6 +321,15 @@ export class Rpc {
       case 'call':
         this.serve(from, message.id, message.method, message.body);
         return;
+      case 'calls':
+        this.serveEach(from, message.id, message.method, message.bodies);
+        return;
+      case 'answers': {
+        const call = this.outgoing.get(message.id);
+        if (call?.to !== from || call.each === undefined) return;
+        for (const { index, answer } of message.answers) if (call.each.take(index, answer)) this.finish(message.id);
+        return;
+      }
       case 'open':
         this.serveStream(from, message.id, message.method, message.credit, message.body);
         return;
@@ -374,6 +396,32 @@ export class Rpc {
     );
   }
 
+  private serveEach(from: NodeId, id: number, method: number, bodies: readonly Buffer[]): void {
+    const handler = this.handlers.get(method);
+    const peer = this.peer(from);
+    if (handler === undefined || bodies.length > MAX_CALLS_TOGETHER || peer.incoming.size >= MAX_CALLS_PER_PEER) {
+      this.answer(from, encodeError(id, handler === undefined ? unknownMethod(method) : resourceExhausted('too many calls in flight')));
+      return;
+    }
+    const incoming: Incoming = { controller: new AbortController(), producer: undefined };
+    peer.incoming.set(id, incoming);
+    const answers = new GatheredAnswers(bodies.length, (ready, isLast) => {
+      if (peer.incoming.get(id) !== incoming) return;
+      if (isLast) peer.incoming.delete(id);
+      this.answer(from, encodeAnswers(id, ready));
+    });
+    bodies.forEach((body, index) => {
+      const failed = (error: unknown): void => answers.add(index, this.toTrestleError(handler.name, error));
+      try {
+        const result = handler.run(from, body, incoming.controller.signal);
+        if (result instanceof Uint8Array) answers.add(index, result);
+        else result.then((answer) => answers.add(index, answer), failed);
+      } catch (error) {
+        failed(error);
+      }
+    });
+  }
+
   private encodeReply(id: number, name: string, answer: Uint8Array): Buffer {
     const message = encodeBody(Kind.reply, id, answer);
     if (message.length <= MAX_PAYLOAD_BYTES) return message;
@@ -418,6 +466,7 @@ export class Rpc {
 }
 
 const EMPTY = Buffer.alloc(0);
+const noop = (): void => undefined;
 
 const internal = (message: string): TrestleError => new TrestleError(Code.INTERNAL, message);
 

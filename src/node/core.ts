@@ -267,7 +267,7 @@ export class NodeCore {
         decodeIds(await this.rpc.call(node, Method.forgotten, encodeIds(ids), { timeoutMicros: NOTICE_TIMEOUT_MICROS })),
       lockWaits: (owner, span, mode) => this.lockObserver?.(owner, span, mode) ?? noop,
       announce: (txn: TxnId, participants: readonly SplitId[], at: Timestamp): void => {
-        for (const split of participants) this.gateway.tellOutcome(split, txn, at);
+        this.gateway.tellOutcome(participants, txn, at);
       },
     };
   }

@@ -7,9 +7,10 @@ import type { Environment } from '../base/env.ts';
 import { TrestleError, Code, unavailable } from '../base/errors.ts';
 import type { ByteReader } from '../base/bytes.ts';
 import type { Key, NodeId, SplitId } from '../base/ids.ts';
+import { MAX_CALLS_TOGETHER } from '../net/limits.ts';
 import { RpcUnavailable } from '../net/rpc-error.ts';
 import type { Rpc } from '../net/rpc.ts';
-import { readAnswer } from './answer.ts';
+import { readAnswer, type Directions } from './answer.ts';
 import type { SplitDescriptor } from './types.ts';
 
 /** Waits between rounds over all nodes while nobody leads: an election takes up to about 2 s. */
@@ -17,6 +18,8 @@ const FIRST_BACKOFF_MICROS = 2_000;
 const MAX_BACKOFF_MICROS = 50_000;
 /** Hints followed at once; more of them means that leadership is moving. */
 const MAX_HOPS = 2;
+/** Calls whose bodies are more than this together travel in several messages. */
+const MAX_BUNDLE_BYTES = 4 * 1024 * 1024;
 /** How long a call without a deadline of its own is tried, microseconds. */
 const DEFAULT_LIMIT_MICROS = 20_000_000;
 
@@ -40,6 +43,27 @@ export interface RouterOptions {
 
 /** `rerouted`: the split no longer holds what was asked for; the cache knows better now, ask `locate` again. */
 export type Routed = ByteReader | 'rerouted';
+
+/** One of several calls. */
+export interface SplitCall {
+  readonly split: SplitId;
+  readonly body: Uint8Array;
+}
+
+interface BundledCall extends SplitCall {
+  readonly resolve: (answer: Routed | Promise<Routed>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Calls to one node. */
+interface Bundle {
+  readonly calls: BundledCall[];
+  bytes: number;
+}
+
+type Elsewhere = Extract<Directions, { kind: 'notLeader' }>;
+
+const isElsewhere = (taken: Routed | Elsewhere): taken is Elsewhere => typeof taken === 'object' && 'kind' in taken;
 
 export class Router {
   private readonly options: RouterOptions;
@@ -94,19 +118,10 @@ export class Router {
         if (timeoutMicros <= 0) throw unavailable(`No leader of split ${split} answered in time; try again.`);
         const answer = await this.attempt(rpc, node, method, body, timeoutMicros, options.signal);
         if (answer === undefined) continue;
-        if ('result' in answer) {
-          if (node !== options.first) this.leaders.set(split, node);
-          return answer.result;
-        }
-        const { directions } = answer;
-        if (directions.kind === 'wrongSplit') {
-          this.forget(split);
-          for (const descriptor of directions.known) this.learn(descriptor);
-          return 'rerouted';
-        }
-        if (this.leaders.get(split) === node) this.leaders.delete(split);
-        if (directions.hint !== undefined && directions.hint !== node && hint !== directions.hint) {
-          hint = directions.hint;
+        const taken = this.take(split, node, answer, options.first);
+        if (!isElsewhere(taken)) return taken;
+        if (taken.hint !== undefined && taken.hint !== node && hint !== taken.hint) {
+          hint = taken.hint;
           follows = hops++ < MAX_HOPS;
           break;
         }
@@ -115,6 +130,67 @@ export class Router {
       await this.sleep(backoff);
       backoff = Math.min(backoff * 2, MAX_BACKOFF_MICROS);
     }
+  }
+
+  /**
+   * As `call` for each of them, in their order. Those whose splits are led by one node, as far as is known, travel as one
+   * call; whoever is not answered well there goes on alone.
+   */
+  callEach(method: string, calls: readonly SplitCall[], options: RouteOptions = {}): Promise<Routed>[] {
+    const bundles = new Map<NodeId, Bundle>();
+    const answers: Promise<Routed>[] = [];
+    for (const call of calls) {
+      const node = calls.length > 1 ? this.leaderOf(call.split) : undefined;
+      if (node === undefined) {
+        answers.push(this.call(call.split, method, call.body, options));
+        continue;
+      }
+      let bundle = bundles.get(node);
+      if (bundle !== undefined && (bundle.calls.length >= MAX_CALLS_TOGETHER || bundle.bytes + call.body.length > MAX_BUNDLE_BYTES)) {
+        this.send(node, method, bundle, options);
+        bundle = undefined;
+      }
+      if (bundle === undefined) bundles.set(node, (bundle = { calls: [], bytes: 0 }));
+      const { calls: together } = bundle;
+      bundle.bytes += call.body.length;
+      answers.push(new Promise((resolve, reject) => together.push({ ...call, resolve, reject })));
+    }
+    for (const [node, bundle] of bundles) this.send(node, method, bundle, options);
+    return answers;
+  }
+
+  private send(node: NodeId, method: string, { calls }: Bundle, options: RouteOptions): void {
+    const { rpc } = this.options;
+    const timeoutMicros = options.limitMicros ?? DEFAULT_LIMIT_MICROS;
+    const onAnswer = (index: number, answer: Buffer | TrestleError): void => {
+      const call = calls[index] as BundledCall;
+      try {
+        const taken = answer instanceof TrestleError ? this.failed(answer, method) : this.take(call.split, node, readAnswer(answer), undefined);
+        call.resolve(taken === undefined || isElsewhere(taken) ? this.call(call.split, method, call.body, options) : taken);
+      } catch (error) {
+        call.reject(error);
+      }
+    };
+    const bodies = calls.map(({ body }) => body);
+    rpc.callEach(node, method, bodies, onAnswer, options.signal === undefined ? { timeoutMicros } : { timeoutMicros, signal: options.signal });
+  }
+
+  /** What the answer of a node says, and what is to be learnt from it. */
+  private take(split: SplitId, node: NodeId, answer: ReturnType<typeof readAnswer>, first: NodeId | undefined): Routed | Elsewhere {
+    if ('result' in answer) {
+      if (node !== first) this.leaders.set(split, node);
+      return answer.result;
+    }
+    const { directions } = answer;
+    if (directions.kind === 'wrongSplit') return this.reroute(split, directions.known);
+    if (this.leaders.get(split) === node) this.leaders.delete(split);
+    return directions;
+  }
+
+  private reroute(split: SplitId, known: readonly SplitDescriptor[]): 'rerouted' {
+    this.forget(split);
+    for (const descriptor of known) this.learn(descriptor);
+    return 'rerouted';
   }
 
   /**
@@ -134,11 +210,7 @@ export class Router {
         if (answer === undefined) continue;
         reached = true;
         if ('result' in answer) return answer.result;
-        if (answer.directions.kind === 'wrongSplit') {
-          this.forget(split);
-          for (const descriptor of answer.directions.known) this.learn(descriptor);
-          return 'rerouted';
-        }
+        if (answer.directions.kind === 'wrongSplit') return this.reroute(split, answer.directions.known);
       }
       if (!reached) return undefined;
       await this.sleep(backoff);
@@ -149,13 +221,18 @@ export class Router {
     try {
       return readAnswer(await rpc.call(node, method, body, signal === undefined ? { timeoutMicros } : { timeoutMicros, signal }));
     } catch (error) {
-      if (error instanceof RpcUnavailable) return undefined;
-      if (error instanceof TrestleError && error.code === Code.DEADLINE_EXCEEDED) {
-        // The limit is this node's own, not the client's, whose deadline comes as a signal: the call may be repeated.
-        throw unavailable(`Split leader did not answer ${method} in time; try again.`);
-      }
-      throw error;
+      return this.failed(error, method);
     }
+  }
+
+  /** Undefined: the node cannot be reached, others may. */
+  private failed(error: unknown, method: string): undefined {
+    if (error instanceof RpcUnavailable) return undefined;
+    if (error instanceof TrestleError && error.code === Code.DEADLINE_EXCEEDED) {
+      // The limit is this node's own, not the client's, whose deadline comes as a signal: the call may be repeated.
+      throw unavailable(`Split leader did not answer ${method} in time; try again.`);
+    }
+    throw error;
   }
 
   private candidates(split: SplitId, hint: NodeId | undefined): NodeId[] {

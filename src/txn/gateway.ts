@@ -7,7 +7,7 @@ import type { TrestleError } from '../base/errors.ts';
 import { timestamp, txnId, type Key, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
 import type { Rpc } from '../net/rpc.ts';
 import type { SplitHost } from '../splits/host.ts';
-import type { Router } from '../splits/router.ts';
+import type { Router, SplitCall } from '../splits/router.ts';
 import { readTxnId } from './commands.ts';
 import { ByteReader } from '../base/bytes.ts';
 import { decodeIds, encodeFence, encodeIds, encodeOutcome, encodeReference, Method, readStatus, type StatusAnswer } from './protocol.ts';
@@ -111,13 +111,13 @@ export class Gateway implements TransactionSystem {
 
   // ---- messages that finish transactions ----------------------------------------------------------------------------
 
-  /** Tells a split to let go of a transaction that has nothing logged there. Best effort: the leader expires it otherwise. */
-  release(split: SplitId, txn: TxnId): void {
-    this.finish(split, Method.release, encodeReference(split, txn));
+  /** Tells splits to let go of a transaction that has nothing logged there. Best effort: the leader expires it otherwise. */
+  release(splits: readonly SplitId[], txn: TxnId): void {
+    this.finish(Method.release, splits.map((split) => ({ split, body: encodeReference(split, txn) })));
   }
 
-  tellOutcome(split: SplitId, txn: TxnId, at: Timestamp): void {
-    this.finish(split, Method.outcome, encodeOutcome({ split, txn, timestamp: at }));
+  tellOutcome(splits: readonly SplitId[], txn: TxnId, at: Timestamp): void {
+    this.finish(Method.outcome, splits.map((split) => ({ split, body: encodeOutcome({ split, txn, timestamp: at }) })));
   }
 
   /** From here on no commit under a version of the schema below `version` goes through in the range. */
@@ -134,9 +134,11 @@ export class Gateway implements TransactionSystem {
     return answer === 'rerouted' ? { kind: 'pending' } : readStatus(answer);
   }
 
-  private finish(split: SplitId, method: string, body: Uint8Array): void {
-    this.router.call(split, method, body, { limitMicros: FINISH_LIMIT_MICROS }).catch((error: unknown) => {
-      this.env.log.debug('txn.finishFailed', { split, method, error: String(error) });
+  private finish(method: string, calls: readonly SplitCall[]): void {
+    this.router.callEach(method, calls, { limitMicros: FINISH_LIMIT_MICROS }).forEach((answer, i) => {
+      answer.catch((error: unknown) => {
+        this.env.log.debug('txn.finishFailed', { split: calls[i]?.split, method, error: String(error) });
+      });
     });
   }
 }

@@ -26,6 +26,7 @@ import { Method } from './protocol.ts';
 import { groupOps, Groups, groupSpans } from './routing.ts';
 import { readResultOrConflict } from './service.ts';
 import { spanSeen, Touched } from './touched.ts';
+import type { Routed } from '../splits/router.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
 import type { CommitOptions, CommitResult, IsolationLevel, KeyRange, LockMode, PortionCursor, RangeReadOptions, ReadOptions, ReadWriteOptions, ReadWriteTransaction, RowCursor, WriteOp } from './types.ts';
 
@@ -33,6 +34,8 @@ const LOST_LOCKS = 'Transaction was aborted: its locks were lost when the leader
 const WOUNDED = 'Transaction was aborted: an older transaction needed its locks.';
 /** A transaction that touches more than this many splits more than once is cut into rounds; a bound, never reached in practice. */
 const MAX_ROUNDS = 100;
+
+const NOWHERE: ReadonlySet<SplitId> = new Set();
 
 interface Part {
   readonly split: SplitDescriptor;
@@ -306,7 +309,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     this.inDoubt = false;
     if (answer === 'rerouted') throw aborted('Transaction was aborted: its coordinator moved.');
     const at = timestamp(answer.varint());
-    for (const part of prepared) if (!part.writes) this.gateway.release(part.split, this.id);
+    this.gateway.release(prepared.filter((part) => !part.writes).map((part) => part.split), this.id);
     this.touched.clear();
     this.preparing.clear();
     return at;
@@ -328,33 +331,41 @@ export class GatewayTransaction implements ReadWriteTransaction {
     if (at >= ceiling) throw aborted('Transaction was aborted: a lease ended before it could commit.');
     this.deciding = true;
     await commitWait(this.gateway.env, at);
-    for (const part of prepared) this.gateway.release(part.split, this.id);
+    this.gateway.release(prepared.map((part) => part.split), this.id);
     return at;
   }
 
   private async prepareAll(parts: readonly Part[], coordinator: SplitId, options: CommitOptions): Promise<Prepared[]> {
-    const results = await Promise.allSettled(parts.map((part) => this.preparePart(part, coordinator, options, 0)));
+    const results = await Promise.allSettled(this.prepareParts(parts, coordinator, options, 0));
     const prepared = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
     const failed = results.filter((result) => result.status === 'rejected').map((result) => result.reason as unknown);
     if (failed.length > 0 && !prepared.some((part) => part.committed > 0)) throw failed.find((error) => error instanceof WriteConflictError) ?? failed[0];
     return prepared;
   }
 
-  /** Prepares at one split, or at those that it was cut into meanwhile. */
-  private async preparePart(part: Part, coordinator: SplitId, options: CommitOptions, round: number): Promise<Prepared[]> {
+  /** Prepares at each split, or at those that it was cut into meanwhile. */
+  private prepareParts(parts: readonly Part[], coordinator: SplitId, options: CommitOptions, round: number): Promise<Prepared[]>[] {
     if (round > MAX_ROUNDS) throw aborted('Transaction was aborted: its splits moved too often.');
-    const { split, ops, reads } = part;
-    const body = protocol.encodePrepare({ ...this.header(split), coordinator, schemaVersion: this.schemaVersion(), checks: this.checksOf(reads), fixed: this.fixed, ops });
-    if (body.length > MAX_COMMAND_BYTES) throw tooLarge();
-    this.preparing.add(split.id);
-    const answer = await this.gateway.router.call(split.id, Method.prepare, body, { signal: options.signal });
+    const schemaVersion = this.schemaVersion();
+    const calls = parts.map(({ split, ops, reads }) => {
+      const body = protocol.encodePrepare({ ...this.header(split), coordinator, schemaVersion, checks: this.checksOf(reads), fixed: this.fixed, ops });
+      if (body.length > MAX_COMMAND_BYTES) throw tooLarge();
+      return { split: split.id, body };
+    });
+    for (const { split } of parts) this.preparing.add(split.id);
+    const answers = this.gateway.router.callEach(Method.prepare, calls, { signal: options.signal });
+    return answers.map((answer, i) => this.prepared(parts[i] as Part, answer, coordinator, options, round));
+  }
+
+  private async prepared({ split, ops, reads }: Part, asked: Promise<Routed>, coordinator: SplitId, options: CommitOptions, round: number): Promise<Prepared[]> {
+    const answer = await asked;
     if (answer === 'rerouted') {
       const pieces = await this.partsOf(ops, reads);
       // The coordinator must be one that exists; the piece that keeps the id stays it.
       if (split.id === coordinator && !pieces.some((piece) => piece.split.id === coordinator && piece.ops.length > 0)) {
         throw aborted('Transaction was aborted: its coordinator moved.');
       }
-      return (await Promise.all(pieces.map((piece) => this.preparePart(piece, coordinator, options, round + 1)))).flat();
+      return (await Promise.all(this.prepareParts(pieces, coordinator, options, round + 1))).flat();
     }
     throwConflict(answer);
     const floor = timestamp(answer.varint());
@@ -407,7 +418,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     if (this.isWounded || this.deciding || this.state === 'committed' || this.state === 'aborted') return;
     this.isWounded = true;
     if (this.state === 'active') this.end('aborted');
-    else for (const split of this.preparing) this.gateway.release(split, this.id);
+    else this.gateway.release([...this.preparing], this.id);
   }
 
   private end(state: 'committed' | 'aborted'): void {
@@ -415,11 +426,9 @@ export class GatewayTransaction implements ReadWriteTransaction {
     this.ended();
     // Otherwise a participant would take back what the coordinator committed; leaders ask after this transaction by themselves.
     if (this.inDoubt) return;
-    const splits = new Set([...this.touched.keys(), ...this.preparing]);
-    for (const split of splits) {
-      if (state === 'aborted' && this.preparing.has(split)) this.gateway.tellOutcome(split, this.id, timestamp(0));
-      else this.gateway.release(split, this.id);
-    }
+    const asked = state === 'aborted' ? this.preparing : NOWHERE;
+    if (asked.size > 0) this.gateway.tellOutcome([...asked], this.id, timestamp(0));
+    this.gateway.release([...new Set([...this.touched.keys(), ...this.preparing])].filter((split) => !asked.has(split)), this.id);
     this.touched.clear();
     this.preparing.clear();
   }
@@ -469,7 +478,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     if (lock === 'none') return;
     const known = this.touched.get(split);
     if (this.state === 'aborted') {
-      this.gateway.release(split, this.id); // The answer came after the end.
+      this.gateway.release([split], this.id); // The answer came after the end.
       throw aborted(this.isWounded ? WOUNDED : 'Transaction was aborted.');
     }
     // Two reads at once, and the leader changed between them: what the first locked is gone.

@@ -124,6 +124,94 @@ describe('Rpc calls', () => {
   });
 });
 
+describe('Rpc calls made together', () => {
+  type Answers = Map<number, string>;
+  const ask = (client: Rpc, to: typeof N1, method: string, bodies: readonly string[], timeoutMicros?: number): Answers => {
+    const answers: Answers = new Map();
+    client.callEach(to, method, bodies.map(text), (index, answer) => {
+      expect(answers.has(index)).toBe(false);
+      answers.set(index, answer instanceof TrestleError ? `error ${answer.code} ${answer.message}` : answer.toString());
+    }, timeoutMicros === undefined ? {} : { timeoutMicros });
+    return answers;
+  };
+
+  test('each has an answer of its own; who waits holds nobody back', async () => {
+    const { client, server } = await rpcs();
+    const waiting: (() => void)[] = [];
+    for (const rpc of [client, server]) {
+      rpc.handle('mixed', (_, body) => {
+        const what = body.toString();
+        if (what === 'wait') return new Promise((resolve) => waiting.push(() => resolve(text('waited'))));
+        if (what === 'throw') throw aborted('thrown');
+        if (what === 'reject') return Promise.reject(aborted('rejected'));
+        return what === 'later' ? sleep(1).then(() => text('later')) : text(what.toUpperCase());
+      });
+    }
+    for (const to of [N1, N2]) {
+      const answers = ask(client, to, 'mixed', ['a', 'wait', 'throw', 'reject', 'later']);
+      await until(() => answers.size === 4);
+      expect([0, 2, 3, 4].map((i) => answers.get(i))).toEqual(['A', 'error 10 thrown', 'error 10 rejected', 'later']);
+      for (const end of waiting.splice(0)) end();
+      await until(() => answers.size === 5);
+      expect(answers.get(1)).toBe('waited');
+    }
+  });
+
+  test('answers of one turn travel in one message', async () => {
+    const { b, client, server } = await rpcs();
+    let sent = 0;
+    const send = b.transport.send.bind(b.transport);
+    b.transport.send = (...args) => {
+      sent++;
+      return send(...args);
+    };
+    const gate: (() => void)[] = [];
+    server.handle('gate', async (_, body) => {
+      await new Promise<void>((resolve) => gate.push(resolve));
+      return body;
+    });
+    const answers = ask(client, N2, 'gate', Array.from({ length: 100 }, (_, i) => String(i)));
+    await until(() => gate.length === 100);
+    for (const open of gate) open();
+    await until(() => answers.size === 100);
+    expect([...answers.entries()].every(([index, answer]) => answer === String(index))).toBe(true);
+    expect(sent).toBe(1);
+  });
+
+  test('large answers go in several messages, and one that is too large is an error', async () => {
+    const { client, server } = await rpcs();
+    server.handle('large', (_, body) => Buffer.alloc(Number(body.toString())));
+    const lengths: number[] = [];
+    client.callEach(N2, 'large', [700_000, 700_000, 33 * 1024 * 1024, 5].map((size) => text(String(size))), (index, answer) => {
+      lengths[index] = answer instanceof TrestleError ? answer.code : answer.length;
+    });
+    await until(() => lengths.filter((length) => length !== undefined).length === 4, 5_000);
+    expect(lengths).toEqual([700_000, 700_000, Code.RESOURCE_EXHAUSTED, 5]);
+  });
+
+  test('all that are open end with the deadline, the peer, and an unknown method', async () => {
+    const { a, client, server } = await rpcs();
+    const signals: AbortSignal[] = [];
+    server.handle('some', (_, body, signal) => {
+      signals.push(signal);
+      return body.toString() === 'now' ? text('done') : never();
+    });
+    const late = ask(client, N2, 'some', ['now', 'never'], 50_000);
+    await until(() => late.size === 2);
+    expect([late.get(0), late.get(1)?.slice(0, 7)]).toEqual(['done', `error ${Code.DEADLINE_EXCEEDED}`]);
+    await until(() => signals.every((signal) => signal.aborted));
+    const cut = ask(client, N2, 'some', ['never', 'now', 'never']);
+    await until(() => cut.size === 1);
+    a.transport.disconnect(N2);
+    await until(() => cut.size === 3);
+    expect(cut.get(0)).toContain(`error ${Code.UNAVAILABLE}`);
+    await until(() => a.transport.isUp(N2));
+    const unknown = ask(client, N2, 'nothing', ['a', 'b']);
+    await until(() => unknown.size === 2);
+    expect(unknown.get(1)).toContain(`error ${Code.UNIMPLEMENTED}`);
+  });
+});
+
 describe('Rpc streams', () => {
   test('chunks in order; the producer stays within the window of a consumer that dawdles', async () => {
     const { client, server } = await rpcs();

@@ -180,6 +180,68 @@ describe('calls of a split', () => {
   });
 });
 
+describe('calls of several splits', () => {
+  const three = (routed: Routed) => routed.router.callEach(METHOD, [5, 6, 7].map((id) => ({ split: splitId(id), body: Buffer.of(id) })));
+  const knowing = async (): Promise<Routed> => {
+    const routed = await start();
+    routed.answer = (node) => (node === 3 ? okAnswer().varint(1).finish() : notLeaderAnswer(nodeId(3)));
+    for (const id of [5, 6, 7]) await routed.test.run(routed.router.call(splitId(id), METHOD, Buffer.alloc(0)));
+    routed.calls.length = 0;
+    return routed;
+  };
+
+  it('go to the leader in one message, and those that it does not lead go on alone', async () => {
+    const routed = await knowing();
+    let together = 0;
+    const { rpc } = routed.test.core(1);
+    const callEach = rpc.callEach.bind(rpc);
+    rpc.callEach = (...args) => {
+      together++;
+      callEach(...args);
+    };
+    let refused = 0;
+    routed.answer = (node) => (node === 2 || (node === 3 && refused++ !== 1) ? okAnswer().varint(node).finish() : notLeaderAnswer(nodeId(2)));
+    const answers = await routed.test.run(Promise.all(three(routed)));
+    expect(answers.map((answer) => (answer === 'rerouted' ? -1 : answer.varint()))).toEqual([3, 2, 3]);
+    expect(together).toBe(1);
+  });
+
+  it('fail each for itself, and learn where keys lie now', async () => {
+    const routed = await knowing();
+    let n = 0;
+    routed.answer = () => {
+      n++;
+      if (n === 1) throw invalidArgument('no');
+      return n === 2 ? wrongSplitAnswer([describeSplit(6, 'a', 'm', 2)]) : okAnswer().varint(9).finish();
+    };
+    const results = await routed.test.run(Promise.allSettled(three(routed)));
+    expect(results.map((result) => (result.status === 'rejected' ? (result.reason as { code: number }).code : result.value === 'rerouted' ? 'rerouted' : result.value.varint()))).toEqual([Code.INVALID_ARGUMENT, 'rerouted', 9]);
+    expect(routed.router.locate('b' as Key)).toMatchObject({ id: 6, generation: 2 });
+  });
+
+  it('look for another leader when theirs is down', async () => {
+    const routed = await knowing();
+    routed.test.cluster.crash(nodeId(3), false);
+    routed.answer = (node) => (node === 2 ? okAnswer().varint(2).finish() : notLeaderAnswer(nodeId(3)));
+    const answers = await routed.test.run(Promise.all(three(routed)));
+    expect(answers.map((answer) => (answer === 'rerouted' ? -1 : answer.varint()))).toEqual([2, 2, 2]);
+  });
+
+  it('end as UNAVAILABLE when the leader does not answer, and when they are cancelled as such', async () => {
+    const routed = await knowing();
+    routed.answer = () => new Promise(() => undefined);
+    const calls = [5, 6].map((id) => ({ split: splitId(id), body: Buffer.alloc(0) }));
+    const late = routed.router.callEach(METHOD, calls, { limitMicros: 500_000 });
+    const codes = async (answers: Promise<unknown>[]) => (await routed.test.run(Promise.allSettled(answers))).map((result) => (result.status === 'rejected' ? (result.reason as { code: number }).code : 0));
+    expect(await codes(late)).toEqual([Code.UNAVAILABLE, Code.UNAVAILABLE]);
+    const controller = new AbortController();
+    const cancelled = routed.router.callEach(METHOD, calls, { signal: controller.signal });
+    await routed.test.settle(0.1);
+    controller.abort();
+    expect(await codes(cancelled)).toEqual([Code.CANCELLED, Code.CANCELLED]);
+  });
+});
+
 describe('answers, entries and states of splits', () => {
   const descriptors = fc.record({ id: splitIds, from: keys, to: keys, generation: fc.nat() });
 
