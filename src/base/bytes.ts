@@ -103,6 +103,20 @@ export class ByteWriter {
     return this;
   }
 
+  /** The bytes that hexadecimal digits stand for, without a length. */
+  hex(digits: string): this {
+    this.reserve(digits.length / 2);
+    this.length += this.buffer.write(digits, this.length, 'hex');
+    return this;
+  }
+
+  /** A copy of what was written, out of Node's pool, for what is soon gone; the writer may be reused after `reset`. */
+  copy(): Buffer {
+    const out = Buffer.allocUnsafe(this.length);
+    this.buffer.copy(out, 0, 0, this.length);
+    return out;
+  }
+
   /** A copy of what was written, without spare room, for what is kept; the writer may be reused after `reset`. */
   finish(): Buffer {
     const out = Buffer.allocUnsafeSlow(this.length);
@@ -205,6 +219,12 @@ export class ByteReader {
     const size = this.varint();
     const at = this.take(size);
     return this.buffer.toString('latin1', at, at + size);
+  }
+
+  /** `count` bytes as hexadecimal digits. */
+  hex(count: number): string {
+    const at = this.take(count);
+    return this.buffer.toString('hex', at, at + count);
   }
 
   /** A count of things that each take at least one byte: bounds what a corrupt count can make us allocate. */

@@ -25,7 +25,8 @@ import type { Engine } from '../storage/types.ts';
 import { writeTxnId } from '../txn/commands.ts';
 import { Gateway } from '../txn/gateway.ts';
 import type { HeldMode, LockOwner, Span } from '../txn/locks.ts';
-import { Participant, type ParticipantLinks } from '../txn/participant.ts';
+import type { OutcomeLearner, ParticipantLinks } from '../txn/links.ts';
+import { Participant } from '../txn/participant.ts';
 import { decodeIds, encodeIds, Method } from '../txn/protocol.ts';
 import { TxnService } from '../txn/service.ts';
 import { selectReplicas, type NodePlace } from './directed-reads.ts';
@@ -260,7 +261,7 @@ export class NodeCore {
         writeTxnId(body, txn);
         this.detached('txn.wounded', this.rpc.call(node, Method.wounded, body.finish(), { timeoutMicros: NOTICE_TIMEOUT_MICROS }));
       },
-      askOutcome: (participant: Participant, coordinator: SplitId, txn: TxnId): void => {
+      askOutcome: (participant: OutcomeLearner, coordinator: SplitId, txn: TxnId): void => {
         this.detached('txn.askOutcome', this.resolve(participant, coordinator, txn));
       },
       askForgotten: async (node: NodeId, ids: readonly TxnId[]): Promise<readonly TxnId[]> =>
@@ -272,7 +273,7 @@ export class NodeCore {
     };
   }
 
-  private async resolve(participant: Participant, coordinator: SplitId, txn: TxnId): Promise<void> {
+  private async resolve(participant: OutcomeLearner, coordinator: SplitId, txn: TxnId): Promise<void> {
     const status = await this.gateway.askStatus(coordinator, txn);
     if (status.kind === 'pending') return;
     await participant.learnOutcome(txn, status.kind === 'committed' ? status.timestamp : (0 as Timestamp));

@@ -21,11 +21,13 @@ import { MemoryDisk } from '../storage/memory-disk.ts';
 import { NodeBackend } from './backend.ts';
 import type { HostEvent } from '../splits/host.ts';
 import { NodeCore } from './core.ts';
+import { MAX_CLOCK_AHEAD_MICROS } from '../txn/limits.ts';
 import { systemEnvironment } from './environment.ts';
 import { startHttp, type HttpServer } from './http.ts';
 import { nodeStatus } from './status.ts';
 
 assert(MAX_CLOCK_UNCERTAINTY_MICROS <= DEFAULT_TUNING.maxUncertaintyMicros, 'leases allow for every clock that may be declared');
+assert(2 * MAX_CLOCK_UNCERTAINTY_MICROS <= MAX_CLOCK_AHEAD_MICROS, 'memories of transactions allow for every clock that may be declared');
 const READY_POLL_MICROS = 5_000;
 const STOP_GRACE_MS = 500;
 

@@ -397,8 +397,7 @@ export class SplitHost implements HostInternals {
   }
 
   private send(to: NodeId, out: ByteWriter): void {
-    // A copy from Node's pool: it is on its way soon.
-    this.transport.send(to, Channel.paxos, Buffer.from(out.view()));
+    this.transport.send(to, Channel.paxos, out.copy());
     out.reset();
   }
 

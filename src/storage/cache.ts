@@ -13,6 +13,8 @@ export class ValueCache {
   private young = new Map<string, Uint8Array | undefined>();
   private old = new Map<string, Uint8Array | undefined>();
   private youngBytes = 0;
+  /** By the first char of a key, which tells its kind: whether any such key was ever added. Most writes are of kinds that nobody reads. */
+  private readonly kinds = new Uint8Array(256);
 
   constructor(maxBytes: number) {
     this.generationBytes = maxBytes / 2;
@@ -32,6 +34,7 @@ export class ValueCache {
   add(key: string, value: Uint8Array | undefined): void {
     const size = key.length + (value?.length ?? 0) + ENTRY_OVERHEAD;
     if (size > this.generationBytes / 4) return;
+    this.kinds[key.charCodeAt(0)] = 1;
     this.young.set(key, value === undefined ? undefined : detached(value));
     this.youngBytes += size;
     if (this.youngBytes < this.generationBytes) return;
@@ -42,6 +45,7 @@ export class ValueCache {
 
   /** The key has a new value: replaces the one that is cached, if one is. */
   update(key: string, value: Uint8Array | undefined): void {
+    if (this.kinds[key.charCodeAt(0)] !== 1) return;
     if (this.old.delete(key) || this.young.has(key)) {
       this.young.delete(key);
       this.add(key, value);

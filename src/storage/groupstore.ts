@@ -64,7 +64,7 @@ const logEnd = (split: SplitId): Key => (LOG_PREFIX + number8(split + 1)) as Key
 const writer = new ByteWriter(4096);
 
 const begin = (): ByteWriter => writer.reset().u8(VERSION);
-const sealed = (out: ByteWriter): Uint8Array => Buffer.from(out.u32(crc32(out.view())).view());
+const sealed = (out: ByteWriter): Uint8Array => out.u32(crc32(out.view())).copy();
 
 /** The content of a value, its checksum having been checked. `what` names it in the error. */
 function unseal(value: Uint8Array, what: string): ByteReader {

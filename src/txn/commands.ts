@@ -72,10 +72,10 @@ const TAG = { commit: 1, prepare: 2, decide: 3, outcome: 4, fence: 5 } as const;
 export const NO_TXN = txnId('0'.repeat(32));
 
 export function writeTxnId(out: ByteWriter, id: TxnId): void {
-  out.raw(Buffer.from(id, 'hex'));
+  out.hex(id);
 }
 export function readTxnId(input: ByteReader): TxnId {
-  return txnId(input.raw(16).toString('hex'));
+  return txnId(input.hex(16));
 }
 
 export function writeSpans(out: ByteWriter, spans: readonly Span[]): void {

@@ -7,12 +7,11 @@ import { aborted } from '../base/errors.ts';
 import type { Scheduler } from '../base/env.ts';
 import { timestamp, type Key, type NodeId, type Timestamp, type TxnId } from '../base/ids.ts';
 import type { PhysicalWrite, PrepareCommand } from './commands.ts';
+import { EndedTxns, type EndReason } from './ended.ts';
 import { LockTable, type HeldMode, type LockEvents, type LockOwner, type Span } from './locks.ts';
 import type { PrepareAnswer, TxnHeader } from './protocol.ts';
 
 const ENDED = (): unknown => aborted('Transaction was aborted.');
-/** How many ended transactions are remembered, so that their late calls are refused. */
-const ENDED_REMEMBERED = 10_000;
 
 /** A transaction at this leader. */
 export class LeaderTxn {
@@ -58,8 +57,6 @@ export class LeaderTxn {
   }
 }
 
-export type EndReason = 'committed' | 'aborted';
-
 export class Leadership {
   readonly token: string;
   readonly locks: LockTable;
@@ -73,14 +70,16 @@ export class Leadership {
   /** Set while a cut waits for what is in flight: new commits wait for it. */
   draining: Promise<void> | undefined;
   private endDraining: (() => void) | undefined;
-  private readonly ended = new Map<TxnId, EndReason>();
+  private readonly ended: EndedTxns;
   private pinnedCount = 0;
   private readonly events: LockEvents;
   private readonly onRelease = new Set<() => void>();
   /** Right halves of cuts that took over locks: a transaction that ends here may not know that it holds locks there. */
   private heirs: Leadership[] = [];
 
-  constructor(token: string, events: LockEvents) {
+  /** `certainlyLater`: a time that no clock has reached yet. */
+  constructor(token: string, events: LockEvents, certainlyLater: () => number = () => Infinity) {
+    this.ended = new EndedTxns(certainlyLater);
     this.token = token;
     this.events = events;
     this.locks = new LockTable(events);
@@ -103,6 +102,11 @@ export class Leadership {
     const txn = known ?? this.begin(header.txn, header.age, header.gateway);
     txn.lastUsed = now;
     return txn;
+  }
+
+  /** Whether the transaction, of that age, has surely not ended at this split: then no ledger needs to be asked. */
+  isSurelyOpen(id: TxnId, age: number): boolean {
+    return this.ended.wouldKnow(age) && !this.ended.has(id);
   }
 
   /** Undefined when granted at once. Rejects when the transaction is wounded, released, or leadership is lost. */
@@ -215,19 +219,10 @@ export class Leadership {
     if (txn === undefined) return;
     this.txns.delete(id);
     this.agreed.delete(txn);
-    this.remember(id, reason);
+    this.ended.add(id, reason);
     if (txn.owner.pinned) this.pinnedCount--;
     for (const reject of txn.waits) reject(error());
     txn.waits.clear();
-  }
-
-  private remember(id: TxnId, reason: EndReason): void {
-    this.ended.set(id, reason);
-    if (this.ended.size <= ENDED_REMEMBERED) return;
-    for (const oldest of this.ended.keys()) {
-      this.ended.delete(oldest);
-      break;
-    }
   }
 
   /** The gateway is gone: transactions that have not prepared here end. */
@@ -302,7 +297,7 @@ export class Leadership {
 
   /** The split was cut at `at`: a leadership for the right half, with the locks and records that belong there. */
   cut(at: Key, events: LockEvents): Leadership {
-    const right = new Leadership(this.token, events);
+    const right = new Leadership(this.token, events, this.ended.certainlyLater);
     this.heirs = this.heirs.filter((heir) => heir.txns.size > 0);
     right.close(this.lastAssigned);
     this.locks.cut(at, right.locks, (owner) => {

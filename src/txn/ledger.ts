@@ -73,7 +73,8 @@ export class Ledger {
     return bytes === undefined ? undefined : timestamp(new ByteReader(bytes).varint());
   }
 
-  apply(command: TxnCommand, ops: WriteOp[]): void {
+  /** `bytes`: the command as it is in the log. */
+  apply(command: TxnCommand, ops: WriteOp[], bytes: Uint8Array = encodeCommand(command)): void {
     if (command.timestamp > this.highest) this.highest = command.timestamp;
     switch (command.kind) {
       case 'commit':
@@ -82,7 +83,7 @@ export class Ledger {
         return;
       case 'prepare':
         this.prepared.set(command.txn, command);
-        ops.push({ key: (this.preparedPrefix + command.txn) as Key, value: encodeCommand(command) });
+        ops.push({ key: (this.preparedPrefix + command.txn) as Key, value: bytes });
         return;
       case 'decide': {
         // The first decision stands. This one may be known ahead of the log, from a snapshot of a split cut off later.

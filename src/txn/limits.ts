@@ -19,6 +19,9 @@ export const MAX_LOOKED_BYTES = 16 * 1024 * 1024;
 /** Bytes in one answer to a read by key. */
 export const MAX_GET_BYTES = 4 * 1024 * 1024;
 
+/** The latest of one clock is ahead of that of another by at most twice the largest uncertainty that may be declared. */
+export const MAX_CLOCK_AHEAD_MICROS = 100_000;
+
 /** Room for what surrounds a command in a message of the log: identifiers, timestamps, a descriptor. */
 const ENVELOPE_BYTES = 1024 * 1024;
 /** The largest row: Cloud Spanner's limit of a cell, some times over. */

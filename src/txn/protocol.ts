@@ -104,6 +104,7 @@ export interface CommitRequest extends TxnHeader {
 }
 export interface PrepareRequest extends TxnHeader {
   readonly coordinator: SplitId;
+  readonly maxDelayMicros: number;
   /** As in a commit. */
   readonly schemaVersion: Timestamp;
   /** Locked by earlier reads, or to be locked and checked now. */
@@ -299,12 +300,12 @@ export function decodeCommit(bytes: Uint8Array): CommitRequest {
 }
 
 export function encodePrepare(request: PrepareRequest): Uint8Array {
-  const out = writeHeader(new ByteWriter(), request).varint(request.coordinator).varint(request.schemaVersion);
+  const out = writeHeader(new ByteWriter(), request).varint(request.coordinator).varint(request.maxDelayMicros).varint(request.schemaVersion);
   writeOps(writeChecks(out, request.checks).varint(request.fixed), request.ops);
   return out.view();
 }
 export function decodePrepare(bytes: Uint8Array): PrepareRequest {
-  return whole(bytes, (input) => ({ ...readHeader(input), coordinator: readSplitId(input), schemaVersion: timestamp(input.varint()), checks: readChecks(input), fixed: timestamp(input.varint()), ops: readOps(input) }));
+  return whole(bytes, (input) => ({ ...readHeader(input), coordinator: readSplitId(input), maxDelayMicros: input.varint(), schemaVersion: timestamp(input.varint()), checks: readChecks(input), fixed: timestamp(input.varint()), ops: readOps(input) }));
 }
 
 export function encodeDecide(request: DecideRequest): Uint8Array {

@@ -23,7 +23,7 @@ import { SnapshotReads } from './snapshot-reads.ts';
 import { WriteConflictError } from './failures.ts';
 import * as protocol from './protocol.ts';
 import { Method } from './protocol.ts';
-import { groupOps, Groups, groupSpans } from './routing.ts';
+import { Groups, partsOf, type Part } from './routing.ts';
 import { readResultOrConflict } from './service.ts';
 import { spanSeen, Touched } from './touched.ts';
 import type { Routed } from '../splits/router.ts';
@@ -36,12 +36,6 @@ const WOUNDED = 'Transaction was aborted: an older transaction needed its locks.
 const MAX_ROUNDS = 100;
 
 const NOWHERE: ReadonlySet<SplitId> = new Set();
-
-interface Part {
-  readonly split: SplitDescriptor;
-  readonly ops: WriteOp[];
-  readonly reads: Span[];
-}
 
 interface Prepared {
   readonly floor: Timestamp;
@@ -346,9 +340,9 @@ export class GatewayTransaction implements ReadWriteTransaction {
   /** Prepares at each split, or at those that it was cut into meanwhile. */
   private prepareParts(parts: readonly Part[], coordinator: SplitId, options: CommitOptions, round: number): Promise<Prepared[]>[] {
     if (round > MAX_ROUNDS) throw aborted('Transaction was aborted: its splits moved too often.');
-    const schemaVersion = this.schemaVersion();
+    const common = { coordinator, maxDelayMicros: round === 0 ? (options.maxCommitDelayMicros ?? 0) : 0, schemaVersion: this.schemaVersion(), fixed: this.fixed };
     const calls = parts.map(({ split, ops, reads }) => {
-      const body = protocol.encodePrepare({ ...this.header(split), coordinator, schemaVersion, checks: this.checksOf(reads), fixed: this.fixed, ops });
+      const body = protocol.encodePrepare({ ...this.header(split), ...common, checks: this.checksOf(reads), ops });
       if (body.length > MAX_COMMAND_BYTES) throw tooLarge();
       return { split: split.id, body };
     });
@@ -399,16 +393,8 @@ export class GatewayTransaction implements ReadWriteTransaction {
     return timestamp(at === undefined ? 0 : at + 1);
   }
 
-  private async partsOf(ops: readonly WriteOp[], spans: readonly Span[]): Promise<Part[]> {
-    const parts = new Map<SplitId, Part>();
-    const at = (split: SplitDescriptor): Part => {
-      let part = parts.get(split.id);
-      if (part === undefined) parts.set(split.id, (part = { split, ops: [], reads: [] }));
-      return part;
-    };
-    for (const { split, items } of (await groupOps(this.gateway.router, ops)).bySplit.values()) at(split).ops.push(...items);
-    for (const { split, items } of (await groupSpans(this.gateway.router, spans)).bySplit.values()) at(split).reads.push(...items);
-    return [...parts.values()];
+  private partsOf(ops: readonly WriteOp[], spans: readonly Span[]): Promise<Part[]> {
+    return partsOf(this.gateway.router, ops, spans);
   }
 
   // ---- ends -------------------------------------------------------------------------------------------------------

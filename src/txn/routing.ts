@@ -11,6 +11,13 @@ export interface Group<T> {
   readonly items: T[];
 }
 
+/** What a transaction writes, and has read, in one split. */
+export interface Part {
+  readonly split: SplitDescriptor;
+  readonly ops: WriteOp[];
+  readonly reads: Span[];
+}
+
 export class Groups<T> {
   private readonly router: Router;
   readonly bySplit = new Map<SplitId, Group<T>>();
@@ -43,7 +50,7 @@ export class Groups<T> {
   }
 }
 
-export async function groupOps(router: Router, ops: readonly WriteOp[]): Promise<Groups<WriteOp>> {
+async function groupOps(router: Router, ops: readonly WriteOp[]): Promise<Groups<WriteOp>> {
   const groups = new Groups<WriteOp>(router);
   for (const op of ops) {
     if (op.kind === 'deleteRange') await groups.addRange(op.from, op.to, (from, to) => ({ kind: 'deleteRange', from, to }));
@@ -52,11 +59,23 @@ export async function groupOps(router: Router, ops: readonly WriteOp[]): Promise
   return groups;
 }
 
-export async function groupSpans(router: Router, spans: readonly Span[]): Promise<Groups<Span>> {
+async function groupSpans(router: Router, spans: readonly Span[]): Promise<Groups<Span>> {
   const groups = new Groups<Span>(router);
   for (const span of spans) {
     if (span.to === undefined) await groups.addAt(span.from, span);
     else await groups.addRange(span.from, span.to, (from, to) => ({ from, to }));
   }
   return groups;
+}
+
+export async function partsOf(router: Router, ops: readonly WriteOp[], spans: readonly Span[]): Promise<Part[]> {
+  const parts = new Map<SplitId, Part>();
+  const at = (split: SplitDescriptor): Part => {
+    let part = parts.get(split.id);
+    if (part === undefined) parts.set(split.id, (part = { split, ops: [], reads: [] }));
+    return part;
+  };
+  for (const { split, items } of (await groupOps(router, ops)).bySplit.values()) at(split).ops.push(...items);
+  for (const { split, items } of (await groupSpans(router, spans)).bySplit.values()) at(split).reads.push(...items);
+  return [...parts.values()];
 }

@@ -219,25 +219,25 @@ export class TxnService {
 
   private commit(request: protocol.CommitRequest): MaybePromise<Uint8Array> {
     return this.serve(request.split, [...spansOf(request.ops), ...request.checks.reads], async ({ participant }) => {
-      const at = await participant.commit(request);
+      const at = await participant.endings.commit(request);
       return okAnswer().u8(0).varint(at).view();
     });
   }
 
   private prepare(request: protocol.PrepareRequest): MaybePromise<Uint8Array> {
     return this.serve(request.split, [...spansOf(request.ops), ...request.checks.reads], async ({ participant }) => {
-      const { floor, ceiling, token, committed } = await participant.prepare(request);
+      const { floor, ceiling, token, committed } = await participant.endings.prepare(request);
       return okAnswer().u8(0).varint(floor).varint(ceiling).string(token).varint(committed).view();
     });
   }
 
   private decide(request: protocol.DecideRequest): MaybePromise<Uint8Array> {
-    return this.serve(request.split, [], async ({ participant }) => okAnswer().varint(await participant.decide(request)).view());
+    return this.serve(request.split, [], async ({ participant }) => okAnswer().varint(await participant.endings.decide(request)).view());
   }
 
   private outcome(request: protocol.OutcomeRequest): MaybePromise<Uint8Array> {
     return this.serve(request.split, [], async ({ participant }) => {
-      await participant.learnOutcome(request.txn, request.timestamp);
+      await participant.endings.learnOutcome(request.txn, request.timestamp);
       return okAnswer().view();
     });
   }
@@ -245,7 +245,7 @@ export class TxnService {
   /** Answers how far the split reaches that is fenced now. */
   private fence(request: protocol.FenceRequest): MaybePromise<Uint8Array> {
     return this.serve(request.split, [{ from: request.at, to: undefined }], async ({ participant, descriptor }) => {
-      await participant.raiseFence(request.version);
+      await participant.endings.raiseFence(request.version);
       return okAnswer().binary(descriptor().to).finish();
     });
   }
@@ -260,7 +260,7 @@ export class TxnService {
   private status(request: { split: SplitId; txn: protocol.TxnHeader['txn'] }): MaybePromise<Uint8Array> {
     return this.serve(request.split, [], async ({ participant }) => {
       const out = okAnswer();
-      protocol.writeStatus(out, await participant.status(request.txn));
+      protocol.writeStatus(out, await participant.endings.status(request.txn));
       return out.view();
     });
   }
@@ -268,7 +268,7 @@ export class TxnService {
   private settle({ split, txn, from, to }: protocol.SettleRequest): MaybePromise<Uint8Array> {
     const span: Span = { from, to };
     return this.serve(split, [span], async ({ participant }) => {
-      const status = await participant.status(txn);
+      const status = await participant.endings.status(txn);
       // A part that was cut off meanwhile may not know what was logged here.
       return this.recheck(split, [span], () => {
         const out = okAnswer();

@@ -33,6 +33,33 @@ it('commits that may be delayed go together', async () => {
   expect(Math.max(...apart) - Math.min(...apart)).toBeGreaterThan((COMMITS - 2) * APART_MICROS);
 });
 
+/** Commits over two splits, one after another in time; when each was acknowledged. */
+async function commitOverSplitsApart(c: TestCluster, maxCommitDelayMicros: number): Promise<number[]> {
+  return await c.run(
+    Promise.all(
+      Array.from({ length: COMMITS }, async (_, i) => {
+        await new Promise<void>((resolve) => void c.core(1).env.scheduler.after(1 + i * APART_MICROS, resolve));
+        const txn = c.core(1).gateway.beginReadWrite();
+        await txn.write([put(k(`d${i}`), i), put(k(`x${i}`), i)]);
+        await txn.commit({ maxCommitDelayMicros });
+        return c.sim.now;
+      }),
+    ),
+  );
+}
+
+it('commits of several splits go together, too, and wait no longer', async () => {
+  const c = await startCluster();
+  await c.run(c.core(1).cutAt(k('m'), c.nextSplit()));
+  await c.run(transact(c.core(1), (txn) => txn.write([put(k('a'), 1), put(k('z'), 1)])));
+  const began = c.sim.now;
+  const together = await commitOverSplitsApart(c, 30_000);
+  expect(Math.max(...together) - Math.min(...together)).toBeLessThan(2_000);
+  expect(Math.max(...together) - began).toBeLessThan(45_000);
+  const apart = await commitOverSplitsApart(c, 0);
+  expect(Math.max(...apart) - Math.min(...apart)).toBeGreaterThan((COMMITS - 2) * APART_MICROS);
+});
+
 it('takes those along that wait, when one does not', async () => {
   const c = await startCluster();
   await c.run(transact(c.core(1), (txn) => txn.write([put(k('a'), 1)])));

@@ -80,3 +80,30 @@ test('locks and records of the right half follow a cut, with their tokens, and a
   led.release(id(1), 'aborted');
   expect([right.txns.size, right.locks.ownerCount]).toEqual([0, 0]);
 });
+
+test('a transaction is taken for open without a look at the disk only if its end would be remembered', () => {
+  let now = 1_000;
+  const led = new Leadership('token', { wounded: () => undefined, contested: () => undefined }, () => now + 100);
+  expect([led.isSurelyOpen(id(1), 1_100), led.isSurelyOpen(id(1), 1_101)]).toEqual([false, true]);
+  led.begin(id(1), 1_101, GATEWAY);
+  led.release(id(1), 'committed');
+  expect(led.isSurelyOpen(id(1), 1_101)).toBe(false);
+  const endMany = (from: number, count: number): void => {
+    for (let n = from; n < from + count; n++) {
+      led.begin(id(n), now, GATEWAY);
+      led.release(id(n), 'aborted');
+    }
+  };
+  now = 2_000;
+  endMany(10, 5_000);
+  // The first generation is full, and still there.
+  expect([led.isSurelyOpen(id(1), 1_101), led.isSurelyOpen(id(2), 1_101)]).toEqual([false, true]);
+  now = 3_000;
+  endMany(10_000, 5_000);
+  // Now it is gone: what began before its end may have been in it.
+  expect([led.isSurelyOpen(id(1), 1_101), led.isSurelyOpen(id(2), 2_100), led.isSurelyOpen(id(2), 2_101)]).toEqual([false, false, true]);
+});
+
+test('by default the disk is asked', () => {
+  expect(leadership().isSurelyOpen(id(1), Number.MAX_SAFE_INTEGER)).toBe(false);
+});

@@ -48,7 +48,7 @@ const codecs = {
   snapshotGet: codec(fc.record({ split: splitIds, at: timestamps, schemaVersion: timestamps, keys: fc.array(keys) }), protocol.encodeSnapshotGet, protocol.decodeSnapshotGet),
   snapshotScan: codec(fc.record({ split: splitIds, at: timestamps, schemaVersion: timestamps, ...scan }), protocol.encodeSnapshotScan, protocol.decodeSnapshotScan),
   commit: codec(fc.record({ ...header, generation: fc.nat(), maxDelayMicros: fc.nat(), schemaVersion: timestamps, checks, fixed: timestamps, ops }), protocol.encodeCommit, protocol.decodeCommit),
-  prepare: codec(fc.record({ ...header, coordinator: splitIds, schemaVersion: timestamps, checks, fixed: timestamps, ops }), protocol.encodePrepare, protocol.decodePrepare),
+  prepare: codec(fc.record({ ...header, coordinator: splitIds, maxDelayMicros: fc.nat(), schemaVersion: timestamps, checks, fixed: timestamps, ops }), protocol.encodePrepare, protocol.decodePrepare),
   decide: codec(fc.record({ ...header, floor: timestamps, ceiling: timestamps, participants: fc.array(splitIds) }), protocol.encodeDecide, protocol.decodeDecide),
   outcome: codec(fc.record({ split: splitIds, txn: txnIds, timestamp: timestamps }), protocol.encodeOutcome, protocol.decodeOutcome),
   reference: codec(fc.record({ split: splitIds, txn: txnIds }), ({ split, txn }) => protocol.encodeReference(split, txn), protocol.decodeReference),

@@ -18,9 +18,8 @@ it('is either too late or leaves nothing prepared', async () => {
     for (let moment = 0; moment < MOMENTS; moment++) {
       const txn = txnId(`${since}${String(moment).padStart(2, '0')}`.padStart(32, '0'));
       const now = c.core(1).env.clock.interval().latest;
-      const prepared = participant
-        .prepare({
-          split: hosted.split, txn, age: now, gateway: 1 as NodeId, token: '', coordinator: COORDINATOR, schemaVersion: timestamp(0), fixed: timestamp(0),
+      const prepared = participant.endings.prepare({
+          split: hosted.split, txn, age: now, gateway: 1 as NodeId, token: '', coordinator: COORDINATOR, maxDelayMicros: 0, schemaVersion: timestamp(0), fixed: timestamp(0),
           checks: { since: timestamp(since * now), writes: false, reads: [{ from: k('b'), to: undefined }] },
           ops: [put(k('a'), moment)],
         })
@@ -32,7 +31,7 @@ it('is either too late or leaves nothing prepared', async () => {
       expect([moment, participant.ledger.prepared.has(txn), participant.counts()]).toEqual(
         outcome === 'prepared' ? [moment, true, { transactions: 1, lockOwners: 1, lockWaiters: 0, prepared: 1 }] : [moment, false, { transactions: 0, lockOwners: 0, lockWaiters: 0, prepared: 0 }],
       );
-      if (outcome === 'prepared') await c.run(participant.learnOutcome(txn, timestamp(0)));
+      if (outcome === 'prepared') await c.run(participant.endings.learnOutcome(txn, timestamp(0)));
     }
   }
   expect([...outcomes].sort()).toEqual(['aborted', 'prepared']);

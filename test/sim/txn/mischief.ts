@@ -3,6 +3,7 @@
  * what they are there to find (planted.test.ts). Each is a mistake that is easy to make; some were made.
  */
 import { timestamp, type TxnId } from '../../../src/base/ids.ts';
+import { Endings } from '../../../src/txn/endings.ts';
 import { LeaderTxn, Leadership } from '../../../src/txn/leadership.ts';
 import type { Ledger } from '../../../src/txn/ledger.ts';
 import { LockTable } from '../../../src/txn/locks.ts';
@@ -42,14 +43,14 @@ const all = (...restores: (() => void)[]) => (): void => {
 };
 
 const changedChecks = (change: (checks: Checks) => Checks) =>
-  replace(Participant.prototype, 'validate', (original) =>
+  replace(Endings.prototype, 'validate', (original) =>
     function (this: object, ...[checks, written]: unknown[]) {
       return original.apply(this, [change(checks as Checks), written]);
     });
 
 export const TXN_MISCHIEFS: Readonly<Record<string, TxnMischief>> = {
   /** Acknowledges, and lets go of the locks, before the timestamp has passed. */
-  'no-commit-wait': () => replace(Participant.prototype, 'commitWait', () => () => undefined),
+  'no-commit-wait': () => replace(Endings.prototype, 'commitWait', () => () => undefined),
 
   /** A new leader forgets what prepared transactions had locked. */
   'no-relock': () => {
@@ -84,7 +85,7 @@ export const TXN_MISCHIEFS: Readonly<Record<string, TxnMischief>> = {
 
   /** Answers a prepare before it is in the log. */
   'early-promise': () =>
-    replace(Participant.prototype, 'log', (original) =>
+    replace(Endings.prototype, 'log', (original) =>
       function (this: object, ...[leadership, txn, command]: unknown[]) {
         const logged = original.apply(this, [leadership, txn, command]) as Promise<void>;
         if ((command as { kind: string }).kind !== 'prepare') return logged;
@@ -93,13 +94,13 @@ export const TXN_MISCHIEFS: Readonly<Record<string, TxnMischief>> = {
       }),
 
   /** A commit that is repeated, because its answer was lost, is not recognized. */
-  'forgotten-outcome': () => replace(Participant.prototype, 'decided', () => () => undefined),
+  'forgotten-outcome': () => replace(Endings.prototype, 'outcomeOf', () => () => undefined),
 
   /** Asked for a transaction that it does not know yet, a coordinator says no, and may still say yes. */
   'unlogged-abort': () =>
-    replace(Participant.prototype, 'status', (original) =>
+    replace(Endings.prototype, 'status', (original) =>
       async function (this: object, ...[id]: unknown[]) {
-        const known = (Reflect.get(this, 'ledger') as Ledger).outcome(id as TxnId);
+        const known = (Reflect.get(this, 'at') as { ledger: Ledger }).ledger.outcome(id as TxnId);
         return known === undefined ? { kind: 'aborted' } : await original.apply(this, [id]);
       }),
 
@@ -138,7 +139,7 @@ export const TXN_MISCHIEFS: Readonly<Record<string, TxnMischief>> = {
       }),
 
   /** What was read without locks is taken for unchanged. */
-  'no-validation': () => replace(Participant.prototype, 'validate', () => () => Promise.resolve()),
+  'no-validation': () => replace(Endings.prototype, 'validate', () => () => Promise.resolve()),
 
   /** Rows that came into a range, or went, are not noticed. */
   'validation-of-keys-only': () => changedChecks((checks) => ({ ...checks, reads: checks.reads.filter(({ to }) => to === undefined) })),
@@ -147,7 +148,7 @@ export const TXN_MISCHIEFS: Readonly<Record<string, TxnMischief>> = {
   'overwritten-writes': () => changedChecks((checks) => ({ ...checks, writes: false })),
 
   /** What is found unchanged may change before the commit. */
-  'unlocked-validation': () => replace(Participant.prototype, 'lockReads', () => () => Promise.resolve()),
+  'unlocked-validation': () => replace(Endings.prototype, 'lockReads', () => () => Promise.resolve()),
 
   /** Every read of a transaction has a snapshot of its own; the last one is checked. */
   'snapshot-for-each-read': () =>
@@ -172,7 +173,7 @@ export const TXN_MISCHIEFS: Readonly<Record<string, TxnMischief>> = {
   'no-enquiry': () => {
     let told = 0;
     return all(
-      replace(Participant.prototype, 'learnOutcome', (original) =>
+      replace(Endings.prototype, 'learnOutcome', (original) =>
         function (this: object, ...args: unknown[]) {
           return told++ % 20 === 0 ? Promise.resolve() : original.apply(this, args);
         }),

@@ -1,0 +1,337 @@
+/**
+ * How transactions end at the leader of a split: commits of one split, the two phases of those of several, outcomes, and
+ * enquiries after them.
+ *
+ * Timestamps (Spanner, OSDI 2012, §4.1.2 and §4.2.1): every timestamp given out here is above the clock's latest, above
+ * every one given out before, and inside the lease. A commit is acknowledged, and its locks released, only after its
+ * timestamp is certainly past (commit wait), which overlaps replication.
+ */
+import { assert } from '../base/assert.ts';
+import { aborted, TrestleError, Code } from '../base/errors.ts';
+import { timestamp, type Timestamp, type TxnId } from '../base/ids.ts';
+import { isWithin, rangeCovers } from '../splits/ranges.ts';
+import type { SplitContext } from '../splits/types.ts';
+import { agree } from './agree.ts';
+import { CommitBatch } from './batching.ts';
+import { encodeCommand, NO_TXN, type Command, type PhysicalWrite } from './commands.ts';
+import { commitWait } from './commit-wait.ts';
+import { evaluate, spansOf, withCommitTimestamp, type Evaluated } from './evaluate.ts';
+import type { SchemaFence } from './fence.ts';
+import { NotLeading, RangeMoved, WriteConflictError } from './failures.ts';
+import type { VersionHorizon } from './horizon.ts';
+import type { Leadership, LeaderTxn } from './leadership.ts';
+import type { Ledger } from './ledger.ts';
+import type { ParticipantLinks } from './links.ts';
+import type { Span } from './locks.ts';
+import type { Checks, CommitRequest, DecideRequest, PrepareAnswer, PrepareRequest, StatusAnswer, TxnHeader } from './protocol.ts';
+import type { WriteOp } from './types.ts';
+import { validate } from './validate.ts';
+
+/** As in Cloud Spanner. */
+const MAX_COMMIT_DELAY_MICROS = 500_000;
+
+/** What it needs of the participant that it is a part of. */
+export interface Leader {
+  readonly context: SplitContext;
+  readonly ledger: Ledger;
+  readonly horizon: VersionHorizon;
+  readonly fence: SchemaFence;
+  readonly links: ParticipantLinks;
+  /** While this replica leads. */
+  readonly leadership: Leadership | undefined;
+  /** Throws NotLeading when it does not lead. */
+  leading(): Leadership;
+  enter(header: TxnHeader): LeaderTxn;
+  checkStill(leadership: Leadership, txn: LeaderTxn): void;
+  release(id: TxnId, committed: boolean): void;
+}
+
+export class Endings {
+  private readonly at: Leader;
+  private readonly batch: CommitBatch;
+
+  constructor(at: Leader) {
+    this.at = at;
+    this.batch = new CommitBatch(at.context.env.scheduler);
+  }
+
+  /** A commit whose writes and reads all lie in this split: one Paxos round. Repeating it answers the same. */
+  async commit(request: CommitRequest): Promise<Timestamp> {
+    const known = this.decided(request);
+    if (known !== undefined) return known;
+    const delayed = this.delay(request);
+    if (delayed !== undefined) await delayed;
+    try {
+      const { leadership, txn } = await this.ready(request, request.generation);
+      return await this.conclude(txn, () => this.commitLocked(leadership, txn, request));
+    } catch (error) {
+      // Its other call may have come through while this one waited.
+      const late = error instanceof NotLeading ? undefined : this.outcomeOf(request.txn);
+      if (late !== undefined) return late;
+      throw error;
+    }
+  }
+
+  /** Resolves when the call has waited for others to go with; undefined if it does not wait, and takes those along that do. */
+  private delay({ maxDelayMicros }: Ending): Promise<void> | undefined {
+    if (maxDelayMicros > 0) return this.batch.join(Math.min(maxDelayMicros, MAX_COMMIT_DELAY_MICROS), this.at.context.env.clock.monotonicMicros());
+    this.batch.go();
+    return undefined;
+  }
+
+  /** Runs the commit or decision of the transaction once, for all its calls; again only if it failed with nothing logged. */
+  private conclude(txn: LeaderTxn, work: () => Promise<Timestamp>): Promise<Timestamp> {
+    if (txn.result !== undefined) return txn.result;
+    const result = work();
+    txn.result = result;
+    result.catch(() => {
+      txn.result = undefined;
+      txn.assigned = undefined;
+    });
+    return result;
+  }
+
+  private async commitLocked(leadership: Leadership, txn: LeaderTxn, request: CommitRequest): Promise<Timestamp> {
+    const writes = await this.evaluateLocked(leadership, txn, request);
+    this.at.checkStill(leadership, txn);
+    const at = request.fixed > 0 ? agree(this.at.context, leadership, txn, request.fixed, writes) : this.assign(leadership, timestamp(request.checks.since + 1));
+    txn.assigned = at;
+    await this.log(leadership, txn, { kind: 'commit', txn: txn.owner.id, timestamp: at, writes: withCommitTimestamp(writes, at) });
+    await this.commitWait(at);
+    leadership.release(txn.owner.id, 'committed');
+    return at;
+  }
+
+  /**
+   * First phase at one participant. With writes it logs them, and answers the least timestamp that the commit may have.
+   * Without writes, or when it is the coordinator itself, it logs nothing: it keeps the locks, and answers the end of
+   * the lease, which the commit timestamp must not reach.
+   */
+  async prepare(request: PrepareRequest): Promise<PrepareAnswer> {
+    const known = this.decided(request);
+    if (known !== undefined) return { floor: known, ceiling: NO_CEILING, token: request.token, committed: known };
+    // All participants wait at the same time, and the decision does not: together no longer than a commit of one split.
+    const delayed = this.delay(request);
+    if (delayed !== undefined) await delayed;
+    const { leadership, txn } = await this.ready(request, undefined);
+    if (this.at.ledger.prepared.has(request.txn)) return { floor: txn.assigned ?? timestamp(0), ceiling: NO_CEILING, token: txn.token, committed: NOT_COMMITTED };
+    if (txn.preparing !== undefined) return await txn.preparing;
+    const preparing = this.prepareLocked(leadership, txn, request);
+    txn.preparing = preparing;
+    preparing.catch(() => {
+      txn.preparing = undefined;
+      txn.assigned = undefined;
+    });
+    return await preparing;
+  }
+
+  private async prepareLocked(leadership: Leadership, txn: LeaderTxn, request: PrepareRequest): Promise<PrepareAnswer> {
+    const writes = await this.evaluateLocked(leadership, txn, request);
+    this.at.checkStill(leadership, txn);
+    const ceiling = this.at.context.leaseEnd();
+    txn.writes = writes;
+    txn.promisedUntil = ceiling;
+    const { fixed } = request;
+    const agreed = fixed > 0 && writes.length > 0 ? agree(this.at.context, leadership, txn, fixed, writes) : undefined;
+    if (request.coordinator === this.at.context.split || writes.length === 0) {
+      // Readers at or above a timestamp that is agreed wait for what it will write.
+      if (agreed !== undefined) leadership.agree(txn, agreed);
+      return { floor: agreed ?? timestamp(0), ceiling, token: txn.token, committed: NOT_COMMITTED };
+    }
+    const at = agreed ?? this.assign(leadership, timestamp(0));
+    txn.assigned = at;
+    txn.preparedAt = this.at.context.env.clock.monotonicMicros();
+    const { id, age, gateway } = txn.owner;
+    await this.log(leadership, txn, {
+      kind: 'prepare', txn: id, age, gateway, timestamp: at, coordinator: request.coordinator, reads: request.checks.reads, writes,
+    });
+    return { floor: at, ceiling: NO_CEILING, token: txn.token, committed: NOT_COMMITTED };
+  }
+
+  /** Second phase at the coordinator: the decision, logged with the coordinator's own writes. */
+  async decide(request: DecideRequest): Promise<Timestamp> {
+    const known = this.decided(request);
+    if (known !== undefined) return known;
+    const leadership = this.at.leading();
+    const txn = leadership.txns.get(request.txn);
+    if (txn === undefined || txn.isAborting || txn.token !== request.token || txn.writes === undefined) throw aborted('Transaction was aborted: its coordinator changed.');
+    return await this.conclude(txn, () => this.decideLocked(leadership, txn, request));
+  }
+
+  private async decideLocked(leadership: Leadership, txn: LeaderTxn, request: DecideRequest): Promise<Timestamp> {
+    const at = txn.fixed ?? this.assign(leadership, request.floor);
+    if (at < request.floor || at >= request.ceiling) {
+      leadership.release(txn.owner.id, 'aborted');
+      throw aborted('Transaction was aborted: a lease ended before it could commit.');
+    }
+    txn.assigned = at;
+    const { participants } = request;
+    const logged = this.log(leadership, txn, { kind: 'decide', txn: txn.owner.id, timestamp: at, participants, writes: withCommitTimestamp(txn.writes ?? [], at) });
+    const { fixed } = txn;
+    leadership.settle(txn);
+    try {
+      await logged;
+    } catch (error) {
+      // Its timestamp may be closed by now, and it cannot have another.
+      if (fixed !== undefined) leadership.release(txn.owner.id, 'aborted');
+      throw error;
+    }
+    // After the answer, if that need not wait: the client is told before the participants have work with it.
+    this.at.context.env.scheduler.endOfTurn(() => this.at.links.announce(txn.owner.id, participants, at));
+    await this.commitWait(at);
+    leadership.release(txn.owner.id, 'committed');
+    return at;
+  }
+
+  /** The outcome of a transaction prepared here; timestamp 0 aborts. Telling it twice is harmless. */
+  async learnOutcome(id: TxnId, at: Timestamp): Promise<void> {
+    const leadership = this.at.leading();
+    const txn = leadership.txns.get(id);
+    if (txn?.finishing !== undefined) return await txn.finishing;
+    if (!this.at.ledger.prepared.has(id)) {
+      if (txn?.logging === true) throw new TrestleError(Code.UNAVAILABLE, 'the prepare is still being logged');
+      // Nothing was to be logged here, but what was read must not change below the commit timestamp.
+      if (txn !== undefined) leadership.close(at);
+      this.at.release(id, at > 0);
+      return;
+    }
+    assert(txn !== undefined, 'a prepared transaction is known to the leader');
+    const finishing = this.finish(leadership, txn, at);
+    txn.finishing = finishing;
+    finishing.catch(() => (txn.finishing = undefined));
+    await finishing;
+  }
+
+  private async finish(leadership: Leadership, txn: LeaderTxn, at: Timestamp): Promise<void> {
+    await this.log(leadership, txn, { kind: 'outcome', txn: txn.owner.id, timestamp: at });
+    if (at > 0) await this.commitWait(at);
+    leadership.release(txn.owner.id, at > 0 ? 'committed' : 'aborted');
+  }
+
+  /** What became of a transaction that this split coordinates. Unknown ones are aborted, by a logged decision, so that they stay so. */
+  async status(id: TxnId): Promise<StatusAnswer> {
+    const known = this.at.ledger.outcome(id);
+    if (known !== undefined) return known > 0 ? { kind: 'committed', timestamp: known } : { kind: 'aborted' };
+    const leadership = this.at.leading();
+    if (leadership.txns.get(id)?.owner.pinned === true) return { kind: 'pending' };
+    // It may wait for locks here: that ends, and its later calls are refused, also while the abort is not yet logged.
+    leadership.release(id, 'aborted');
+    const txn = leadership.begin(id, Number.MAX_SAFE_INTEGER, this.at.context.self);
+    txn.isAborting = true;
+    leadership.pin(txn);
+    try {
+      await this.log(leadership, txn, { kind: 'decide', txn: id, timestamp: timestamp(0), participants: [], writes: [] });
+    } finally {
+      leadership.release(id, 'aborted');
+    }
+    return { kind: 'aborted' };
+  }
+
+  // ---- parts ------------------------------------------------------------------------------------------------------
+
+  /** The commit timestamp of a transaction that has ended here; ABORTED if it was aborted. */
+  private decided({ txn, age }: TxnHeader): Timestamp | undefined {
+    return this.at.leadership?.isSurelyOpen(txn, age) === true ? undefined : this.outcomeOf(txn);
+  }
+
+  private outcomeOf(id: TxnId): Timestamp | undefined {
+    const known = this.at.ledger.outcome(id);
+    if (known === undefined) return undefined;
+    if (known === 0) throw aborted('Transaction was aborted.');
+    return known;
+  }
+
+  /** Locks what is to be written, and what was read without locks, and pins the transaction: from here on it cannot be wounded. */
+  private async ready(request: Ending, generation: number | undefined): Promise<{ leadership: Leadership; txn: LeaderTxn }> {
+    const leadership = this.at.leading();
+    if (leadership.draining !== undefined && leadership.txns.get(request.txn)?.owner.pinned !== true) await leadership.draining;
+    if (this.at.leading() !== leadership) throw new NotLeading();
+    const txn = this.at.enter(request);
+    const spans = spansOf(request.ops);
+    const { since, reads } = request.checks;
+    await leadership.acquireAll(txn, spans, 'exclusive');
+    if (since > 0) await this.lockReads(leadership, txn, reads);
+    this.at.checkStill(leadership, txn);
+    // A cut may have begun, or happened, while this waited: the router finds the right split again.
+    if (leadership.draining !== undefined && !txn.owner.pinned) return await this.ready(request, generation);
+    if (!this.covers(spans) || !this.covers(reads)) throw new RangeMoved();
+    if (generation !== undefined && this.at.context.descriptor().generation !== generation) throw new RangeMoved();
+    leadership.pin(txn);
+    return { leadership, txn };
+  }
+
+  /** What was read at a snapshot is locked no sooner than at the end. */
+  private lockReads(leadership: Leadership, txn: LeaderTxn, reads: readonly Span[]): Promise<void> {
+    return leadership.acquireAll(txn, reads, 'shared');
+  }
+
+  private validate(checks: Checks, written: readonly Span[]): Promise<void> {
+    return validate(this.at.context.engine, this.at.horizon.now(), checks, written);
+  }
+
+  private covers(spans: readonly Span[]): boolean {
+    const descriptor = this.at.context.descriptor();
+    return spans.every(({ from, to }) => (to === undefined ? isWithin(from, descriptor) : rangeCovers(descriptor, { from, to })));
+  }
+
+  /** Checks what was read without locks, then evaluates the writes. What fails here ends the transaction. The caller has to look whether it still lives. */
+  private async evaluateLocked(leadership: Leadership, txn: LeaderTxn, { ops, checks, schemaVersion }: Ending): Promise<readonly PhysicalWrite[]> {
+    let evaluated: Evaluated;
+    try {
+      if (checks.since > 0) await this.validate(checks, spansOf(ops));
+      const result = evaluate(this.at.context.engine, ops, checks.reads);
+      evaluated = result instanceof Promise ? await result : result;
+      this.at.fence.check(schemaVersion);
+    } catch (error) {
+      leadership.release(txn.owner.id, 'aborted');
+      throw error;
+    }
+    if ('writes' in evaluated) return evaluated.writes;
+    leadership.release(txn.owner.id, 'aborted');
+    throw new WriteConflictError(evaluated.conflict);
+  }
+
+  /** Refuses writes under older versions of the schema, from now on and for ever: resolves when that is in the log. */
+  async raiseFence(version: Timestamp): Promise<void> {
+    const leadership = this.at.leading();
+    this.at.fence.expect(version);
+    if (this.at.fence.now() < version) await this.propose(leadership, { kind: 'fence', txn: NO_TXN, timestamp: version });
+  }
+
+  private assign(leadership: Leadership, floor: Timestamp): Timestamp {
+    const at = timestamp(Math.max(this.at.context.env.clock.interval().latest, leadership.lastAssigned + 1, floor));
+    if (at >= this.at.context.leaseEnd()) throw new NotLeading();
+    leadership.lastAssigned = at;
+    return at;
+  }
+
+  /** Locks are held, and the commit is not acknowledged, until its timestamp is certainly past. */
+  private commitWait(at: Timestamp): Promise<void> | undefined {
+    return commitWait(this.at.context.env, at);
+  }
+
+  private log(leadership: Leadership, txn: LeaderTxn, command: Command): Promise<void> {
+    txn.logging = true;
+    return this.propose(leadership, command, () => {
+      txn.logging = false;
+    });
+  }
+
+  private propose(leadership: Leadership, command: Command, ended: () => void = noop): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (applied: boolean): void => {
+        ended();
+        if (applied && this.at.leadership === leadership) resolve();
+        else reject(new NotLeading());
+      };
+      if (!this.at.context.propose(encodeCommand(command), (outcome) => settle(outcome === 'applied'))) settle(false);
+    });
+  }
+}
+
+/** What a commit and a prepare have in common. */
+type Ending = TxnHeader & { readonly ops: readonly WriteOp[]; readonly checks: Checks; readonly schemaVersion: Timestamp; readonly maxDelayMicros: number };
+
+const NO_CEILING = timestamp(Number.MAX_SAFE_INTEGER);
+const NOT_COMMITTED = timestamp(0);
+const noop = (): void => undefined;
