@@ -87,6 +87,7 @@ export interface PlanNode {
   readonly displayName: string;
   readonly children: readonly { readonly index: number; readonly type: string; readonly variable: string }[];
   readonly shortRepresentation: string;
+  readonly subqueries?: Readonly<Record<string, number>>;
   readonly metadata: Readonly<Record<string, string>>;
   /** Groups of statistics; empty unless the statement was profiled. */
   readonly executionStats: Readonly<Record<string, Readonly<Record<string, string>>>>;

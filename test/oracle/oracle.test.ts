@@ -1,6 +1,7 @@
 /** A few hundred generated expressions, answered alike by Google's emulator where it is installed. `npm run oracle` for more. */
 import { describe, expect, it } from 'vitest';
 import { compareGenerated } from './campaign.ts';
+import { compareQueries } from './query-campaign.ts';
 import { findEmulator, NO_EMULATOR } from './emulator.ts';
 
 const binary = findEmulator();
@@ -13,5 +14,11 @@ describe.skipIf(binary === undefined)('oracle', () => {
     const rate = outcome.differences.length / outcome.compared;
     expect(rate, outcome.differences.map((d) => `${d.sql}\n  ${d.difference}`).join('\n')).toBeLessThan(0.03);
     expect(outcome.differences.filter((d) => /CRASH|INTERNAL/.test(d.difference))).toEqual([]);
+  }, 120_000);
+
+  it('agrees with the emulator about queries and DML', async () => {
+    const { compared, differences } = await compareQueries({ binary: binary ?? '', queries: 150, dml: 60, seed: 20_002 });
+    expect(compared).toBeGreaterThan(200);
+    expect(differences.map((d) => `${d.sql}\n  ${d.difference}`)).toEqual([]);
   }, 120_000);
 });

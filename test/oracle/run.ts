@@ -2,13 +2,16 @@
 import { parseArgs } from 'node:util';
 import { readOptions } from '../usage.ts';
 import { compareGenerated } from './campaign.ts';
+import { compareQueries } from './query-campaign.ts';
 import { findEmulator, NO_EMULATOR } from './emulator.ts';
 
 const USAGE = `Usage: npm run oracle -- [options]
 
-Generated expressions, evaluated by Trestle in process and by Google's emulator; prints what differs.
+Generated expressions, queries and DML, run by Trestle in process and by Google's emulator; prints what differs.
 
   --count N        expressions (default: 2000)
+  --queries N      whole queries over small tables (default: 0)
+  --dml N          DML statements over them (default: 0)
   --seed N         (default: 1)
   --only REGEXP    only of functions whose name matches
   --show N         examples of each kind of difference (default: 3)
@@ -17,13 +20,17 @@ Generated expressions, evaluated by Trestle in process and by Google's emulator;
 `;
 
 const { values } = readOptions(USAGE, () => parseArgs({
-  options: { count: { type: 'string', default: '2000' }, seed: { type: 'string', default: '1' }, only: { type: 'string', default: '.' }, show: { type: 'string', default: '3' }, answers: { type: 'string' } },
+  options: { count: { type: 'string', default: '2000' }, queries: { type: 'string', default: '0' }, dml: { type: 'string', default: '0' }, seed: { type: 'string', default: '1' }, only: { type: 'string', default: '.' }, show: { type: 'string', default: '3' }, answers: { type: 'string' } },
 }));
 
 const binary = findEmulator();
 if (binary === undefined) process.stdout.write(`${NO_EMULATOR}\n`);
 else {
-  const { compared, differences } = await compareGenerated({ binary, count: Number(values.count), seed: Number(values.seed), only: new RegExp(values.only), answers: values.answers });
+  const seed = Number(values.seed);
+  const expressions = await compareGenerated({ binary, count: Number(values.count), seed, only: new RegExp(values.only), answers: values.answers });
+  const statements = await compareQueries({ binary, queries: Number(values.queries), dml: Number(values.dml), seed });
+  const compared = expressions.compared + statements.compared;
+  const differences = [...expressions.differences, ...statements.differences];
   const found = Map.groupBy(differences, (d) => d.about);
   for (const [about, list] of [...found].sort((a, b) => b[1].length - a[1].length)) {
     process.stdout.write(`${about}: ${list.length}\n${list.slice(0, Number(values.show)).map((d) => `  ${d.sql}\n  ${d.difference}`).join('\n')}\n`);

@@ -89,6 +89,12 @@ function writePlan(writer: ProtoWriter, { nodes, advice }: StatementPlan): void 
     if (node.shortRepresentation !== '') {
       const short = writer.begin(5);
       writer.string(1, node.shortRepresentation);
+      for (const [name, subquery] of Object.entries(node.subqueries ?? {})) {
+        const entry = writer.begin(2);
+        writer.string(1, name);
+        writer.intAlways(2, subquery);
+        writer.end(entry);
+      }
       writer.end(short);
     }
     if (Object.keys(node.metadata).length > 0) {

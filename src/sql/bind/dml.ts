@@ -300,6 +300,8 @@ export class Binder extends PipeBinder {
     if (target.parts.length > 2 || (target.parts.length === 2 && scope.names.ranges.get(fold(first.name)) === undefined)) {
       throw this.error(target, 'Only columns can be assigned in UPDATE');
     }
+    // The name of the table goes before that of a column.
+    if (target.parts.length === 1 && scope.names.ranges.get(fold(first.name)) !== undefined) throw this.error(target, 'UPDATE ... SET does not support updating the entire row');
     const found = table.columns.find((c) => fold(c.name) === fold(last.name));
     if (found === undefined) throw this.error(last, target.parts.length === 2 ? `Name ${last.name} not found inside ${first.name}` : `Unrecognized name: ${last.name}`);
     if (!found.writable) throw this.error(target, `Cannot UPDATE value on non-writable column: ${found.name}`);

@@ -34,6 +34,8 @@ export interface BoundQuery {
   readonly isValue: boolean;
 }
 
+const isUntypedStruct = (e: Expression): e is StructConstructor => e.kind === 'structConstructor' && e.form !== 'typed';
+
 export abstract class ExpressionBinder extends OperandBinder {
   protected aggregates: AggregatePlace = { clause: 'this clause', call: undefined, found: 0 };
 
@@ -251,7 +253,7 @@ export abstract class ExpressionBinder extends OperandBinder {
   // ---- Operators
 
   private bindOperator(name: string, operands: readonly Expression[], node: SourceRange, scope: Scope | undefined, sign?: string): Expr {
-    const args = operands.map((o) => this.bind(o, scope));
+    const args = this.bindCompared(operands, scope);
     if (sign !== undefined && ['+', '-', '*', '/'].includes(sign)) {
       for (const a of args) if (a.kind === 'const' && a.source === 'untyped') throw this.error(operands[args.indexOf(a)] ?? node, `Operands of ${sign} cannot be literal NULL`);
     }
@@ -260,6 +262,16 @@ export abstract class ExpressionBinder extends OperandBinder {
     if (structs !== undefined) return this.callOf(name, structs.exprs, node);
     const allUntyped = exact.every((a) => this.sourceOf(a) === 'untyped');
     return this.callOf(name, allUntyped && sign === undefined ? exact.map((a) => this.settle(a)) : exact, node);
+  }
+
+  /** Operands that are to get a common type. Parameters in tuples that are all written out take the types beside them. */
+  private bindCompared(operands: readonly Expression[], scope: Scope | undefined): Expr[] {
+    const tuples = operands.length > 1 && operands.every(isUntypedStruct);
+    return operands.map((o) => (tuples ? this.bindOpen(o, scope) : this.bind(o, scope)));
+  }
+
+  private bindOpen(e: Expression, scope: Scope | undefined): Expr {
+    return isUntypedStruct(e) ? this.bindStruct(e, scope, true) : this.bind(e, scope);
   }
 
   private bindUnary(e: UnaryOperation, scope: Scope | undefined): Expr {
@@ -290,10 +302,13 @@ export abstract class ExpressionBinder extends OperandBinder {
 
   private bindIn(e: InExpression, scope: Scope | undefined): Expr {
     bindHints(e.hint, 'subquery', (n, m) => this.error(n, m));
+    if (e.source.kind === 'list') {
+      const list = this.bindInList(e, e.source.items, scope);
+      return e.negated ? this.not(list, e) : list;
+    }
     const operand = this.bind(e.operand, scope);
     let result: Expr;
-    if (e.source.kind === 'list') result = this.bindInList(operand, e, e.source.items, scope);
-    else if (e.source.kind === 'unnest') {
+    if (e.source.kind === 'unnest') {
       const array = this.bindArrayPath(e.source.array, scope);
       if (array.kind === 'const' && array.source === 'untyped') throw this.error(e.source.array, 'Second argument of IN UNNEST must be an array but was NULL');
       if (array.type.kind !== 'ARRAY' && this.sourceOf(array) !== 'untyped') throw this.error(e.source.array, `Second argument of IN UNNEST must be an array but was ${typeName(array.type)}`);
@@ -305,9 +320,11 @@ export abstract class ExpressionBinder extends OperandBinder {
     return e.negated ? this.not(result, e) : result;
   }
 
-  private bindInList(operand: Expr, e: InExpression, items: readonly Expression[], scope: Scope | undefined): Expr {
+  private bindInList(e: InExpression, items: readonly Expression[], scope: Scope | undefined): Expr {
     if (items.length > BIND_LIMITS.inListItems) throw this.error(e, `The IN list has ${items.length} items, the limit is ${BIND_LIMITS.inListItems}`);
-    const bound = this.exactNumerics([operand, ...items.map((i) => this.bind(i, scope))], [e.operand, ...items]);
+    const operands = this.bindCompared([e.operand, ...items], scope);
+    const [operand = this.literal(null, INT64)] = operands;
+    const bound = this.exactNumerics(operands, [e.operand, ...items]);
     const unified = this.unify(bound);
     if (unified === undefined) throw this.error(this.wordAfter(e.operand.end), `No matching signature for operator IN for argument types ${typeName(operand.type)} and {${[...new Set(bound.slice(1).map((b) => typeName(b.type)))].join(', ')}}`);
     if (!supportsEquality(unified.type)) throw this.error(e, `IN is not defined for arguments of type ${typeName(unified.type)}`);
@@ -447,9 +464,10 @@ export abstract class ExpressionBinder extends OperandBinder {
     return { kind: 'array', type: arrayOf(unified.type), elements: unified.exprs };
   }
 
-  private bindStruct(e: StructConstructor, scope: Scope | undefined): Expr {
+  /** `open`: parameters without a type are left so, for whoever compares the struct to give them theirs. */
+  private bindStruct(e: StructConstructor, scope: Scope | undefined, open = false): Expr {
     if (e.fields.length > BIND_LIMITS.structFields) throw this.error(e, `A STRUCT has at most ${BIND_LIMITS.structFields} fields`);
-    const values = e.fields.map((f) => this.bind(f.value, scope));
+    const values = e.fields.map((f) => (open ? this.bindOpen(f.value, scope) : this.bind(f.value, scope)));
     if (e.form === 'typed' && e.type !== undefined) {
       const type = this.bindType(e.type);
       if (type.kind !== 'STRUCT' || type.fields.length !== values.length) {
@@ -458,7 +476,7 @@ export abstract class ExpressionBinder extends OperandBinder {
       const fields = values.map((v, i) => this.coerce(v, type.fields[i]?.type ?? INT64, e.fields[i] ?? e, (from, to) => `Struct field ${i + 1} has type ${from} which does not coerce to ${to}`));
       return { kind: 'struct', type, fields };
     }
-    const fields = values.map((v) => (v.kind === 'const' && v.source === 'untyped' ? v : this.settle(v)));
+    const fields = values.map((v) => (open || (v.kind === 'const' && v.source === 'untyped') ? v : this.settle(v)));
     const names = e.fields.map((f) => (e.form === 'tuple' ? '' : (f.alias?.name ?? implicitName(f.value))));
     return { kind: 'struct', type: structOf(fields.map((f, i) => ({ name: names[i] ?? '', type: f.type }))), fields };
   }

@@ -96,6 +96,16 @@ export class Grouping {
   }
 }
 
+/** Whether an expression is made of literals and parameters alone: only then may it stand in for the column that it is the value of. */
+function isConstant(e: Expr): boolean {
+  switch (e.kind) {
+    case 'const': case 'parameter': return true;
+    case 'array': return e.elements.every(isConstant);
+    case 'struct': return e.fields.every(isConstant);
+    default: return false;
+  }
+}
+
 export abstract class SelectBinder extends FromBinder {
   /** Constants behind output columns, so that UNION and IN can coerce a column of literals as literals. */
   protected readonly constants = new Map<number, Expr>();
@@ -191,7 +201,7 @@ export abstract class SelectBinder extends FromBinder {
   protected output(name: string, expr: Expr, node: SourceRange): OutputItem {
     const typed = expr.kind === 'parameter' && expr.untyped ? this.settle(expr) : expr;
     const column = this.newColumn(name, typed.type);
-    if (typed.kind === 'const' || typed.kind === 'array' || typed.kind === 'struct' || typed.kind === 'parameter') this.constants.set(column.id, expr);
+    if (isConstant(typed)) this.constants.set(column.id, expr);
     return { column, expr: typed, node };
   }
 

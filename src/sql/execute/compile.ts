@@ -287,12 +287,21 @@ function counted(plan: Plan, number: number): Plan {
     counts.executions++;
     const { monotonicMicros } = frame.execution;
     const operator = plan(frame);
+    let rows = 0;
+    let latency = 0;
     return {
       async next() {
         const before = monotonicMicros();
         const batch = await operator.next();
-        counts.latencyMicros += monotonicMicros() - before;
-        counts.rows += batch?.length ?? 0;
+        const taken = monotonicMicros() - before;
+        const got = batch?.length ?? 0;
+        counts.latencyMicros += taken;
+        counts.rows += got;
+        // The square of this execution's sum, as it grows.
+        counts.latencySquared += (2 * latency + taken) * taken;
+        counts.rowsSquared += (2 * rows + got) * got;
+        latency += taken;
+        rows += got;
         return batch;
       },
       close: () => operator.close(),

@@ -160,6 +160,9 @@ export interface NodeCounts {
   latencyMicros: number;
   /** Of a scan: time that it waited for rows. */
   waitMicros: number;
+  /** Sums of the squares of each execution's rows and time: of those that are counted one by one. */
+  rowsSquared: number;
+  latencySquared: number;
 }
 
 export type Profile = Map<number, NodeCounts>;
@@ -167,7 +170,7 @@ export type Profile = Map<number, NodeCounts>;
 export function countsOf(profile: Profile, number: number): NodeCounts {
   let counts = profile.get(number);
   if (counts === undefined) {
-    counts = { rows: 0, executions: 0, scanned: 0, latencyMicros: 0, waitMicros: 0 };
+    counts = { rows: 0, executions: 0, scanned: 0, latencyMicros: 0, waitMicros: 0, rowsSquared: 0, latencySquared: 0 };
     profile.set(number, counts);
   }
   return counts;

@@ -20,6 +20,10 @@ export interface JoinHead {
   readonly hint: Hint | undefined;
 }
 
+/** What such a join would apply to is not what it looks like. */
+const afterComma = (type: 'right' | 'full'): string =>
+  `Syntax error: ${type.toUpperCase()} JOIN must be parenthesized when following a comma join.  Also, if the preceding comma join is a correlated CROSS JOIN that unnests an array, then CROSS JOIN syntax must be used in place of the comma join`;
+
 export abstract class FromParser extends ExpressionParser {
   protected abstract parseGraphTable(): GraphTableExpression;
   protected abstract parsePivotIfPresent(): PivotClause | undefined;
@@ -40,9 +44,12 @@ export abstract class FromParser extends ExpressionParser {
   private parseJoins(first: TableExpression, start: number): TableExpression {
     let left = first;
     let links = 0;
+    let comma = false;
     for (;;) {
       const head = this.parseJoinHead(true);
       if (head === undefined) break;
+      comma ||= head.type === 'comma';
+      if (comma && (head.type === 'right' || head.type === 'full')) throw this.errorAt(head.start, afterComma(head.type));
       left = this.parseJoinAfter(left, start, head);
       links++;
     }

@@ -3,6 +3,7 @@
  * root first, children after their parents. Source: Spanner "Query execution operators", query_plan.proto.
  */
 import type { Expr } from '../bind/tree.ts';
+import { visitExpr } from '../bind/walk.ts';
 import { describe, describeSeeks } from './describe.ts';
 import { childrenOf, isNarrow, type Phys } from './physical.ts';
 
@@ -12,6 +13,8 @@ export interface PlanNode {
   readonly displayName: string;
   readonly children: readonly { readonly index: number; readonly type: string; readonly variable: string }[];
   readonly shortRepresentation: string;
+  /** Indexes of the scalar subqueries that the short representation names. */
+  readonly subqueries?: Readonly<Record<string, number>>;
   readonly metadata: Readonly<Record<string, string>>;
   /** Empty unless the statement was profiled. */
   readonly executionStats: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -22,12 +25,13 @@ interface Draft {
   readonly displayName: string;
   readonly children: { index: number; type: string; variable: string }[];
   readonly shortRepresentation: string;
+  readonly subqueries?: Readonly<Record<string, number>>;
   readonly metadata: Record<string, string>;
   executionStats: Record<string, Record<string, string>>;
 }
 
 type Numbers = ReadonlyMap<Phys, number>;
-type Counts = { readonly rows: number; readonly executions: number; readonly scanned: number; readonly latencyMicros: number; readonly waitMicros: number };
+type Counts = { readonly rows: number; readonly executions: number; readonly scanned: number; readonly latencyMicros: number; readonly waitMicros: number; readonly rowsSquared: number; readonly latencySquared: number };
 type Profile = ReadonlyMap<number, Counts>;
 
 export function planNodes(plan: Phys, numbers?: Numbers, profile?: Profile): readonly PlanNode[] {
@@ -63,6 +67,8 @@ function inputs(p: Phys): readonly Phys[] {
 
 class Writer {
   private readonly nodes: Draft[] = [];
+  /** Nodes of subqueries, by the id of the column that reads their value. */
+  private readonly subqueries = new Map<number, number>();
   private readonly numbers: Numbers | undefined;
   private readonly profile: Profile | undefined;
 
@@ -86,8 +92,18 @@ class Writer {
   private scalar(parent: number, e: Expr | undefined, type: string, variable = ''): void {
     if (e === undefined) return;
     const displayName = e.kind === 'column' ? 'Reference' : e.kind === 'const' ? 'Constant' : e.kind === 'parameter' ? 'Parameter' : 'Function';
-    const index = this.nodes.push({ kind: 'scalar', displayName, children: [], shortRepresentation: describe(e), metadata: {}, executionStats: {} }) - 1;
+    const index = this.nodes.push({ kind: 'scalar', displayName, children: [], shortRepresentation: describe(e), ...this.namedIn(e), metadata: {}, executionStats: {} }) - 1;
     this.child(parent, index, type, variable);
+  }
+
+  /** The subqueries whose values an expression reads; those that it reads are written before it. */
+  private namedIn(e: Expr): { readonly subqueries?: Readonly<Record<string, number>> } {
+    const found: Record<string, number> = {};
+    visitExpr(e, (part) => {
+      const index = part.kind === 'deferred' ? this.subqueries.get(part.id) : undefined;
+      if (index !== undefined && part.kind === 'deferred') found[`$sv_${part.id}`] = index;
+    });
+    return Object.keys(found).length === 0 ? {} : { subqueries: found };
   }
 
   private text(parent: number, text: string, type: string): void {
@@ -108,8 +124,8 @@ class Writer {
     const draft = this.nodes[node];
     if (draft === undefined) return;
     draft.executionStats = {
-      rows: { total: String(counts.rows), unit: 'rows' },
-      latency: { total: millis(counts.latencyMicros), unit: 'msecs' },
+      rows: { total: String(counts.rows), unit: 'rows', ...spread(counts.executions, counts.rows, counts.rowsSquared, String) },
+      latency: { total: millis(counts.latencyMicros), unit: 'msecs', ...spread(counts.executions, counts.latencyMicros, counts.latencySquared, millis) },
       cpu_time: { total: millis(Math.max(0, counts.latencyMicros - this.waits(p))), unit: 'msecs' },
       execution_summary: { num_executions: String(counts.executions) },
     };
@@ -192,6 +208,7 @@ class Writer {
         for (const s of p.subqueries) {
           const name = { scalar: 'Scalar Subquery', array: 'Array Subquery', exists: 'Scalar Subquery', in: 'Scalar Subquery' }[s.subquery.form];
           const subquery = this.nodes.push({ kind: 'scalar', displayName: name, children: [], shortRepresentation: '', metadata: {}, executionStats: {} }) - 1;
+          this.subqueries.set(s.column.id, subquery);
           this.child(node, subquery, 'Scalar', `$sv_${s.column.id}`);
           this.child(subquery, this.write(s.plan));
         }
@@ -267,6 +284,14 @@ class Writer {
   }
 }
 
+/** How executions of one node differ; nothing for a single one, and where they are not counted one by one. */
+function spread(executions: number, sum: number, squares: number, show: (value: number) => string): Record<string, string> {
+  if (executions < 2 || squares === 0) return {};
+  const mean = sum / executions;
+  return { mean: show(round(mean)), std_deviation: show(round(Math.sqrt(Math.max(0, squares / executions - mean * mean)))) };
+}
+
+const round = (value: number): number => Math.round(value * 100) / 100;
 const millis = (micros: number): string => (micros / 1000).toFixed(2);
 
 const joinName = (type: string): string => ({ inner: 'INNER', left: 'LEFT_OUTER', right: 'RIGHT_OUTER', full: 'FULL_OUTER', semi: 'SEMI', anti: 'ANTI_SEMI' })[type] ?? type;

@@ -1,4 +1,5 @@
 /** A database of tests: a schema made by DDL, a store, an engine, and the surroundings that a node would hand in. */
+import { invalidArgument } from '../../../src/base/errors.ts';
 import { encodeRecord } from '../../../src/storage/record.ts';
 import { expressionChecker } from '../../../src/sql/bind/checker.ts';
 import { catalogOf } from '../../../src/sql/bind/schema-catalog.ts';
@@ -98,7 +99,7 @@ export function testContext(defaultTimeZone: string): EvaluationContext {
     random,
     randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
     pendingCommitTimestamp: () => {
-      throw new Error('no commit timestamp here');
+      throw invalidArgument('PENDING_COMMIT_TIMESTAMP() may only be used as a value written by INSERT or UPDATE.');
     },
     nextSequenceValue: () => ++sequence,
     sequenceState: () => sequence,

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { Code, TrestleError } from '../../../src/base/errors.ts';
 import { SqlEngine, type StatementContext } from '../../../src/sql/engine.ts';
 import { Schema } from '../../../src/sql/schema/schema.ts';
-import { INT64, STRING, type SqlType } from '../../../src/sql/types/types.ts';
+import { BYTES, INT64, STRING, type SqlType } from '../../../src/sql/types/types.ts';
 import { drain, KEY_PREFIX, loadRow, runQuery, statementContext, withTable } from './database.ts';
 import { MemoryStore } from './store.ts';
 
@@ -114,6 +114,32 @@ describe('prepared statements', () => {
     expect(prepared.undeclaredParameters).toEqual([
       { name: 'a', type: INT64 }, { name: 'b', type: STRING }, { name: 'c', type: { kind: 'ARRAY', element: INT64 } }, { name: 'd', type: INT64 },
     ]);
+  });
+
+  it('give undeclared parameters in tuples the types of what they are compared with', () => {
+    const types = (sql: string) => engine.prepare(schema, sql).undeclaredParameters.map(({ name, type }) => [name, type]);
+    expect(types('SELECT k FROM T WHERE (k, v) = (@a, @b)')).toEqual([['a', INT64], ['b', STRING]]);
+    expect(types("SELECT k FROM T WHERE (v, k) NOT IN ((@a, 1), ('x', @b))")).toEqual([['a', STRING], ['b', INT64]]);
+    expect(types("SELECT STRUCT(@a, (@b, 1)) = STRUCT('x', (b'y', @c))")).toEqual([['a', STRING], ['b', BYTES], ['c', INT64]]);
+    expect(types('SELECT (@a, 1) = (@b, 2)')).toEqual([['a', INT64], ['b', INT64]]);
+  });
+
+  it('name the subqueries that an expression of a plan reads', () => {
+    const nodes = engine.prepare(schema, 'SELECT k + (SELECT COUNT(*) FROM T AS x WHERE x.k < T.k) AS n FROM T').planNodes();
+    const named = nodes.find(({ subqueries }) => subqueries !== undefined);
+    const [[name, index] = ['', -1]] = Object.entries(named?.subqueries ?? {});
+    expect(named?.shortRepresentation).toContain(name);
+    expect(nodes[index]?.displayName).toBe('Scalar Subquery');
+  });
+
+  it('tell how the executions of a node differ', async () => {
+    const prepared = engine.prepare(schema, 'SELECT k, (SELECT COUNT(*) FROM T AS x WHERE x.k < T.k) AS n FROM T WHERE k < 4');
+    let now = 0;
+    const stream = engine.query(prepared, NONE, store, context({ profile: true, monotonicMicros: () => (now += 1_000) }));
+    await drain(stream);
+    const repeated = stream.profile().find((n) => n.executionStats['execution_summary']?.['num_executions'] === '4');
+    expect(repeated?.executionStats['rows']).toMatchObject({ unit: 'rows', mean: expect.any(String), std_deviation: expect.any(String) });
+    expect(repeated?.executionStats['latency']).toMatchObject({ unit: 'msecs', mean: expect.any(String) });
   });
 
   it('count rows of every node when profiled', async () => {
