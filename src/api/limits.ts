@@ -5,6 +5,8 @@ const MIB = 1024 * 1024;
 
 /** A gRPC message, either way. */
 export const MAX_MESSAGE_BYTES = 100 * MIB;
+/** Of requests that are not complete yet, at this node together. */
+export const MAX_BUFFERED_REQUEST_BYTES = 1024 * MIB;
 /** A request of the data plane, commits excepted. */
 export const MAX_REQUEST_BYTES = 10 * MIB;
 /** A request of administration; schema statements are the large ones. */
@@ -48,6 +50,7 @@ export const MAX_CONCURRENT_GROUPS = 32;
 export const MAX_CONCURRENT_STREAMS = 1_000;
 export const MAX_WAIT_MICROS = 3_600 * 1_000_000;
 
+assert(MAX_MESSAGE_BYTES <= MAX_BUFFERED_REQUEST_BYTES, 'a message can become complete');
 assert(RESULT_SET_BYTES < MAX_MESSAGE_BYTES, 'a result set fits into a message');
 assert(MAX_UNARY_RESULT_BYTES < MAX_MESSAGE_BYTES, 'a unary result fits into a message');
 assert(EAGER_SET_BYTES <= RESULT_SET_BYTES, 'an eager set is not larger than a full one');

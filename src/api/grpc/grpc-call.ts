@@ -1,45 +1,51 @@
 /** One call over an HTTP/2 stream: its request messages, its deadline and end, and the ways to answer it. */
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import { cancelled, deadlineExceeded, invalidArgument, type TrestleError } from '../../base/errors.ts';
+import { cancelled, deadlineExceeded, invalidArgument, resourceExhausted, type TrestleError } from '../../base/errors.ts';
 import type { Call } from '../call.ts';
+import { CommonHeaders, type HeaderList } from '../http2/header-encoder.ts';
+import type { Headers } from '../http2/hpack.ts';
+import type { Http2Stream, StreamOwner } from '../http2/stream.ts';
 import type { Status } from '../status.ts';
 import { ACCEPTED_ENCODINGS, decompressed, framed, FrameReader, type Frame } from './framing.ts';
 import { CONTENT_TYPE, failureTrailers, timeoutMicros } from './headers.ts';
 
-const RESPONSE_HEADERS = { ':status': 200, 'content-type': CONTENT_TYPE, 'grpc-accept-encoding': ACCEPTED_ENCODINGS } as const;
-const OK_TRAILERS = { 'grpc-status': '0' } as const;
-const WITH_TRAILERS = { waitForTrailers: true } as const;
+const RESPONSE: HeaderList = [[':status', '200'], ['content-type', CONTENT_TYPE], ['grpc-accept-encoding', ACCEPTED_ENCODINGS]];
+const RESPONSE_HEADERS = new CommonHeaders(RESPONSE);
+const OK_TRAILERS = new CommonHeaders([['grpc-status', '0']]);
 
 /** What a server needs of a call under way. */
 export interface CallOwner {
   /** The call is over, in whatever way. */
   ended(call: GrpcCall): void;
+  /** So many bytes more, or less, of requests that are not complete yet; false when that is too much. */
+  buffer(bytes: number): boolean;
 }
 
-export class GrpcCall implements Call {
+export class GrpcCall implements Call, StreamOwner {
   readonly method: string;
   readonly forwarded = false;
   /** Milliseconds since the epoch. */
   readonly deadlineMs: number | undefined;
-  private readonly stream: ServerHttp2Stream;
+  private readonly stream: Http2Stream;
   private readonly encoding: string;
   private readonly owner: CallOwner;
-  private readonly reader = new FrameReader();
+  private reader = new FrameReader();
   private controller: AbortController | undefined;
-  private trailers: Record<string, string> = OK_TRAILERS;
+  /** Takes what the client sends; undefined when nothing more is wanted. */
+  private take: ((chunk: Buffer) => void) | undefined;
+  private atEnd: (() => void) | undefined;
   /** No answer is taken any more: it is complete, or nobody waits for one. */
   private over = false;
   private closed = false;
+  /** Bytes of a request that is not complete. */
+  private buffered = 0;
 
-  constructor(method: string, stream: ServerHttp2Stream, headers: IncomingHttpHeaders, owner: CallOwner) {
+  constructor(method: string, stream: Http2Stream, headers: Headers, owner: CallOwner) {
     this.method = method;
     this.stream = stream;
     this.owner = owner;
-    this.encoding = String(headers['grpc-encoding'] ?? '');
-    const timeout = timeoutMicros(headers['grpc-timeout']);
+    this.encoding = headers.get('grpc-encoding') ?? '';
+    const timeout = timeoutMicros(headers.get('grpc-timeout'));
     this.deadlineMs = timeout === undefined ? undefined : Date.now() + timeout / 1_000;
-    stream.on('error', ignore);
-    stream.on('close', () => this.onClose());
   }
 
   // ---- as handlers see it
@@ -60,13 +66,6 @@ export class GrpcCall implements Call {
     this.controller?.abort(reason);
   }
 
-  private onClose(): void {
-    this.closed = true;
-    if (!this.over) this.abort(cancelled('The call was cancelled.'));
-    this.over = true;
-    this.owner.ended(this);
-  }
-
   /** The deadline has passed: the work is stopped, and the client told. */
   expire(fail: (error: unknown) => void): void {
     if (this.over) return;
@@ -75,51 +74,79 @@ export class GrpcCall implements Call {
     fail(error);
   }
 
+  // ---- as the stream sees it
+
+  onData(chunk: Buffer): void {
+    if (!this.over) this.take?.(chunk);
+  }
+
+  onEnd(): void {
+    this.atEnd?.();
+  }
+
+  onClose(): void {
+    this.closed = true;
+    if (!this.over) this.abort(cancelled('The call was cancelled.'));
+    this.over = true;
+    this.forget();
+    this.owner.ended(this);
+  }
+
   // ---- the request
 
   /** Calls `run` with the one message of the request, or `fail` when there is none or it cannot be read. */
   onRequest(run: (request: Buffer) => void, fail: (error: unknown) => void): void {
-    let began = false;
-    this.stream.on('data', (chunk: Buffer) => {
-      if (began || this.over) return;
+    this.take = (chunk) => {
       try {
         this.reader.push(chunk);
         const frame = this.reader.next();
-        if (frame === undefined) return;
-        began = true;
+        if (frame === undefined) {
+          this.buffered += chunk.length;
+          if (!this.owner.buffer(chunk.length)) throw resourceExhausted('The server holds too much of requests that are not complete.');
+          return;
+        }
+        this.forget();
         this.withMessage(frame, run, fail);
       } catch (error) {
-        began = true;
+        this.forget();
         fail(error);
       }
-    });
-    this.stream.once('end', () => {
-      if (!began) fail(invalidArgument('The call ended without a request message.'));
-    });
+    };
+    this.atEnd = () => {
+      if (this.take !== undefined) fail(invalidArgument('The call ended without a request message.'));
+    };
+  }
+
+  /** The message is there, or will not be. */
+  private forget(): void {
+    this.take = undefined;
+    if (this.buffered === 0) return;
+    this.owner.buffer(-this.buffered);
+    this.buffered = 0;
+    this.reader = new FrameReader();
   }
 
   /** Calls `run` with each message, one after the other; `end` when the client has sent its last. */
   onEachRequest(run: (request: Buffer) => Promise<void>, end: () => void, fail: (error: unknown) => void): void {
     let queue = Promise.resolve();
-    const take = (frame: Frame): Promise<void> => {
+    const answer = (frame: Frame): Promise<void> => {
       const message = decompressed(frame, this.encoding);
       return message instanceof Promise ? message.then(run) : run(message);
     };
-    this.stream.on('data', (chunk: Buffer) => {
-      if (this.over) return;
-      this.stream.pause();
+    this.take = (chunk) => {
+      this.stream.hold();
       this.reader.push(chunk);
       queue = queue
         .then(async () => {
-          for (let frame = this.reader.next(); frame !== undefined && !this.over; frame = this.reader.next()) await take(frame);
-          this.stream.resume();
+          for (let frame = this.reader.next(); frame !== undefined && !this.over; frame = this.reader.next()) await answer(frame);
+          this.stream.release();
           return undefined;
         })
         .catch(fail);
-    });
-    this.stream.once('end', () => {
+    };
+    this.atEnd = () => {
       queue.then(end, fail);
-    });
+    };
   }
 
   private withMessage(frame: Frame, run: (request: Buffer) => void, fail: (error: unknown) => void): void {
@@ -134,73 +161,47 @@ export class GrpcCall implements Call {
     return this.over;
   }
 
-  private begin(): void {
-    if (this.stream.headersSent) return;
-    this.stream.respond(RESPONSE_HEADERS, WITH_TRAILERS);
-    this.stream.once('wantTrailers', () => {
-      this.stream.sendTrailers(this.trailers);
-      if (!this.stream.readableEnded) setImmediate(() => this.hangUp());
-    });
-  }
-
-  /** The call is answered: what the client still sends is not read, and a stream that it leaves open does not stay. */
-  private hangUp(): void {
-    if (!this.stream.readableEnded && !this.stream.destroyed) this.stream.close(constants.NGHTTP2_NO_ERROR);
-  }
-
   /** The one message of a unary method. */
   answer(message: Buffer): void {
     if (this.over) return;
     this.over = true;
-    this.begin();
     const parts = framed(message);
-    const last = parts.length - 1;
-    for (let i = 0; i < last; i++) this.stream.write(parts[i]);
-    this.stream.end(parts[last]);
+    const [first = message] = parts;
+    if (parts.length === 1) this.stream.answer(RESPONSE_HEADERS, first, OK_TRAILERS);
+    else {
+      this.stream.respond(RESPONSE_HEADERS, false);
+      for (const part of parts) this.stream.write(part);
+      this.stream.finish(OK_TRAILERS);
+    }
+    this.stream.hangUp();
   }
 
   /** One message of several. A promise when the client must read first. */
   write(message: Buffer): Promise<void> | undefined {
     if (this.over) return undefined;
-    this.begin();
+    this.stream.respond(RESPONSE_HEADERS, false);
     let isRoom = true;
     for (const part of framed(message)) isRoom = this.stream.write(part);
-    return isRoom ? undefined : this.drained();
+    return isRoom ? undefined : this.stream.whenDrained();
   }
 
   finish(): void {
     if (this.over) return;
     this.over = true;
-    this.begin();
-    this.stream.end();
+    this.stream.respond(RESPONSE_HEADERS, false);
+    this.stream.finish(OK_TRAILERS);
+    this.stream.hangUp();
   }
 
   /** `headersFirst`: a stream of answers that fails at once still shows that the connection works. */
   fail(status: Status, headersFirst: boolean): void {
     if (this.over) return;
     this.over = true;
-    this.trailers = failureTrailers(status);
-    if (headersFirst || this.stream.headersSent) {
-      this.begin();
-      this.stream.end();
-    } else {
-      this.stream.respond({ ...RESPONSE_HEADERS, ...this.trailers }, { endStream: true });
-      if (!this.stream.readableEnded) setImmediate(() => this.hangUp());
-    }
-  }
-
-  /** Resolves when the stream takes more, or is over. */
-  private drained(): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        this.stream.off('drain', done);
-        this.stream.off('close', done);
-        resolve();
-      };
-      this.stream.on('drain', done);
-      this.stream.on('close', done);
-    });
+    const trailers = Object.entries(failureTrailers(status));
+    if (headersFirst || this.stream.hasHeaders) {
+      this.stream.respond(RESPONSE_HEADERS, false);
+      this.stream.finish(trailers);
+    } else this.stream.respond([...RESPONSE, ...trailers], true);
+    this.stream.hangUp();
   }
 }
-
-const ignore = (): void => undefined;

@@ -1,15 +1,18 @@
 /**
- * gRPC on node:http2. `@grpc/grpc-js`, which the client uses, spends several times as much on a call in layers that
- * handlers of bytes do not need (docs/decisions/0017-own-grpc-server.md). Of the protocol everything that clients use is
- * here: the four shapes of calls as far as the API has them, deadlines, cancellation, backpressure, compressed requests,
- * status details. HTTP/2 itself, with its flow control and its defences, is Node's.
+ * gRPC on HTTP/2 frames of our own (src/api/http2). `@grpc/grpc-js`, which the client uses, and `node:http2` below it spend
+ * several times as much on a call in layers that handlers of bytes do not need (docs/decisions/0017-own-grpc-server.md,
+ * docs/decisions/0023-own-http2.md). Of the protocol everything that clients use is here: the four shapes of calls as far
+ * as the API has them, deadlines, cancellation, backpressure, compressed requests, status details.
  */
-import { constants, createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { createServer, type Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../../base/env.ts';
 import { Code } from '../../base/errors.ts';
 import type { MethodHandler } from '../call.ts';
-import { MAX_CONCURRENT_STREAMS } from '../limits.ts';
+import { Http2Connection, type ConnectionEvents } from '../http2/connection.ts';
+import type { Headers } from '../http2/hpack.ts';
+import type { Http2Stream } from '../http2/stream.ts';
+import { MAX_BUFFERED_REQUEST_BYTES } from '../limits.ts';
 import { statusOf } from '../status.ts';
 import { GrpcCall, type CallOwner } from './grpc-call.ts';
 import { CONTENT_TYPE, failureTrailers } from './headers.ts';
@@ -23,31 +26,26 @@ export interface EachHandler {
 export type GrpcHandler = MethodHandler | EachHandler;
 
 const DEADLINE_GRID_MS = 20;
-const WINDOW_BYTES = 1024 * 1024;
-/** Of one connection, in MiB: what it holds of requests and answers is bounded by the streams' windows. */
-const SESSION_MEMORY_MIB = 2_048;
-const HTTP_UNSUPPORTED_MEDIA_TYPE = 415;
+const HTTP_UNSUPPORTED_MEDIA_TYPE = '415';
 
 export class GrpcServer implements CallOwner {
   private readonly methods: ReadonlyMap<string, GrpcHandler>;
   private readonly log: Logger;
-  private readonly server: Http2Server;
-  private readonly sessions = new Set<ServerHttp2Session>();
+  private readonly server: Server;
+  private readonly connections = new Set<Http2Connection>();
+  private readonly events: ConnectionEvents;
   /** Calls with a deadline. */
   private readonly timed = new Set<GrpcCall>();
   private timer: NodeJS.Timeout | undefined;
+  /** Of requests that are not complete. */
+  private bufferedBytes = 0;
+  private whenEmpty: (() => void) | undefined;
 
   constructor(methods: ReadonlyMap<string, GrpcHandler>, log: Logger) {
     this.methods = methods;
     this.log = log;
-    this.server = createServer({
-      maxSessionMemory: SESSION_MEMORY_MIB,
-      settings: { maxConcurrentStreams: MAX_CONCURRENT_STREAMS, initialWindowSize: WINDOW_BYTES, enablePush: false },
-    });
-    this.server.on('stream', (stream, headers) => this.onStream(stream, headers));
-    this.server.on('session', (session) => this.onSession(session));
-    // A client that breaks off or breaks the protocol is no fault of this process: its session ends.
-    this.server.on('sessionError', () => undefined);
+    this.server = createServer({ noDelay: true }, (socket) => this.inject(socket));
+    this.events = { request: (stream, headers) => this.onStream(stream, headers), closed: (connection) => this.onClosed(connection) };
   }
 
   /** Answers the port, which the system chooses when 0 is asked for. */
@@ -64,18 +62,24 @@ export class GrpcServer implements CallOwner {
 
   /** Serves a connection that was accepted elsewhere. */
   inject(socket: Duplex): void {
-    this.server.emit('connection', socket);
+    this.connections.add(new Http2Connection(socket, this.events));
+  }
+
+  private onClosed(connection: Http2Connection): void {
+    this.connections.delete(connection);
+    if (this.connections.size === 0) this.whenEmpty?.();
   }
 
   /** Takes no new calls, lets running ones end for `graceMs`, then cuts them off. */
   async close(graceMs: number): Promise<void> {
     if (this.server.listening) this.server.close();
-    const ended = Promise.all([...this.sessions].map((session) => new Promise<void>((resolve) => {
-      session.once('close', resolve);
-      session.close();
-    })));
+    const ended = new Promise<void>((resolve) => {
+      this.whenEmpty = resolve;
+      if (this.connections.size === 0) resolve();
+    });
+    for (const connection of [...this.connections]) connection.leave();
     const cut = setTimeout(() => {
-      for (const session of this.sessions) session.destroy();
+      for (const connection of [...this.connections]) connection.destroy();
     }, graceMs);
     await ended;
     clearTimeout(cut);
@@ -89,28 +93,24 @@ export class GrpcServer implements CallOwner {
     }
   }
 
-  private onSession(session: ServerHttp2Session): void {
-    this.sessions.add(session);
-    session.setLocalWindowSize(WINDOW_BYTES * 4);
-    session.on('error', () => undefined);
-    session.on('close', () => this.sessions.delete(session));
+  buffer(bytes: number): boolean {
+    this.bufferedBytes += bytes;
+    return this.bufferedBytes <= MAX_BUFFERED_REQUEST_BYTES;
   }
 
-  private onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    const path = headers[':path'] ?? '';
-    if (headers[':method'] !== 'POST' || headers['content-type']?.startsWith(CONTENT_TYPE) !== true) {
-      stream.on('error', () => undefined);
-      stream.respond({ ':status': HTTP_UNSUPPORTED_MEDIA_TYPE }, { endStream: true });
-      stream.close(constants.NGHTTP2_NO_ERROR);
-      return;
+  private onStream(stream: Http2Stream, headers: Headers): GrpcCall | undefined {
+    const path = headers.get(':path') ?? '';
+    if (headers.get(':method') !== 'POST' || headers.get('content-type')?.startsWith(CONTENT_TYPE) !== true) {
+      stream.respond([[':status', HTTP_UNSUPPORTED_MEDIA_TYPE]], true);
+      stream.hangUp();
+      return undefined;
     }
     const handler = this.methods.get(path);
     if (handler === undefined) {
-      stream.on('error', () => undefined);
       const status = { code: Code.UNIMPLEMENTED, message: `The server does not implement the method ${path.slice(0, 200)}`, details: [] };
-      stream.respond({ ':status': 200, 'content-type': CONTENT_TYPE, ...failureTrailers(status) }, { endStream: true });
-      stream.resume();
-      return;
+      stream.respond([[':status', '200'], ['content-type', CONTENT_TYPE], ...Object.entries(failureTrailers(status))], true);
+      stream.hangUp();
+      return undefined;
     }
     const call = new GrpcCall(path, stream, headers, this);
     const fail = (error: unknown): void => call.fail(statusOf(error, path, this.log), handler.kind !== 'unary');
@@ -123,6 +123,7 @@ export class GrpcServer implements CallOwner {
       };
       call.onEachRequest(answerEach, () => call.finish(), fail);
     }
+    return call;
   }
 
   private unary(call: GrpcCall, run: (request: Buffer, call: GrpcCall) => Promise<Buffer>, request: Buffer, fail: (error: unknown) => void): void {

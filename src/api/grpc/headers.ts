@@ -6,8 +6,8 @@ export const CONTENT_TYPE = 'application/grpc';
 const MICROS: Readonly<Record<string, number>> = { H: 3_600_000_000, M: 60_000_000, S: 1_000_000, m: 1_000, u: 1, n: 0.001 };
 
 /** The header grpc-timeout in microseconds; undefined without one, or when it makes no sense. */
-export function timeoutMicros(header: string | string[] | undefined): number | undefined {
-  if (typeof header !== 'string') return undefined;
+export function timeoutMicros(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
   const unit = MICROS[header.slice(-1)];
   const digits = header.slice(0, -1);
   return unit === undefined || !/^\d{1,8}$/.test(digits) ? undefined : Number(digits) * unit;
