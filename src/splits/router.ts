@@ -28,6 +28,8 @@ export interface RouteOptions {
   readonly limitMicros?: number;
   /** Asked first, whether it leads or not: a replica near by. */
   readonly first?: NodeId | undefined;
+  /** Called when another node than this one has answered. */
+  readonly onRemote?: (() => void) | undefined;
 }
 
 export interface RouterOptions {
@@ -119,7 +121,10 @@ export class Router {
         const answer = await this.attempt(rpc, node, method, body, timeoutMicros, options.signal);
         if (answer === undefined) continue;
         const taken = this.take(split, node, answer, options.first);
-        if (!isElsewhere(taken)) return taken;
+        if (!isElsewhere(taken)) {
+          if (node !== this.options.self) options.onRemote?.();
+          return taken;
+        }
         if (taken.hint !== undefined && taken.hint !== node && hint !== taken.hint) {
           hint = taken.hint;
           follows = hops++ < MAX_HOPS;
@@ -209,7 +214,10 @@ export class Router {
         const answer = await this.attempt(rpc, node, method, body, timeoutMicros, options.signal);
         if (answer === undefined) continue;
         reached = true;
-        if ('result' in answer) return answer.result;
+        if ('result' in answer) {
+          if (node !== this.options.self) options.onRemote?.();
+          return answer.result;
+        }
         if (answer.directions.kind === 'wrongSplit') return this.reroute(split, answer.directions.known);
       }
       if (!reached) return undefined;

@@ -93,8 +93,8 @@ export class GatewayTransaction implements ReadWriteTransaction {
     const isSerializable = this.isolation === 'serializable';
     if (isSerializable && options.readLockMode !== 'optimistic') return;
     const locks = {
-      keys: (keys: readonly Key[], { signal }: ReadOptions) => this.lockedGet(keys, 'exclusive', signal),
-      scan: (split: SplitDescriptor, spec: protocol.ScanSpec, { signal }: ReadOptions) => this.lockedScan(split, spec, 'exclusive', signal),
+      keys: (keys: readonly Key[], read: ReadOptions) => this.lockedGet(keys, 'exclusive', read),
+      scan: (split: SplitDescriptor, spec: protocol.ScanSpec, read: ReadOptions) => this.lockedScan(split, spec, 'exclusive', read),
     };
     this.snapshotReads = new SnapshotReads(gateway, isSerializable, options.readLockMode === 'pessimistic' ? locks : undefined);
   }
@@ -114,10 +114,10 @@ export class GatewayTransaction implements ReadWriteTransaction {
   /** What the database has. */
   private recordsOf(keys: readonly Key[], options: ReadOptions): Promise<readonly (Uint8Array | undefined)[]> {
     if (keys.length === 0) return Promise.resolve([]);
-    return this.snapshotReads === undefined ? this.lockedGet(keys, options.lock ?? this.pointLock, options.signal) : this.guard(this.snapshotReads.get(keys, options));
+    return this.snapshotReads === undefined ? this.lockedGet(keys, options.lock ?? this.pointLock, options) : this.guard(this.snapshotReads.get(keys, options));
   }
 
-  private async lockedGet(keys: readonly Key[], lock: LockMode, signal: AbortSignal | undefined): Promise<readonly (Uint8Array | undefined)[]> {
+  private async lockedGet(keys: readonly Key[], lock: LockMode, { signal, onRemoteCall: onRemote }: ReadOptions): Promise<readonly (Uint8Array | undefined)[]> {
     const out: (Uint8Array | undefined)[] = Array.from({ length: keys.length });
     let missing = keys.map((_, index) => index);
     for (let moves = 0; missing.length > 0; ) {
@@ -130,7 +130,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
           [...groups.bySplit.values()].map(async ({ split, items }) => {
             const asked = items.map((index) => keys[index] as Key);
             const body = protocol.encodeGet({ ...this.header(split), lock, keys: asked });
-            const answer = await this.gateway.router.call(split.id, Method.get, body, { signal });
+            const answer = await this.gateway.router.call(split.id, Method.get, body, { signal, onRemote });
             if (answer === 'rerouted') {
               moves++;
               left.push(...items);
@@ -168,12 +168,12 @@ export class GatewayTransaction implements ReadWriteTransaction {
 
   private fetch(split: SplitDescriptor, spec: protocol.ScanSpec, options: ReadOptions): Promise<protocol.ScanAnswer | 'rerouted'> {
     this.checkActive();
-    return this.snapshotReads === undefined ? this.lockedScan(split, spec, options.lock ?? 'shared', options.signal) : this.guard(this.snapshotReads.fetch(split, spec, options));
+    return this.snapshotReads === undefined ? this.lockedScan(split, spec, options.lock ?? 'shared', options) : this.guard(this.snapshotReads.fetch(split, spec, options));
   }
 
-  private async lockedScan(split: SplitDescriptor, spec: protocol.ScanSpec, lock: LockMode, signal: AbortSignal | undefined): Promise<protocol.ScanAnswer | 'rerouted'> {
+  private async lockedScan(split: SplitDescriptor, spec: protocol.ScanSpec, lock: LockMode, { signal, onRemoteCall: onRemote }: ReadOptions): Promise<protocol.ScanAnswer | 'rerouted'> {
     const body = protocol.encodeScan({ ...this.header(split), ...spec, lock });
-    const answer = await this.guard(this.gateway.router.call(split.id, Method.scan, body, { signal }));
+    const answer = await this.guard(this.gateway.router.call(split.id, Method.scan, body, { signal, onRemote }));
     if (answer === 'rerouted') return answer;
     const result = protocol.readScanAnswer(answer);
     await this.guard(Promise.resolve().then(() => this.touch(split.id, result.token, lock, [spanSeen(spec, result)])));
@@ -198,7 +198,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     this.checkActive();
     // Waiting for locks must not use up the time until then.
     const keys = new Set(this.ops.flatMap((op) => (op.kind === 'deleteRange' ? [] : [op.key])));
-    await this.lockedGet([...keys], 'exclusive', undefined);
+    await this.lockedGet([...keys], 'exclusive', {});
     const { earliest, latest } = this.gateway.env.clock.interval();
     // A leader's clock may be ahead of this one by both uncertainties.
     this.fixed = timestamp(latest + (latest - earliest) + this.gateway.lead.micros);

@@ -36,14 +36,14 @@ export class GatewaySnapshot implements Snapshot {
   }
 
   /** A directed read asks the replicas that were selected, and others when none of those can be reached, if it may. */
-  private async call(split: SplitId, method: string, body: Uint8Array, signal: AbortSignal | undefined): Promise<Routed> {
+  private async call(split: SplitId, method: string, body: Uint8Array, { signal, onRemoteCall: onRemote }: ReadOptions): Promise<Routed> {
     const { router } = this.gateway;
     if (this.replicas !== undefined) {
-      const answer = await router.callReplicas(split, this.gateway.select(split, this.replicas), method, body, { signal });
+      const answer = await router.callReplicas(split, this.gateway.select(split, this.replicas), method, body, { signal, onRemote });
       if (answer !== undefined) return answer;
       if (!this.replicas.failover) throw unavailable('None of the replicas that the directed read options select can be reached.');
     }
-    return await router.call(split, method, body, { signal, first: this.near(split) });
+    return await router.call(split, method, body, { signal, onRemote, first: this.near(split) });
   }
 
   async get(keys: readonly Key[], options: ReadOptions = {}): Promise<readonly (Uint8Array | undefined)[]> {
@@ -56,7 +56,7 @@ export class GatewaySnapshot implements Snapshot {
       await Promise.all(
         [...groups.bySplit.values()].map(async ({ split, items }) => {
           const body = encodeSnapshotGet({ split: split.id, at: this.readTimestamp, schemaVersion: this.schemaVersion, keys: items.map((index) => keys[index] as Key) });
-          const answer = await this.call(split.id, Method.snapshotGet, body, options.signal);
+          const answer = await this.call(split.id, Method.snapshotGet, body, options);
           if (answer === 'rerouted') left.push(...items);
           else {
             const records = readRecords(answer);
@@ -82,7 +82,7 @@ export class GatewaySnapshot implements Snapshot {
   /** One batch of a scan. */
   async fetch(split: SplitDescriptor, spec: ScanSpec, options: ReadOptions): Promise<ScanAnswer | 'rerouted'> {
     const body = encodeSnapshotScan({ split: split.id, at: this.readTimestamp, schemaVersion: this.schemaVersion, ...spec });
-    const answer = await this.call(split.id, Method.snapshotScan, body, options.signal);
+    const answer = await this.call(split.id, Method.snapshotScan, body, options);
     return answer === 'rerouted' ? answer : readScanAnswer(answer);
   }
 }

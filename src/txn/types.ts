@@ -30,6 +30,8 @@ export interface ReadOptions {
   /** Read to write by: the rows that DML looks for, constraints. At repeatable read it must be unchanged at the commit, too. */
   readonly forWrite?: boolean;
   readonly signal?: AbortSignal;
+  /** Called for each part of the read that another node has answered. For statistics. */
+  readonly onRemoteCall?: () => void;
 }
 
 export interface RangeReadOptions extends ReadOptions {

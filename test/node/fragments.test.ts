@@ -63,6 +63,24 @@ describe('work sent to where the rows are', () => {
     expect(stream.rowsScanned?.()).toBe(ROWS);
   });
 
+  it('tells calls to other nodes, and what was looked at there', async () => {
+    const profileAt = async (node: number): Promise<Readonly<Record<string, Readonly<Record<string, string>>>>> => {
+      const { sql: engine, transactions } = nodes.database(node);
+      const view = await nodes.test.run(transactions.snapshot({ kind: 'strong' }));
+      const statement = await nodes.test.run(engine.prepare('SELECT MOD(V, 3) AS m, COUNT(*) FROM T@{FORCE_INDEX=_BASE_TABLE} WHERE V < 10 GROUP BY m', new Map(), view.readTimestamp));
+      const stream = await nodes.test.run(engine.query(view, statement, {}, { profile: true }));
+      await nodes.test.run(drain(stream));
+      const plan = stream.report?.().plan().nodes ?? [];
+      const union = plan.find(({ displayName, metadata }) => displayName === 'Distributed Union' && metadata['call_type'] === undefined);
+      const scan = plan.find(({ displayName }) => displayName === 'Scan');
+      return { ...scan?.executionStats, remote_calls: union?.executionStats['remote_calls'] ?? {} };
+    };
+    const profiles = [await profileAt(1), await profileAt(2), await profileAt(3)];
+    for (const profile of profiles) expect(profile).toMatchObject({ scanned_rows: { total: String(ROWS) }, rows: { total: '120' }, filtered_rows: { total: '480' } });
+    // Five splits lie at the leaders that there are: each is asked once by the two nodes that do not lead it.
+    expect(profiles.reduce((sum, profile) => sum + Number(profile['remote_calls']?.['total']), 0)).toBe(10);
+  });
+
   it('fails as the expression does, with its words', async () => {
     const failed = await nodes.query(3, 'SELECT K FROM T WHERE 10 / (V - 20) > 100').catch((error: unknown) => error);
     expect(failed).toBeInstanceOf(TrestleError);

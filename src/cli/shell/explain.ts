@@ -52,10 +52,12 @@ function statistic(node: Node, group: string, name = 'total'): string {
 }
 
 function title(node: Node): string {
-  const target = textOf(node.metadata?.fields, 'scan_target');
+  const fields = node.metadata?.fields;
+  const words = [textOf(fields, 'call_type'), textOf(fields, 'iterator_type'), textOf(fields, 'scan_type')?.replace(/Scan$/, ''), node.displayName];
+  const target = textOf(fields, 'scan_target');
   const rows = textOf(node.metadata?.fields, 'rows_fetched_from');
   const full = textOf(node.metadata?.fields, 'Full scan') === 'true' ? ', full scan' : '';
-  return `${node.displayName}${target === undefined ? '' : ` on ${target}`}${rows === undefined ? '' : `, rows of ${rows}`}${full}`;
+  return `${words.filter((word) => word !== undefined && word !== '').join(' ')}${target === undefined ? '' : ` on ${target}`}${rows === undefined ? '' : `, rows of ${rows}`}${full}`;
 }
 
 export function planText(queryPlan: Fields, analyze: boolean): string {

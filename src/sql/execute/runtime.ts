@@ -156,6 +156,8 @@ export interface NodeCounts {
   executions: number;
   /** Of a scan: rows read of its table and index. */
   scanned: number;
+  /** Of a scan: calls that another node answered. */
+  remoteCalls: number;
   /** Time until its rows were there, that of the nodes below it included. */
   latencyMicros: number;
   /** Of a scan: time that it waited for rows. */
@@ -170,7 +172,7 @@ export type Profile = Map<number, NodeCounts>;
 export function countsOf(profile: Profile, number: number): NodeCounts {
   let counts = profile.get(number);
   if (counts === undefined) {
-    counts = { rows: 0, executions: 0, scanned: 0, latencyMicros: 0, waitMicros: 0, rowsSquared: 0, latencySquared: 0 };
+    counts = { rows: 0, executions: 0, scanned: 0, remoteCalls: 0, latencyMicros: 0, waitMicros: 0, rowsSquared: 0, latencySquared: 0 };
     profile.set(number, counts);
   }
   return counts;

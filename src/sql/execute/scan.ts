@@ -103,8 +103,10 @@ export class CompiledScan {
   }
 
   private readOptions(frame: Frame): ReadOptions {
-    const { signal } = frame.execution;
-    return { ...(this.scan.lock ? { lock: 'exclusive' as const } : {}), ...(signal === undefined ? {} : { signal }) };
+    const { signal, profile } = frame.execution;
+    const { number } = this;
+    const counted = profile === undefined || number === undefined ? {} : { onRemoteCall: () => void countsOf(profile, number).remoteCalls++ };
+    return { ...counted, ...(this.scan.lock ? { lock: 'exclusive' as const } : {}), ...(signal === undefined ? {} : { signal }) };
   }
 
   /** `most`: that many rows are enough for the reader. `isWhole`: the rows that come are those that the scan gives. */

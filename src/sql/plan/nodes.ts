@@ -1,11 +1,15 @@
 /**
  * A physical plan as the tree of google.spanner.v1.PlanNode that clients show: names of operators as Spanner has them, the
  * root first, children after their parents. Source: Spanner "Query execution operators", query_plan.proto.
+ *
+ * Where rows come from the nodes that have them there is a Distributed Union; what is below it runs there, once for each
+ * split, from a Distributed Union with the call type Local down. Tools put the call type, the iterator type and the type
+ * of a scan before the name: Local Distributed Union, Global Stream Aggregate, Table Scan.
  */
 import type { Expr } from '../bind/tree.ts';
 import { visitExpr } from '../bind/walk.ts';
 import { describe, describeSeeks } from './describe.ts';
-import { childrenOf, isNarrow, type Phys } from './physical.ts';
+import { childrenOf, isNarrow, type Phys, type PhysAggregate, type PhysLookupJoin, type PhysScan } from './physical.ts';
 
 export interface PlanNode {
   readonly index: number;
@@ -31,38 +35,21 @@ interface Draft {
 }
 
 type Numbers = ReadonlyMap<Phys, number>;
-type Counts = { readonly rows: number; readonly executions: number; readonly scanned: number; readonly latencyMicros: number; readonly waitMicros: number; readonly rowsSquared: number; readonly latencySquared: number };
+type Counts = { readonly rows: number; readonly executions: number; readonly scanned: number; readonly remoteCalls: number; readonly latencyMicros: number; readonly waitMicros: number; readonly rowsSquared: number; readonly latencySquared: number };
 type Profile = ReadonlyMap<number, Counts>;
 
 export function planNodes(plan: Phys, numbers?: Numbers, profile?: Profile): readonly PlanNode[] {
   const writer = new Writer(numbers, profile);
-  const root = writer.relational('Distributed Union', { distribution_table: firstTable(plan) ?? '', execution_method: 'Row', subquery_cluster_node: '1', split_ranges_aligned: 'false' }, '');
-  if (firstTable(plan) === undefined) {
-    const plain = new Writer(numbers, profile);
-    const serialize = plain.relational('Serialize Result', { execution_method: 'Row' }, '');
-    plain.child(serialize, plain.write(plan));
-    return plain.finish();
-  }
-  const serialize = writer.relational('Serialize Result', { execution_method: 'Row' }, '');
-  writer.child(root, serialize);
-  writer.child(serialize, writer.write(plan));
+  const scan = onlyScan(plan);
+  if (scan === undefined) writer.serialized(plan);
+  else writer.distributed(scan, () => writer.local(() => writer.serialized(plan)));
   return writer.finish();
 }
 
-function firstTable(p: Phys): string | undefined {
-  if (p.kind === 'scan') return p.index?.name ?? p.table.name;
-  for (const c of inputs(p)) {
-    const found = firstTable(c);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
-function inputs(p: Phys): readonly Phys[] {
-  if ('input' in p) return [p.input];
-  if ('left' in p) return [p.left, p.right];
-  if (p.kind === 'union') return p.inputs;
-  return p.kind === 'with' ? [p.definition, p.body] : [];
+/** The scan that is all there is but for what is done row by row: the whole plan is shown where its rows are. */
+function onlyScan(p: Phys): PhysScan | undefined {
+  if (p.kind === 'scan') return p;
+  return p.kind === 'project' || p.kind === 'filter' ? onlyScan(p.input) : undefined;
 }
 
 class Writer {
@@ -71,6 +58,8 @@ class Writer {
   private readonly subqueries = new Map<number, number>();
   private readonly numbers: Numbers | undefined;
   private readonly profile: Profile | undefined;
+  /** Inside a Distributed Union: scans need none of their own. */
+  private isInside = false;
 
   constructor(numbers: Numbers | undefined, profile: Profile | undefined) {
     this.numbers = numbers;
@@ -112,38 +101,62 @@ class Writer {
     this.child(parent, index, type);
   }
 
-  write(p: Phys): number {
-    const node = this.node(p);
-    const number = this.numbers?.get(p);
-    const counts = number === undefined ? undefined : this.profile?.get(number);
-    if (counts !== undefined) this.count(node, p, counts);
+  serialized(p: Phys): number {
+    const node = this.relational('Serialize Result', { execution_method: 'Row' }, '');
+    this.child(node, this.write(p));
     return node;
   }
 
-  private count(node: number, p: Phys, counts: Counts): void {
+  /** `below` is run at the nodes that have the rows of the scan. */
+  distributed(scan: PhysScan, below: () => number): number {
+    const metadata = { distribution_table: scan.index?.name ?? scan.table.name, execution_method: 'Row', split_ranges_aligned: 'false', subquery_cluster_node: String(this.nodes.length + 1) };
+    const node = this.relational('Distributed Union', metadata, '');
+    this.isInside = true;
+    this.child(node, below());
+    this.isInside = false;
+    const key = scan.index?.key ?? scan.table.primaryKey;
+    this.text(node, describeSeeks(scan.seeks, key.map((k) => k.column.name)) || 'true', 'Split Range');
+    this.count(node, scan);
+    return node;
+  }
+
+  /** All of `below` is run at one split. */
+  local(below: () => number): number {
+    const node = this.relational('Distributed Union', { call_type: 'Local', execution_method: 'Row', subquery_cluster_node: String(this.nodes.length + 1) }, '');
+    this.child(node, below());
+    return node;
+  }
+
+  write(p: Phys): number {
+    const node = this.node(p);
+    if (p.kind !== 'scan') this.count(node, p);
+    return node;
+  }
+
+  private countsOf(p: Phys): Counts | undefined {
+    const number = this.numbers?.get(p);
+    return number === undefined ? undefined : this.profile?.get(number);
+  }
+
+  private count(node: number, p: Phys, isScan = false): void {
     const draft = this.nodes[node];
-    if (draft === undefined) return;
+    const counts = this.countsOf(p);
+    if (draft === undefined || counts === undefined) return;
     draft.executionStats = {
       rows: { total: String(counts.rows), unit: 'rows', ...spread(counts.executions, counts.rows, counts.rowsSquared, String) },
       latency: { total: millis(counts.latencyMicros), unit: 'msecs', ...spread(counts.executions, counts.latencyMicros, counts.latencySquared, millis) },
       cpu_time: { total: millis(Math.max(0, counts.latencyMicros - this.waits(p))), unit: 'msecs' },
       execution_summary: { num_executions: String(counts.executions) },
     };
-    if (p.kind !== 'scan') return;
-    const scan = this.nodes[draft.displayName === 'Filter Scan' ? node + 1 : node];
-    if (scan !== undefined) {
-      scan.executionStats = {
-        ...draft.executionStats,
-        scanned_rows: { total: String(counts.scanned), unit: 'rows' },
-        filtered_rows: { total: String(Math.max(0, counts.scanned - counts.rows)), unit: 'rows' },
-      };
-    }
+    if (draft.displayName === 'Distributed Union') draft.executionStats['remote_calls'] = { total: String(counts.remoteCalls), unit: 'calls' };
+    if (!isScan) return;
+    draft.executionStats['scanned_rows'] = { total: String(counts.scanned), unit: 'rows' };
+    draft.executionStats['filtered_rows'] = { total: String(Math.max(0, counts.scanned - counts.rows)), unit: 'rows' };
   }
 
   /** Time that the scans at and below a node waited for rows. */
   private waits(p: Phys): number {
-    const number = this.numbers?.get(p);
-    const own = number === undefined ? 0 : (this.profile?.get(number)?.waitMicros ?? 0);
+    const own = this.countsOf(p)?.waitMicros ?? 0;
     return childrenOf(p).reduce((sum, child) => sum + this.waits(child), own);
   }
 
@@ -163,7 +176,7 @@ class Writer {
   private node(p: Phys): number {
     switch (p.kind) {
       case 'scan':
-        return this.scan(p);
+        return this.isInside ? this.scan(p) : this.distributed(p, () => this.local(() => this.scan(p)));
       case 'unit':
         return this.relational('Unit Relation', { execution_method: 'Row' }, '');
       case 'virtual':
@@ -193,11 +206,8 @@ class Writer {
         this.scalar(node, p.condition, 'Condition');
         return node;
       }
-      case 'lookupJoin': {
-        const node = this.two(applyName('Distributed', p.type), p.left, p.right, 'Input', 'Map', { join_type: joinName(p.type) });
-        this.scalar(node, p.condition, 'Condition');
-        return node;
-      }
+      case 'lookupJoin':
+        return this.lookup(p);
       case 'lateralJoin': {
         const node = this.two(applyName('', p.type), p.left, p.right, 'Input', 'Map', { join_type: joinName(p.type) });
         this.scalar(node, p.condition, 'Condition');
@@ -214,12 +224,8 @@ class Writer {
         }
         return node;
       }
-      case 'aggregate': {
-        const node = this.one(p.streaming || !p.grouped ? 'Stream Aggregate' : 'Hash Aggregate', p.input, { iterator_type: p.streaming || !p.grouped ? 'Stream' : 'Hash', call_type: 'Global' });
-        for (const g of p.groups) this.scalar(node, g.expr, 'Key', g.column.name);
-        for (const a of p.aggregates) this.scalar(node, a.aggregate, 'Agg', a.column.name);
-        return node;
-      }
+      case 'aggregate':
+        return this.aggregate(p);
       case 'union': {
         const node = this.relational('Union All', { execution_method: 'Row' }, '');
         for (const i of p.inputs) this.child(node, this.write(i), 'Input');
@@ -254,8 +260,39 @@ class Writer {
     }
   }
 
+  private aggregate(p: PhysAggregate): number {
+    const { input } = p;
+    if (!p.partial || input.kind !== 'scan') return this.aggregation(p, 'Global', () => this.write(input));
+    return this.aggregation(p, 'Global', () => this.distributed(input, () => this.aggregation(p, 'Local', () => this.local(() => this.scan(input)))));
+  }
+
+  private aggregation(p: PhysAggregate, callType: 'Local' | 'Global', input: () => number): number {
+    const metadata = { call_type: callType, execution_method: 'Row', iterator_type: p.streaming || !p.grouped ? 'Stream' : 'Hash', ...(p.grouped ? {} : { scalar_aggregate: 'true' }) };
+    const node = this.relational('Aggregate', metadata, '');
+    this.child(node, input());
+    for (const g of p.groups) this.scalar(node, g.expr, 'Key', g.column.name);
+    for (const a of p.aggregates) this.scalar(node, a.aggregate, 'Agg', a.column.name);
+    return node;
+  }
+
+  /** A batch of left rows is sent to where the right rows are, and looked up there. */
+  private lookup(p: PhysLookupJoin): number {
+    const node = this.relational(applyName('Distributed', p.type), { execution_method: 'Row', join_type: joinName(p.type), subquery_cluster_node: String(this.nodes.length + 1) }, '');
+    const batch = this.relational('Create Batch', { execution_method: 'Row' }, '');
+    this.child(node, batch, 'Input');
+    this.child(batch, this.write(p.left));
+    const apply = this.relational(applyName('', p.type), { execution_method: 'Row', join_type: joinName(p.type) }, '');
+    this.child(node, apply, 'Map');
+    this.child(apply, this.relational('Scan', { execution_method: 'Row', scan_method: 'Row', scan_target: '$batch', scan_type: 'BatchScan' }, ''), 'Input');
+    const right = this.local(() => this.scan(p.right));
+    this.child(apply, right, 'Map');
+    this.count(right, p.right);
+    this.scalar(node, p.condition, 'Condition');
+    return node;
+  }
+
   /** The columns that a scan gives, as references. */
-  private outputs(node: number, p: Phys & { kind: 'scan' }): void {
+  private outputs(node: number, p: PhysScan): void {
     for (const [i, c] of p.columns.entries()) {
       const name = p.source[i]?.name ?? c.name;
       const index = this.nodes.push({ kind: 'scalar', displayName: 'Reference', children: [], shortRepresentation: name, metadata: {}, executionStats: {} }) - 1;
@@ -263,20 +300,23 @@ class Writer {
     }
   }
 
-  private scan(p: Phys & { kind: 'scan' }): number {
+  private scan(p: PhysScan): number {
     const key = p.index?.key ?? p.table.primaryKey;
     const seekable = isNarrow(p);
     const metadata: Record<string, string> = { scan_type: p.index === undefined ? 'TableScan' : 'IndexScan', scan_target: p.index?.name ?? p.table.name, scan_method: 'Row', execution_method: 'Row' };
     if (!seekable) metadata['Full scan'] = 'true';
     if (p.back) metadata['rows_fetched_from'] = p.table.name;
     if (!seekable && p.residual === undefined) {
-      const only = this.relational(p.index === undefined ? 'Table Scan' : 'Index Scan', metadata, '');
+      const only = this.relational('Scan', metadata, '');
       this.outputs(only, p);
+      this.count(only, p, true);
       return only;
     }
     const filter = this.relational('Filter Scan', { seekable_key_size: String(Math.min(...p.seeks.map((s) => s.parts.length))), execution_method: 'Row' }, '');
-    const scan = this.relational(p.index === undefined ? 'Table Scan' : 'Index Scan', metadata, '');
+    const scan = this.relational('Scan', metadata, '');
     this.child(filter, scan);
+    this.count(filter, p);
+    this.count(scan, p, true);
     this.outputs(scan, p);
     this.text(filter, describeSeeks(p.seeks, key.map((k) => k.column.name)), 'Seek Condition');
     this.scalar(filter, p.residual, 'Residual Condition');

@@ -53,7 +53,7 @@ describe('partial aggregates', () => {
       expect(result.rows).toHaveLength(4000);
       expect(new Map(result.rows.map(([g, count, sum]) => [Number(g), [Number(count), Number(sum)]]))).toEqual(new Map(Array.from({ length: 4000 }, (_, g) => [g, g === 4 ? [1, 4004] : g < 1000 ? [2, 2 * g + 4000] : [1, g]])));
       expect(stream.statistics().rowsScanned).toBe(5000);
-      const scan = stream.profile().find((node) => node.displayName === 'Table Scan');
+      const scan = stream.profile().find((node) => node.displayName === 'Scan');
       expect(scan?.executionStats['scanned_rows']?.['total']).toBe('5000');
       expect(scan?.executionStats['rows']?.['total']).toBe('4999');
       // Both ways were gone.

@@ -11,6 +11,7 @@
  * (names of the plan's nodes). Errors are results: their code, then the first line of the message. With REWRITE_SLT=1 the results are
  * written anew.
  */
+import type { PlanNode } from '../../../src/sql/plan/nodes.ts';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { codeName, TrestleError } from '../../../src/base/errors.ts';
@@ -128,7 +129,7 @@ export class MemoryTarget implements SltTarget {
   plan(kind: 'explain' | 'nodes', sql: string, types: ParameterTypes): string {
     const prepared = this.engine.prepare(this.schema, sql, types);
     if (kind === 'explain') return prepared.explain();
-    return prepared.planNodes().filter((n) => n.kind === 'relational').map((n) => n.displayName).join('\n');
+    return prepared.planNodes().filter((n) => n.kind === 'relational').map(titleOf).join('\n');
   }
 
   // oxlint-disable-next-line typescript/require-await -- the interface is asynchronous
@@ -157,6 +158,9 @@ export async function checkScript(url: URL, target: SltTarget): Promise<void> {
 }
 
 const rowText = (row: readonly unknown[]): string => row.map((v) => (v === null ? 'NULL' : typeof v === 'string' ? v : JSON.stringify(v))).join(' | ');
+
+/** As tools write it. */
+const titleOf = ({ displayName, metadata }: PlanNode): string => [metadata['call_type'], metadata['iterator_type'], metadata['scan_type']?.replace(/Scan$/, ''), displayName].filter((word) => word !== undefined).join(' ');
 
 export const rewriting = (): boolean => process.env['REWRITE_SLT'] === '1';
 
