@@ -332,6 +332,32 @@ describe('schema changes', () => {
     expect((await names(nodes, 1)).length).toBe(1);
   });
 
+  it('see generated columns that are not stored in the rows that exist', async () => {
+    const nodes = await startNodes({ seed: 25, statements: ['CREATE TABLE T (K INT64, V INT64, G INT64 AS (V * 2), H INT64 AS (G + 1)) PRIMARY KEY (K)', 'CREATE TABLE R (X INT64) PRIMARY KEY (X)'] });
+    await nodes.dml(1, 'INSERT INTO T (K, V) VALUES (1, 10), (2, 20), (3, 30)');
+    await nodes.dml(1, 'INSERT INTO R (X) VALUES (21), (41)');
+    const problem = async (text: string): Promise<number | undefined> => (await nodes.test.run(change(nodes, 1, text), 60)).error?.code;
+    expect(await problem('CREATE UNIQUE INDEX ByH ON T (H) STORING (G)')).toBeUndefined();
+    expect(await nodes.query(2, 'SELECT K, H FROM T@{FORCE_INDEX=ByH}')).toEqual([[1, 21], [2, 41], [3, 61]]);
+    const read = await nodes.test.run(nodes.database(2).transactions.snapshot({ kind: 'strong' }));
+    const rows = await nodes.test.run(nodes.database(2).sql.read(read, { ...readAll, table: 'T', index: 'ByH', columns: ['H', 'G', 'K'], keySet: { all: false, keys: [['41']], ranges: [] } }, {}).then(drain));
+    expect(rows).toEqual([[41, 40, 2]]);
+    expect(await problem('ALTER TABLE T ADD CONSTRAINT Small CHECK (G < 50)')).toBe(Code.OUT_OF_RANGE);
+    expect(await problem('ALTER TABLE T ADD CONSTRAINT ToR FOREIGN KEY (H) REFERENCES R (X)')).toBe(Code.FAILED_PRECONDITION);
+    await nodes.dml(1, 'DELETE FROM T WHERE K = 3');
+    expect(await problem('ALTER TABLE T ADD CONSTRAINT Small CHECK (G < 50)')).toBeUndefined();
+    expect(await problem('ALTER TABLE T ADD CONSTRAINT ToR FOREIGN KEY (H) REFERENCES R (X)')).toBeUndefined();
+    for (const text of ['UPDATE T SET V = 11 WHERE K = 1', 'DELETE FROM R WHERE X = 41']) {
+      const { sql, transactions } = nodes.database(1);
+      const transaction = transactions.beginReadWrite();
+      const run = async (): Promise<unknown> => await sql.dml(transaction, await sql.prepare(text, new Map()), {}, {});
+      await expect(nodes.test.run(run())).rejects.toMatchObject({ code: Code.FAILED_PRECONDITION });
+      await nodes.test.run(transaction.rollback());
+    }
+    await nodes.dml(1, 'DELETE FROM T WHERE K = 2');
+    await nodes.dml(1, 'DELETE FROM R WHERE X = 41');
+  });
+
   it('let nobody name a column that is being filled', async () => {
     const nodes = await startNodes({ seed: 24, statements: TABLE });
     for (let from = 0; from < 1_500; from += 500) await insert(nodes, 1, from, 500);

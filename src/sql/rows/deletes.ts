@@ -73,15 +73,15 @@ export async function deleteRows(state: WriterState, plan: TablePlan, rows: read
   const ops: WriteOp[] = [];
   for (const { key, record } of rows) {
     await deleteChildren(state, plan, key);
-    const before = state.withOpen(plan, key, plan.decode(key, record));
+    const before = state.withOpen(plan, { key, record });
     entries.change(plan, key, before, undefined);
     state.forget(plan, key);
     ops.push({ kind: 'delete', key });
   }
   state.count(entries.size);
   await state.transaction.write([...ops, ...entries.ops()]);
-  for (const { key, record } of rows) {
-    const before = plan.decode(key, record);
+  for (const row of rows) {
+    const before = state.decode(plan, row);
     for (const reference of plan.referencedBy) await removeReferenced(state, plan, reference, before);
   }
 }

@@ -3,7 +3,9 @@
  * every row satisfies (NOT NULL, lengths, commit timestamps, CHECK).
  */
 import { failedPrecondition } from '../../base/errors.ts';
+import type { Row } from '../../txn/types.ts';
 import type { Column, Table } from '../schema/objects.ts';
+import type { SqlValue } from '../values/value.ts';
 import { timestampToRfc3339 } from '../values/timestamp.ts';
 import { checkLength, settle, type RowValue } from './cells.ts';
 import { checkViolated, commitTimestampNotAllowed, generatedWrite, keyText, notNullMissing, nullNotAllowed } from './errors.ts';
@@ -67,6 +69,13 @@ export async function keyValues(plan: TablePlan, context: ValueContext, given: (
 
 /** Values that expressions may read: an open commit timestamp reads as NULL (columns with it cannot be read by any). */
 const withoutOpen = (row: readonly RowValue[]): Exclude<RowValue, typeof PENDING_COMMIT_TIMESTAMP>[] => row.map((value) => (value === PENDING_COMMIT_TIMESTAMP ? null : value));
+
+/** A row as stored, with what is not stored and yet indexed or checked. */
+export function storedRow(plan: TablePlan, { evaluator }: Pick<ValueContext, 'evaluator'>, { key, record }: Row): SqlValue[] {
+  const row = plan.decode(key, record);
+  for (const position of plan.virtual) row[position] = evaluator.generatedValue(plan.table, plan.column(position), row);
+  return row;
+}
 
 /** The values of a new row. */
 export async function newRow(plan: TablePlan, context: ValueContext, given: GivenValues): Promise<RowValue[]> {

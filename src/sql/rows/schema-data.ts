@@ -23,7 +23,7 @@ import { ReferenceChecks } from './references.ts';
 import { scanTable } from './scan.ts';
 import { TablePlan, type IndexPlan } from './table-plan.ts';
 import { DEFAULT_VALUE } from './values.ts';
-import type { ValueContext } from './new-values.ts';
+import { storedRow, type ValueContext } from './new-values.ts';
 
 export interface ActionBatch {
   /** Where the next batch begins; undefined: the action is done. */
@@ -52,7 +52,7 @@ export async function runAction(context: ActionContext, transaction: ReadWriteTr
     case 'backfillStoredColumns': {
       const index = context.after.schema.findIndexById(action.index);
       if (index === undefined) return DONE;
-      return eachBatch(context, transaction, index.table, from, (plan, rows) => backfillIndex(transaction, plan, action.index, rows));
+      return eachBatch(context, transaction, index.table, from, (plan, rows) => backfillIndex(context, transaction, plan, action.index, rows));
     }
     case 'backfillColumn':
       return eachBatch(context, transaction, action.table, from, (plan, rows) => backfillColumn(context, transaction, plan, action.column, rows));
@@ -111,12 +111,12 @@ const shownKey = (plan: TablePlan, row: readonly SqlValue[]): string => keyText(
 
 // ---- Backfills
 
-async function backfillIndex(transaction: ReadWriteTransaction, plan: TablePlan, id: ObjectId, rows: readonly Row[]): Promise<void> {
+async function backfillIndex(context: ActionContext, transaction: ReadWriteTransaction, plan: TablePlan, id: ObjectId, rows: readonly Row[]): Promise<void> {
   const index = plan.indexes.find((candidate) => candidate.index.id === id);
   if (index === undefined) return;
   const entries = new Map<Key, readonly SqlValue[]>();
-  for (const { key, record } of rows) {
-    const row = plan.decode(key, record);
+  for (const stored of rows) {
+    const row = storedRow(plan, context, stored);
     if (!isIndexed(index, row)) continue;
     const entry = boundedKey(index.layout, settle(entryKeyValues(index, row), undefined) ?? [], `index ${index.index.name}`);
     if (entries.has(entry)) throw notUnique(plan, index, row);
@@ -175,7 +175,7 @@ function generated(context: ActionContext, plan: TablePlan, row: readonly SqlVal
 type Verification = Extract<SchemaAction, { readonly kind: 'verifyCheck' | 'verifyNotNull' | 'validateColumnType' | 'verifyCommitTimestamps' | 'verifyForeignKey' | 'verifyParents' }>;
 
 async function verify(context: ActionContext, transaction: ReadWriteTransaction, plan: TablePlan, action: Verification, rows: readonly Row[]): Promise<void> {
-  const values = rows.map(({ key, record }) => plan.decode(key, record));
+  const values = rows.map((row) => storedRow(plan, context, row));
   switch (action.kind) {
     case 'verifyForeignKey': {
       const key = plan.references.find((candidate) => candidate.id === action.foreignKey);

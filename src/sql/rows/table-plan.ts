@@ -28,6 +28,8 @@ export class TablePlan {
   readonly indexes: readonly IndexPlan[];
   /** Positions of generated columns, each after those it depends on. */
   readonly generated: readonly number[];
+  /** Those of them that are not stored, and that an index, a key or a rule of the table reads: computed for rows as stored. */
+  readonly virtual: readonly number[];
   readonly references: readonly ForeignKeyConstraint[];
   readonly referencedBy: readonly ForeignKeyConstraint[];
   readonly checks: readonly CheckRule[];
@@ -47,6 +49,7 @@ export class TablePlan {
     this.references = table.foreignKeys.filter((key) => key.enforced);
     this.referencedBy = schema.referencesTo(table.id).filter((key) => key.enforced);
     this.checks = table.checks;
+    this.virtual = this.virtualPositions();
     this.children = schema.childrenOf(table.id).filter((child) => child.interleave?.inParent === true);
     this.parent = table.interleave?.inParent === true ? keySpace.table(schema.tableById(table.interleave.parent)) : undefined;
     this.decode = tableDecoder(this.layout, table.columns);
@@ -63,6 +66,25 @@ export class TablePlan {
   /** A row's key values, in key order. */
   keyOf<T>(row: readonly T[]): T[] {
     return this.keyPositions.map((position) => defined(row[position], 'row lacks a key value'));
+  }
+
+  private virtualPositions(): number[] {
+    const isVirtual = (position: number): boolean => {
+      const { value } = this.column(position);
+      return value?.kind === 'generated' && !value.stored && !this.isKey.has(position);
+    };
+    const candidates = this.generated.filter(isVirtual);
+    if (candidates.length === 0) return [];
+    const read = new Set([
+      ...this.indexes.flatMap(({ uses }) => [...uses]),
+      ...[...this.references.flatMap((key) => key.columns), ...this.referencedBy.flatMap((key) => key.referencedColumns), ...this.checks.flatMap((check) => check.dependsOn)].map((id) => this.position(id)),
+    ]);
+    // Each comes after those it depends on: from the last, so that they are found in one round.
+    for (const position of this.generated.toReversed()) {
+      const { value } = this.column(position);
+      if (value?.kind === 'generated' && (value.stored || read.has(position))) for (const id of value.dependsOn) read.add(this.position(id));
+    }
+    return candidates.filter((position) => read.has(position));
   }
 
   private indexPlan(layout: IndexLayout): IndexPlan {

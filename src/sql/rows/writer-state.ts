@@ -6,11 +6,12 @@
  */
 import { unimplemented } from '../../base/errors.ts';
 import type { Key } from '../../base/ids.ts';
-import type { KeyRange, ReadWriteTransaction, WriteOp } from '../../txn/types.ts';
+import type { KeyRange, ReadWriteTransaction, Row, WriteOp } from '../../txn/types.ts';
 import { MAX_MUTATIONS } from '../schema/limits.ts';
 import type { SqlValue } from '../values/value.ts';
 import type { RowValue } from './cells.ts';
 import { tooManyMutations } from './errors.ts';
+import { storedRow, type ValueContext } from './new-values.ts';
 import { ReferenceChecks } from './references.ts';
 import type { TablePlan, TablePlans } from './table-plan.ts';
 import { PendingTimestamps } from './pending-timestamps.ts';
@@ -23,7 +24,7 @@ export class WriterState {
   readonly plans: TablePlans;
   readonly transaction: ReadWriteTransaction;
   readonly references: ReferenceChecks;
-  private readonly nowNanos: () => bigint;
+  private readonly context: ValueContext;
   private mutations = 0;
   /** Rows of this transaction with an open commit timestamp in cells: positions. */
   private readonly open = new Map<Key, ReadonlySet<number>>();
@@ -32,8 +33,8 @@ export class WriterState {
   /** What cannot be read any more. */
   readonly pending = new PendingTimestamps();
 
-  constructor(plans: TablePlans, transaction: ReadWriteTransaction, nowNanos: () => bigint) {
-    this.nowNanos = nowNanos;
+  constructor(plans: TablePlans, transaction: ReadWriteTransaction, context: ValueContext) {
+    this.context = context;
     this.plans = plans;
     this.transaction = transaction;
     this.references = new ReferenceChecks(plans.keySpace, transaction);
@@ -48,8 +49,14 @@ export class WriterState {
     if (this.mutations > MAX_MUTATIONS) throw tooManyMutations();
   }
 
-  /** A row as read, with the commit timestamp open again where this transaction wrote it so. */
-  withOpen(plan: TablePlan, key: Key, row: readonly SqlValue[]): readonly RowValue[] {
+  /** A row as read: all that its entries and rules depend on. */
+  decode(plan: TablePlan, row: Row): readonly SqlValue[] {
+    return storedRow(plan, this.context, row);
+  }
+
+  /** The same, with the commit timestamp open again where this transaction wrote it so. */
+  withOpen(plan: TablePlan, { key, record }: Row): readonly RowValue[] {
+    const row = this.decode(plan, { key, record });
     const positions = this.open.get(key);
     if (positions === undefined) return row;
     return row.map((value, position) => (positions.has(position) && !plan.isKey.has(position) ? PENDING_COMMIT_TIMESTAMP : value));
@@ -80,7 +87,7 @@ export class WriterState {
   undeferRows(range: KeyRange, table: number | undefined): void {
     for (const [identity, write] of this.deferred) {
       if (!identity.startsWith(table === undefined ? 'row ' : rowIdentity(table, ''))) continue;
-      const [first] = write(this.nowNanos());
+      const [first] = write(this.context.nowNanos());
       if (first?.kind === 'insert' && isWithin(first.key, range)) this.deferred.delete(identity);
     }
   }

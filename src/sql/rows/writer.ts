@@ -58,7 +58,7 @@ export class RowWriter {
     this.keySpace = keySpace;
     this.plans = plansOf(keySpace);
     this.context = context;
-    this.state = new WriterState(this.plans, transaction, context.nowNanos);
+    this.state = new WriterState(this.plans, transaction, context);
   }
 
   /** As commit_stats counts: columns written, defaults and stored generated ones included, index entries changed, rows and ranges deleted (not what goes with them). */
@@ -147,7 +147,7 @@ export class RowWriter {
     return new Map(
       keys.map((key, i) => {
         const record = records[i];
-        return [key, record === undefined ? undefined : this.state.withOpen(plan, key, plan.decode(key, record))];
+        return [key, record === undefined ? undefined : this.state.withOpen(plan, { key, record })];
       }),
     );
   }

@@ -48,9 +48,6 @@ function checkIndexCounts(editor: SchemaEditor, table: Table, name: string): voi
 function indexColumn(editor: SchemaEditor, table: Table, index: string, name: string): Column {
   const column = editor.schema.column(table, name);
   if (column === undefined) throw invalidArgument(`Index ${index} specifies key column ${name} which does not exist in the index's base table.`);
-  if (column.value?.kind === 'generated' && !column.value.stored) {
-    throw unimplemented(`Index ${index} refers to column ${column.name}, which is generated but not stored; such columns cannot be indexed.`);
-  }
   return column;
 }
 
