@@ -3,6 +3,8 @@
  * (src/node/statistics); reporting costs a look-up and a few additions.
  */
 
+import type { StatementPlan } from './sql.ts';
+
 /** What a statement, read or write touches. Columns as `Table.Column`. */
 export interface Footprint {
   readonly readColumns: readonly string[];
@@ -36,6 +38,8 @@ export interface StatementEnd {
   /** Time to analyse and plan, or to find the plan. */
   readonly planMicros: number;
   readonly footprint: Footprint;
+  /** Of a query that was to be sampled: its plan, counted. */
+  readonly plan?: StatementPlan | undefined;
 }
 
 export interface ReadEnd {
@@ -67,6 +71,8 @@ export interface TransactionEnd {
 
 /** A statement that runs. `end` is called once. */
 export interface ActiveStatement {
+  /** Whether a query is to count what the nodes of its plan do. */
+  readonly isSampled: boolean;
   end(end: StatementEnd): void;
 }
 
@@ -91,7 +97,7 @@ export interface DatabaseStatistics {
 }
 
 const nothing = (): void => undefined;
-const noStatement: ActiveStatement = { end: nothing };
+const noStatement: ActiveStatement = { isSampled: false, end: nothing };
 const noPartitionedDml: ActivePartitionedDml = { partitions: nothing, partitionDone: nothing, end: nothing };
 
 /** Keeps nothing. */

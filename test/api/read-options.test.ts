@@ -67,7 +67,7 @@ describe('options', () => {
 describe('statistics', () => {
   it('are told of every statement, with its tag, its end and what it answered', async () => {
     const ended: (StatementStart & StatementEnd)[] = [];
-    const statistics: DatabaseStatistics = { ...NO_STATISTICS, statement: (start) => ({ end: (end) => ended.push({ ...start, ...end }) }) };
+    const statistics: DatabaseStatistics = { ...NO_STATISTICS, statement: (start) => ({ isSampled: false, end: (end) => ended.push({ ...start, ...end }) }) };
     Object.assign(edge.database, { statistics });
     try {
       await query({ requestOptions: { requestTag: 'app=x' } });

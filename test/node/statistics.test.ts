@@ -120,6 +120,26 @@ describe('SPANNER_SYS', () => {
     expect(await nodes.query(1, 'SELECT COUNT(*) FROM SPANNER_SYS.QUERY_STATS_TOP_HOUR')).toEqual([[0]]);
   });
 
+  it('keeps the slowest sample of how each query ran, with the advice of its plan', async () => {
+    const nodes = await cluster();
+    const run = async (node: number, text: string, tag = ''): Promise<boolean> => {
+      const { statistics, sql } = nodes.database(node);
+      const active = statistics.statement({ text, tag, session: 'd/sessions/s1', partitioned: false, statements: 1 });
+      const prepared = await nodes.test.run(sql.prepare(text, new Map()));
+      await nodes.test.settle(node);
+      const { nodes: planNodes } = prepared.plan();
+      const advice = text.includes('Title') ? [{ ddl: 'CREATE INDEX I ON Songs(Title)', improvementFactor: 5 }] : [];
+      active.end({ ending: 'ok', rows: 1, bytes: 1, rowsScanned: 1, rowsWritten: 0, inReadWrite: false, planMicros: 0, footprint: NO_FOOTPRINT, plan: active.isSampled ? { nodes: planNodes, advice } : undefined });
+      return active.isSampled;
+    };
+    await nodes.test.settle(60 - (nodes.nowMicros() / 1e6) % 60 + 1);
+    expect([await run(1, "SELECT Id FROM Songs WHERE Title = 'x'"), await run(2, "SELECT Id FROM Songs WHERE Title = 'x'"), await run(1, "SELECT Id FROM Songs WHERE Title = 'x'"), await run(3, 'SELECT 1', 'mine')]).toEqual([true, true, false, true]);
+    await nodes.test.settle(61);
+    const found = await nodes.query(1, 'SELECT q.latency_seconds >= 2, JSON_VALUE(PARSE_JSON(q.query_profile), "$.queryPlan.planNodes[0].kind"), s.text FROM SPANNER_SYS.QUERY_PROFILES_TOP_MINUTE q JOIN SPANNER_SYS.QUERY_STATS_TOP_MINUTE s USING (text_fingerprint) ORDER BY 3');
+    expect(found).toEqual([[true, 'RELATIONAL', 'SELECT 1'], [true, 'RELATIONAL', "SELECT Id FROM Songs WHERE Title = 'x'"]]);
+    expect(await nodes.query(2, 'SELECT r.query_recommendations FROM SPANNER_SYS.QUERY_RECOMMENDATIONS AS r')).toEqual([['{"indexAdvice":[{"ddl":["CREATE INDEX I ON Songs(Title)"],"improvementFactor":5}]}']]);
+  });
+
   it('tells of waits for locks, with the row and who asked', async () => {
     const nodes = await cluster();
     await nodes.dml(1, "INSERT INTO Songs (Id, Title) VALUES (1, 'a'), (2, 'b')");

@@ -2,7 +2,7 @@
 import { Code, TrestleError } from '../../base/errors.ts';
 import type { DatabaseHandle } from '../backend.ts';
 import type { Call } from '../call.ts';
-import type { Mutation, PreparedStatement } from '../sql.ts';
+import type { Mutation, PreparedStatement, StatementPlan } from '../sql.ts';
 import { cleanTag, NO_FOOTPRINT, type ActiveRead, type ActiveStatement, type Ending, type Footprint, type StatementStart } from '../statistics.ts';
 
 /** What goes out to the client. */
@@ -28,9 +28,13 @@ export class StatementMeter implements AnswerMeter {
   private planMicros = 0;
   private footprint: Footprint = NO_FOOTPRINT;
   private active: ActiveStatement | undefined;
+  /** Whether the query is to be run with its plan counted, and how to get at the plan then. */
+  readonly isSampled: boolean;
+  plan: (() => StatementPlan | undefined) | undefined;
 
   constructor(database: DatabaseHandle, start: Omit<StatementStart, 'tag'>, requestTag: string) {
     this.active = database.statistics.statement({ ...start, tag: cleanTag(requestTag) });
+    this.isSampled = this.active.isSampled;
   }
 
   prepared(statement: PreparedStatement, planMicros: number): void {
@@ -43,7 +47,8 @@ export class StatementMeter implements AnswerMeter {
     const { active } = this;
     this.active = undefined;
     const { rows, bytes, rowsScanned, rowsWritten, inReadWrite, planMicros, footprint } = this;
-    active?.end({ ending, rows, bytes, rowsScanned, rowsWritten, inReadWrite, planMicros, footprint });
+    const plan = ending === 'ok' && this.isSampled ? this.plan?.() : undefined;
+    active?.end({ ending, rows, bytes, rowsScanned, rowsWritten, inReadWrite, planMicros, footprint, plan });
   }
 }
 

@@ -145,10 +145,11 @@ async function startQuery(
   const entry = target.kind === 'readWrite' ? target.entry : undefined;
   const startMicros = edge.nowMicros();
   const partition = queryPartition(request);
-  const options = { ...limits, profile: mode === 'profile', ...(partition === undefined ? {} : { partition }) };
+  const options = { ...limits, profile: mode === 'profile' || meter.isSampled, ...(partition === undefined ? {} : { partition }) };
   const rows = await readRows(entry, () => open.database.sql.query(target.kind === 'readWrite' ? target.entry.transaction : target.view, statement, request.params, options));
   if (entry !== undefined && request.lastStatement) entry.closeForStatements();
   entry?.meter.touched(statement.footprint);
+  meter.plan = () => rows.report?.().plan();
   const run = rowRun(edge, rows, base, target);
   return {
     ...run,

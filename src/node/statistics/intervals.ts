@@ -32,6 +32,8 @@ export interface EntryKind<L, S extends Sums> {
   readonly mergeLabels?: (into: L, from: L) => void;
   /** The heaviest entries are kept. */
   readonly weight: (sums: S) => number;
+  /** Entries of all finished intervals of one length, when fewer than usual are to be kept. */
+  readonly maxKept?: number;
 }
 
 export const LENGTHS = { MINUTE: 60_000_000, '10MINUTE': 600_000_000, HOUR: 3_600_000_000 } as const;
@@ -100,7 +102,7 @@ class Level<L, S extends Sums> {
 
   trim(nowMicros: number): void {
     for (let oldest = this.finished[0]; oldest !== undefined; oldest = this.finished[0]) {
-      const tooMany = this.entries > MAX_KEPT_ENTRIES || this.finished.length > MAX_KEPT_INTERVALS;
+      const tooMany = this.entries > (this.kind.maxKept ?? MAX_KEPT_ENTRIES) || this.finished.length > MAX_KEPT_INTERVALS;
       if (!tooMany && nowMicros - oldest.endMicros < this.kept) return;
       this.finished.shift();
       this.entries -= oldest.entries.length;

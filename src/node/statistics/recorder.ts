@@ -3,10 +3,12 @@
  * itself; what has ended is added to the interval that runs. See kinds.ts for what is summed up.
  */
 import { hash } from 'node:crypto';
+import type { StatementPlan } from '../../api/sql.ts';
 import type { ActivePartitionedDml, ActiveRead, ActiveStatement, DatabaseStatistics, Footprint, ReadEnd, StatementEnd, StatementStart, TransactionEnd } from '../../api/statistics.ts';
 import { addLatency } from './histogram.ts';
 import { IntervalStore } from './intervals.ts';
 import { addTables, COLUMNS, LOCKS, MAX_LOCK_SAMPLES, QUERIES, READS, SPLITS, TABLES, TRANSACTIONS, type LockSample, type SplitLabels, type TableWrites } from './kinds.ts';
+import { PROFILES, sampleOf, Sampler } from './profiles.ts';
 import type { ProcessorShare } from './processor.ts';
 
 const MAX_TEXT_CHARS = 4_096;
@@ -39,6 +41,9 @@ export interface RecorderOptions {
   readonly processor: ProcessorShare;
 }
 
+/** What the fingerprint of a statement is of. */
+const nameOf = ({ text, tag }: { readonly text: string; readonly tag: string }): string => (tag === '' ? text : tag);
+
 const tableOf = (column: string): string => column.slice(0, column.lastIndexOf('.'));
 
 export class DatabaseRecorder implements DatabaseStatistics {
@@ -49,6 +54,8 @@ export class DatabaseRecorder implements DatabaseStatistics {
   readonly tables = new IntervalStore(TABLES);
   readonly columns = new IntervalStore(COLUMNS);
   readonly splits = new IntervalStore(SPLITS);
+  readonly profiles = new IntervalStore(PROFILES);
+  private readonly sampler = new Sampler();
   readonly active = new Map<number, ActiveQuery>();
   /** All of them, also those that found no room in `active`. */
   activeCount = 0;
@@ -72,7 +79,9 @@ export class DatabaseRecorder implements DatabaseStatistics {
     const text = truncated ? start.text.slice(0, MAX_TEXT_CHARS) : start.text;
     this.activeCount++;
     if (this.active.size < MAX_ACTIVE) this.active.set(id, { startMicros, text, truncated, session: start.session, id });
+    const isSampled = this.sampler.take(startMicros, nameOf({ ...start, text }));
     return {
+      isSampled,
       end: (end) => {
         this.activeCount--;
         this.active.delete(id);
@@ -106,6 +115,15 @@ export class DatabaseRecorder implements DatabaseStatistics {
       if (end.ending === 'timedOut') sums.timedOut++;
     }
     this.used(now, end.footprint.readColumns, 'queries');
+    if (end.plan !== undefined && end.ending === 'ok') this.sampled(now, nameOf(start), latency, end.plan, end.rows);
+  }
+
+  private sampled(now: number, name: string, latency: number, plan: StatementPlan, rows: number): void {
+    const sample = sampleOf(plan, latency, rows);
+    if (sample === undefined) return;
+    const { sums, labels } = this.profiles.entry(now, name, { name, samples: [] });
+    sums.count++;
+    PROFILES.mergeLabels?.(labels, { name, samples: [sample] });
   }
 
   read(): ActiveRead {

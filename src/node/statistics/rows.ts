@@ -5,6 +5,7 @@ import type { Entry, Finished } from './intervals.ts';
 import type {
   ColumnSums, LockLabels, LockSums, NameLabels, QueryLabels, QuerySums, ReadLabels, ReadSums, SplitLabels, SplitSums, TableSums, TransactionLabels, TransactionSums,
 } from './kinds.ts';
+import type { ProfileLabels, ProfileSums } from './profiles.ts';
 import { average, fingerprint, seconds, timestampOf } from './units.ts';
 
 export type Fields = Readonly<Record<string, SqlValue>>;
@@ -125,3 +126,11 @@ export const splitRow = ({ labels, sums }: Entry<SplitLabels, SplitSums>): Field
   CPU_USAGE_SCORE: Math.min(100, Math.round(sums.score)),
   HOTNESS: Math.min(100, Math.round(sums.score)),
 });
+
+/** A row for each sample, latest interval first. */
+export const profileRows = (finished: readonly Finished<ProfileLabels, ProfileSums>[]): Fields[] =>
+  [...finished].reverse().flatMap(({ endMicros, entries }) =>
+    entries.flatMap(({ labels }) =>
+      labels.samples.map(({ latencyMicros, profile }) => ({ INTERVAL_END: timestampOf(endMicros), TEXT_FINGERPRINT: fingerprint(labels.name), LATENCY_SECONDS: seconds(latencyMicros), QUERY_PROFILE: profile })),
+    ),
+  );

@@ -13,6 +13,7 @@ import type { EntryKind, Finished, IntervalLength, Sums } from './intervals.ts';
 import { mergeFinished } from './intervals.ts';
 import { COLUMNS, LOCKS, QUERIES, READS, SPLITS, TABLES, TRANSACTIONS } from './kinds.ts';
 import { ProcessorShare } from './processor.ts';
+import { PROFILES } from './profiles.ts';
 import { SplitLoad } from './split-load.ts';
 import { mergeSizes, TableSizes, type SizesOfHour } from './table-sizes.ts';
 import { DatabaseRecorder, type ActiveQuery, type PartitionedDmlProgress } from './recorder.ts';
@@ -24,7 +25,7 @@ const MAX_DATABASES = 32;
 /** Active statements that one node tells of. */
 const MAX_ACTIVE_TOLD = 500;
 
-export const INTERVAL_KINDS = { queries: QUERIES, reads: READS, transactions: TRANSACTIONS, locks: LOCKS, tables: TABLES, columns: COLUMNS, splits: SPLITS } as const;
+export const INTERVAL_KINDS = { queries: QUERIES, reads: READS, transactions: TRANSACTIONS, locks: LOCKS, tables: TABLES, columns: COLUMNS, splits: SPLITS, profiles: PROFILES } as const;
 export type IntervalKindName = keyof typeof INTERVAL_KINDS;
 type LabelsOf<N extends IntervalKindName> = (typeof INTERVAL_KINDS)[N] extends EntryKind<infer L, Sums> ? L : never;
 type SumsOf<N extends IntervalKindName> = (typeof INTERVAL_KINDS)[N] extends EntryKind<infer _, infer S> ? S : never;

@@ -2,8 +2,9 @@
 import { findSystemTable } from '../../sql/bind/system-tables.ts';
 import type { VirtualTables } from '../../sql/execute/runtime.ts';
 import type { SqlValue } from '../../sql/values/value.ts';
-import type { IntervalLength } from './intervals.ts';
-import { columnRow, lockRow, lockTotal, queryRow, queryTotal, readRow, readTotal, splitRow, tableRow, topRows, totalRows, transactionRow, transactionTotal, type Fields } from './rows.ts';
+import type { Finished, IntervalLength } from './intervals.ts';
+import type { ProfileLabels, ProfileSums } from './profiles.ts';
+import { columnRow, lockRow, lockTotal, profileRows, queryRow, queryTotal, readRow, readTotal, splitRow, tableRow, topRows, totalRows, transactionRow, transactionTotal, type Fields } from './rows.ts';
 import type { Statistics } from './statistics.ts';
 import { fingerprint, timestampOf } from './units.ts';
 
@@ -24,6 +25,7 @@ function intervalTables(length: IntervalLength): Readonly<Record<string, Source>
   return {
     [`QUERY_STATS_TOP_${length}`]: async (s, d) => topRows(await s.intervals(d, 'queries', length), queryRow),
     [`QUERY_STATS_TOTAL_${length}`]: async (s, d) => totalRows(await s.intervals(d, 'queries', length), queryTotal),
+    [`QUERY_PROFILES_TOP_${length}`]: async (s, d) => profileRows(await s.intervals(d, 'profiles', length)),
     [`READ_STATS_TOP_${length}`]: async (s, d) => topRows(await s.intervals(d, 'reads', length), readRow),
     [`READ_STATS_TOTAL_${length}`]: async (s, d) => totalRows(await s.intervals(d, 'reads', length), readTotal),
     [`TXN_STATS_TOP_${length}`]: async (s, d) => topRows(await s.intervals(d, 'transactions', length), transactionRow),
@@ -43,6 +45,20 @@ const hotSplits: Source = async (statistics, database) => {
   return topRows(finished.map((each) => ({ ...each, entries: each.entries.filter(({ sums }) => sums.score >= WARM_SCORE) })), splitRow);
 };
 
+/** The latest advice on each query that was sampled in these hours. */
+const recommendations: Source = async (statistics, database) => {
+  const found = new Map<string, Fields>();
+  const finished: readonly Finished<ProfileLabels, ProfileSums>[] = await statistics.intervals(database, 'profiles', 'MINUTE');
+  for (const { endMicros, entries } of finished) {
+    for (const { labels } of entries) {
+      const advice = labels.samples[0]?.advice ?? '';
+      if (advice === '') found.delete(labels.name);
+      else found.set(labels.name, { GENERATION_TIME: timestampOf(endMicros), TEXT_FINGERPRINT: fingerprint(labels.name), QUERY_RECOMMENDATIONS: advice });
+    }
+  }
+  return [...found.values()];
+};
+
 /** All data lies in the one locality group that there is, on what counts as the faster kind of storage. */
 const tableSizes: Source = async (statistics, database) =>
   (await statistics.tableSizes(database)).flatMap(({ endMicros, bytes }) =>
@@ -55,6 +71,7 @@ const SOURCES: Readonly<Record<string, Source>> = {
   ...intervalTables('HOUR'),
   TABLE_SIZES_STATS_1HOUR: tableSizes,
   TABLE_SIZES_STATS_PER_LOCALITY_GROUP_1HOUR: tableSizes,
+  QUERY_RECOMMENDATIONS: recommendations,
   SPLIT_STATS_TOP_MINUTE: hotSplits,
   SPLIT_HOTNESS_STATS_TOP_MINUTE: hotSplits,
   OLDEST_ACTIVE_QUERIES: async (s, d) =>
