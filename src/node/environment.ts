@@ -7,8 +7,18 @@ import { SystemClock } from './clock.ts';
 /** Node's timers count in milliseconds: shorter delays are waited for turn by turn of the event loop. */
 const TIMER_GRAIN_MICROS = 1_000;
 
+/** Ends of turns that cause more go on at once, but not for ever: sockets and timers have their turn. */
+const MAX_ROUNDS = 8;
+const MAX_PASSES = 4;
+
 export class SystemScheduler implements Scheduler {
   private readonly clock: SystemClock;
+  private ending: (() => void)[] = [];
+  private isEnding = false;
+  private passes = 0;
+  private readonly endTurn = (): void => this.runEnding();
+  private readonly settle = (): void => process.nextTick(this.continue);
+  private readonly continue = (): void => this.goOn();
 
   constructor(clock: SystemClock) {
     this.clock = clock;
@@ -35,7 +45,37 @@ export class SystemScheduler implements Scheduler {
   }
 
   endOfTurn(run: () => void): void {
-    setImmediate(run);
+    this.ending.push(run);
+    if (this.isEnding) return;
+    this.isEnding = true;
+    setImmediate(this.endTurn);
+  }
+
+  /**
+   * What one batch causes goes along with it: the messages and the sync of a flushed log at once, and the answers of
+   * commits that it completed when their promises have run. Each would be a pass through the event loop otherwise.
+   */
+  private runEnding(): void {
+    for (let rounds = 0; this.ending.length > 0 && rounds < MAX_ROUNDS; rounds++) {
+      const { ending } = this;
+      this.ending = [];
+      for (const run of ending) run();
+    }
+    this.passes++;
+    // A tick comes before the microtasks that are there, a microtask after them, and a tick from there after all that
+    // they caused.
+    process.nextTick(queueMicrotask, this.settle);
+  }
+
+  private goOn(): void {
+    if (this.ending.length === 0) {
+      this.isEnding = false;
+      this.passes = 0;
+    } else if (this.passes < MAX_PASSES) this.runEnding();
+    else {
+      this.passes = 0;
+      setImmediate(this.endTurn);
+    }
   }
 }
 

@@ -311,7 +311,7 @@ export class NodeSqlDatabase implements SqlDatabase {
     await this.sequences.replenish(schema);
     return {
       monotonicMicros: () => this.core.env.clock.monotonicMicros(),
-      yieldTurn: () => new Promise((resolve) => this.core.env.scheduler.endOfTurn(resolve)),
+      yieldTurn: () => new Promise((resolve) => void this.core.env.scheduler.after(0, resolve)),
       context: evaluationContext(this.core, schema, this.sequences),
       systemTables: this.systemTables,
       ...(options.signal === undefined ? {} : { signal: options.signal }),

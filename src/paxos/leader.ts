@@ -7,7 +7,8 @@
  * window or behind an unchosen membership entry, are never accepted anywhere.
  *
  * Followers learn what is chosen from the next accept. When there is none to ride on, an accept without entries goes out
- * at the next flush: a few bytes, unanswered, and followers' reads do not wait for the heartbeat.
+ * at the next flush, or, with `holdsChosen`, at the flush after a tick: a few bytes, unanswered, and
+ * followers' reads do not wait for the heartbeat.
  *
  * Invariants: chosen <= emitted; every slot from the ballot's start to `emitted` is in the own log under this ballot;
  * nothing beyond an unchosen membership entry is emitted; a slot is chosen when a majority of the membership that
@@ -50,6 +51,8 @@ export class Leader {
   /** A membership entry that is proposed and not yet chosen; nothing after it leaves `pending`. */
   private stopSlot: Slot = SLOT_ZERO;
   private unchosenBytes = 0;
+  /** The next flush tells what is chosen, whether there are entries to send or not. */
+  private tells: boolean;
   /** The last slot that this node's disk has. */
   private ownMatched: Slot;
   private readonly unsynced: Unsynced[] = [];
@@ -65,6 +68,7 @@ export class Leader {
   constructor(core: Core, ballot: Ballot, recovered: readonly Payload[], now: Instant) {
     this.core = core;
     this.ballot = ballot;
+    this.tells = !core.tuning.holdsChosen;
     this.emitted = core.learner.chosenSlot;
     this.ownMatched = this.emitted;
     for (const payload of recovered) this.push(payload);
@@ -237,6 +241,7 @@ export class Leader {
     this.syncPeers(now);
     this.lease.recount(this.group.voters, this.group.quorum);
     if (this.group.kindOf(this.core.self) === 'read-write') return;
+    this.tells = true;
     this.flushPeers(now);
     const heir = this.mostAdvancedPeer()?.node;
     this.currentVerdict = heir === undefined ? { kind: 'stepDown' } : { kind: 'handOver', to: heir };
@@ -263,14 +268,21 @@ export class Leader {
   /** Called once per turn: moves pending entries to the own log, and sends what each peer may have. */
   flush(now: Instant): void {
     this.emitPending();
-    if (this.hasQuietPeers()) return;
-    this.flushPeers(now);
+    if (!this.hasQuietPeers()) this.flushPeers(now);
+    this.tells = !this.core.tuning.holdsChosen;
+  }
+
+  /** The last slot that every member was told is chosen. */
+  get toldSlot(): Slot {
+    let told = this.core.learner.chosenSlot;
+    for (const peer of this.peers.values()) if (peer.toldChosen < told) told = peer.toldChosen;
+    return told;
   }
 
   private hasQuietPeers(): boolean {
     const chosen = this.core.learner.chosenSlot;
     for (const peer of this.peers.values()) {
-      if (peer.heartbeatDue || peer.next <= this.emitted || peer.toldChosen < chosen) return false;
+      if (peer.heartbeatDue || peer.next <= this.emitted || (this.tells && peer.toldChosen < chosen)) return false;
     }
     return true;
   }
@@ -311,7 +323,7 @@ export class Leader {
         }
       }
       if (peer.heartbeatDue) this.sendAccept(peer, this.buildAccept(peer.next, 0, leaseUntil, now), 0, now);
-      else if (peer.toldChosen < learner.chosenSlot) this.sendAccept(peer, this.buildAccept(peer.next, 0, TIMESTAMP_ZERO, now), 0, now);
+      else if (this.tells && peer.toldChosen < learner.chosenSlot) this.sendAccept(peer, this.buildAccept(peer.next, 0, TIMESTAMP_ZERO, now), 0, now);
     }
   }
 
@@ -386,6 +398,7 @@ export class Leader {
 
   tick(now: Instant): void {
     const { tuning } = this.core;
+    this.tells = true;
     if (this.peers.size === 0 && now.monotonic - this.ownGrantAt >= tuning.heartbeatMicros) this.renewOwnGrant(now);
     if (this.hasLease(now)) this.lapsedAt = undefined;
     else this.lapsedAt ??= now.monotonic;

@@ -17,17 +17,14 @@
  * - After a restart it passes what was durable, and `restarted: true`, even if the disk was empty by accident.
  */
 import { assert } from '../base/assert.ts';
-import type { Ballot, NodeId, Slot, Timestamp } from '../base/ids.ts';
-import { NO_BALLOT, SLOT_ZERO, TIMESTAMP_ZERO, ballot, ballotNode, ballotRound } from '../base/ids.ts';
+import { NO_BALLOT, SLOT_ZERO, TIMESTAMP_ZERO, ballot, ballotNode, ballotRound, type Ballot, type NodeId, type Slot, type Timestamp } from '../base/ids.ts';
 import { Acceptor } from './acceptor.ts';
 import { Candidate, NOT_RELEASED } from './candidate.ts';
 import type { Core } from './core.ts';
-import { Outbox } from './effects.ts';
-import type { Effects } from './effects.ts';
+import { Outbox, type Effects } from './effects.ts';
 import { ElectionTimer } from './election.ts';
 import { Leader } from './leader.ts';
-import { Learner } from './learner.ts';
-import type { ClosedTimestamp } from './learner.ts';
+import { Learner, type ClosedTimestamp } from './learner.ts';
 import { LeaseGrants } from './lease.ts';
 import { recoverLog, type HeldLog } from './log.ts';
 import type { Accept, Nack, PaxosMessage, Prepare, Probe } from './messages.ts';
@@ -225,6 +222,10 @@ export class Replica {
     return this.core.learner.chosenSlot;
   }
 
+  /** As leader what every member was told is chosen, otherwise the chosen slot. */
+  get toldSlot(): Slot {
+    return this.leader?.toldSlot ?? this.chosenSlot;
+  }
   get appliedSlot(): Slot {
     return this.core.learner.appliedSlot;
   }
@@ -474,8 +475,7 @@ export class Replica {
   }
 
   private noteRound(seen: Ballot): void {
-    const round = ballotRound(seen);
-    if (round > this.highestRound) this.highestRound = round;
+    this.highestRound = Math.max(this.highestRound, ballotRound(seen));
   }
 
   // ---- around every input

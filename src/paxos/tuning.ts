@@ -30,6 +30,10 @@ export interface PaxosTuning {
   readonly resendMicros: number;
   /** A transfer of leadership that is not done by then is given up, and the leader goes on. */
   readonly transferTimeoutMicros: number;
+  /**
+   * What is chosen waits for an accept that carries it, or for a tick. False: followers are told at the next flush.
+   */
+  readonly holdsChosen: boolean;
   /** How long a node does not campaign after a majority found its clock wrong. */
   readonly clockSuspectMicros: number;
   /** A follower that still needs a snapshot is announced again after this long. */
@@ -60,6 +64,7 @@ export const DEFAULT_TUNING: PaxosTuning = {
   leaseLapseMicros: 700_000,
   resendMicros: 100_000,
   transferTimeoutMicros: 1_000_000,
+  holdsChosen: false,
   clockSuspectMicros: 10_000_000,
   snapshotRetryMicros: 10_000_000,
   maxInflightEntries: 4_096,

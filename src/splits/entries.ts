@@ -3,7 +3,8 @@
  * application's, or a cut of the range.
  */
 import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
-import type { Key, SplitId } from '../base/ids.ts';
+import { NO_BALLOT, SLOT_ZERO, type Key, type SplitId } from '../base/ids.ts';
+import type { Membership, PersistedState } from '../paxos/types.ts';
 import { readDescriptor, writeDescriptor } from './answer.ts';
 import { readSplitId, readSplitIds } from './read-ids.ts';
 import type { SplitDescriptor } from './types.ts';
@@ -58,4 +59,9 @@ export function decodeState(bytes: Uint8Array): SplitState {
   const ancestors = readSplitIds(input);
   input.end();
   return { descriptor, ancestors, installing };
+}
+
+/** A log that nothing has happened in. */
+export function emptyState(membership: Membership): PersistedState {
+  return { hard: { promised: NO_BALLOT }, appliedSlot: SLOT_ZERO, entries: [], truncatedSlot: SLOT_ZERO, membership };
 }

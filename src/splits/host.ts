@@ -22,10 +22,11 @@ import type { PaxosTuning } from '../paxos/tuning.ts';
 import type { ChosenEntry, Instant, Membership, PersistedState } from '../paxos/types.ts';
 import * as groups from '../storage/groupstore.ts';
 import type { Engine, WriteOp } from '../storage/types.ts';
-import { decodeEntry, decodeState, encodeApplication, encodeCut, encodeState, MAX_ANCESTORS } from './entries.ts';
+import { decodeEntry, decodeState, encodeApplication, encodeCut, emptyState, encodeState, MAX_ANCESTORS } from './entries.ts';
 import { HostedSplit } from './hosted.ts';
 import { mayBeTruncated } from './log-budget.ts';
 import { isWithin } from './ranges.ts';
+import { Telling } from './telling.ts';
 import { Ticks } from './ticks.ts';
 import type { ProposalOutcome, SplitApplication, SplitContext, SplitDescriptor } from './types.ts';
 
@@ -84,6 +85,7 @@ export class SplitHost implements HostInternals {
   private readonly scratch = new ByteWriter();
   private turnScheduled = false;
   private readonly ticks: Ticks;
+  private readonly telling: Telling<HostedSplit>;
   /** The number of the last common heartbeat. */
   private lastBeat = 0;
   private stopped = false;
@@ -95,6 +97,7 @@ export class SplitHost implements HostInternals {
     this.engine = options.engine;
     this.transport = options.transport;
     this.ticks = new Ticks(options.env, options.tuning.tickMicros, () => this.tick());
+    this.telling = new Telling(options.env, (hosted) => this.tickNow(hosted, this.instant()));
     this.transport.onMessage(Channel.paxos, (from, payload) => {
       this.receive(from, payload);
     });
@@ -149,19 +152,22 @@ export class SplitHost implements HostInternals {
       if (beats && replica.role === 'leader') {
         replica.beat(now);
         this.touch(hosted);
-      } else if (replica.nextWakeup(now) <= now.monotonic) {
-        replica.tick(now);
-        this.touch(hosted);
-      }
+      } else if (replica.nextWakeup(now) <= now.monotonic) this.tickNow(hosted, now);
       next = Math.min(next, replica.nextWakeup(now));
       if (replica.role === 'leader') next = Math.min(next, nextBeat);
     }
     this.ticks.before(next);
   }
 
+  private tickNow(hosted: HostedSplit, now: Instant): void {
+    hosted.replica.tick(now);
+    this.touch(hosted);
+  }
+
   stop(): void {
     this.stopped = true;
     this.ticks.stop();
+    this.telling.stop();
     for (const hosted of this.splits.values()) hosted.loseProposals();
   }
 
@@ -276,7 +282,7 @@ export class SplitHost implements HostInternals {
     hosted.replica = new Replica({
       self: this.self,
       persisted,
-      tuning: this.options.tuning,
+      tuning: { ...this.options.tuning, holdsChosen: true },
       random: this.env.random.fork(`paxos ${descriptor.id}`),
       now: this.instant(),
       restarted,
@@ -359,6 +365,7 @@ export class SplitHost implements HostInternals {
         for (const event of effects.events) if (event.kind !== 'lostLeadership') this.onPaxosEvent(hosted, event);
         hosted.application.closedAdvanced();
         this.ticks.before(hosted.replica.nextWakeup(now));
+        this.telling.look(hosted);
       }
     }
     this.sendQueued();
@@ -488,8 +495,4 @@ export class SplitHost implements HostInternals {
         event satisfies never;
     }
   }
-}
-
-function emptyState(membership: Membership): PersistedState {
-  return { hard: { promised: NO_BALLOT }, appliedSlot: SLOT_ZERO, entries: [], truncatedSlot: SLOT_ZERO, membership };
 }

@@ -66,3 +66,28 @@ test('a single voter, a group cut off from its majority, and clocks out of bound
   expect(runLazily(wrong, 10_000_000)).toBeLessThan(400);
   expect(wrong.leader()?.id).not.toBe(1);
 });
+
+test('news of what is chosen waits for the next entry, or for a tick', () => {
+  const cluster = new Cluster({ members: voters(3), preferred: 1, tuning: { holdsChosen: true } });
+  runLazily(cluster, 1_000_000);
+  const leader = cluster.node(1);
+  const others = [cluster.node(2), cluster.node(3)];
+  const chosen = (): number[] => others.map(({ replica }) => replica.chosenSlot);
+  const commit = (what: string): void => {
+    cluster.propose(leader, text(what));
+    cluster.collect(leader);
+    cluster.drain();
+  };
+  commit('a');
+  const first = leader.replica.chosenSlot;
+  expect(chosen()).toEqual([first - 1, first - 1]);
+  expect(leader.replica.toldSlot).toBe(first - 1);
+  commit('b');
+  expect(leader.replica.chosenSlot).toBe(first + 1);
+  expect(chosen()).toEqual([first, first]);
+  cluster.tick(leader);
+  cluster.drain();
+  expect(chosen()).toEqual([first + 1, first + 1]);
+  expect(leader.replica.toldSlot).toBe(first + 1);
+  expect(others[0]?.replica.toldSlot).toBe(first + 1);
+});

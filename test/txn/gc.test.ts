@@ -34,6 +34,7 @@ describe('collection in the background', () => {
     for (let i = 1; i <= 30; i++) await write(test, 'a', i);
     await write(test, 'gone', 1);
     await remove(test, 'gone');
+    await test.settle(0.1); // The last news reaches the followers.
     expect(await test.run(historyOf(test.core(2).engine))).toBe(30);
     await test.settle(8);
     await write(test, 'a', 31);

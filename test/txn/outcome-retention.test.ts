@@ -15,6 +15,7 @@ it('forgets outcomes of long ago, but not at a node that was cut off, until it h
   const c = await startCluster({ seed: 5 });
   await c.run(c.core(1).cutAt(k('m'), c.nextSplit()));
   for (let i = 0; i < 5; i++) await c.run(transact(c.core(1), (txn) => txn.write([put(k('a'), i), put(k('x'), i)])));
+  await c.settle(0.1); // The last news reaches the followers.
   const before = await c.run(outcomesAt(c.core(1)));
   expect(before).toBeGreaterThanOrEqual(10);
   for (const node of [2, 3]) c.cluster.crash(nodeId(node), false);
