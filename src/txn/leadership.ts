@@ -146,14 +146,15 @@ export class Leadership {
   }
 
   /**
-   * Closes what can be closed, and answers how far that is. What was given out beyond `earliest` stays open, since a
-   * transaction with a timestamp fixed in advance may still come between; and below those that have, until they are logged.
+   * Closes what can be closed, and answers how far followers can be read. What was given out beyond `earliest` stays open,
+   * since a transaction with a timestamp fixed in advance may still come between; and below those that have, until they are
+   * logged. Reads here may have closed more: they wait for what was agreed, which followers do not know of.
    */
   closeUpTo(earliest: Timestamp): Timestamp {
-    let to = earliest;
-    for (const { fixed } of this.agreed) if (fixed !== undefined && fixed <= to) to = timestamp(fixed - 1);
-    this.close(to);
-    return this.closedTo;
+    let agreed = Infinity;
+    for (const { fixed } of this.agreed) if (fixed !== undefined && fixed <= agreed) agreed = fixed - 1;
+    this.close(timestamp(Math.min(earliest, agreed)));
+    return timestamp(Math.min(this.closedTo, agreed));
   }
 
   /** Whether a transaction can still commit at `at`, which it fixed in advance. */
@@ -185,11 +186,11 @@ export class Leadership {
   }
 
   /** Takes the locks of a transaction again that prepared under an earlier leader. */
-  recover(prepare: PrepareCommand, now: number): void {
+  recover(prepare: PrepareCommand, preparedAt: number): void {
     const txn = this.begin(prepare.txn, prepare.age, prepare.gateway);
     this.pin(txn);
     txn.assigned = prepare.timestamp;
-    txn.preparedAt = now;
+    txn.preparedAt = preparedAt;
     const free = [
       ...prepare.reads.map((span) => this.locks.acquire(txn.owner, span, 'shared', noop)),
       ...prepare.writes.map((write) => this.locks.acquire(txn.owner, { from: write.key, to: undefined }, 'exclusive', noop)),

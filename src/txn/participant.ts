@@ -82,7 +82,8 @@ export class Participant implements SplitApplication, Leader {
     const margin = this.ledger.highest === 0 ? 2 * (latest - earliest) : 0;
     leadership.close(timestamp(Math.max(leadership.lastAssigned, latest + margin, this.ledger.highest)));
     this.leadership = leadership;
-    for (const prepare of this.ledger.prepared.values()) leadership.recover(prepare, clock.monotonicMicros());
+    // They are old enough to be asked for at once: the leader that prepared them was heard of last a lease ago.
+    for (const prepare of this.ledger.prepared.values()) leadership.recover(prepare, clock.monotonicMicros() - IN_DOUBT_AFTER_MICROS);
   }
 
   lostLeadership(): void {

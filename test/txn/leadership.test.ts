@@ -107,3 +107,16 @@ test('a transaction is taken for open without a look at the disk only if its end
 test('by default the disk is asked', () => {
   expect(leadership().isSurelyOpen(id(1), Number.MAX_SAFE_INTEGER)).toBe(false);
 });
+
+test('followers are not told that a timestamp is closed below which something agreed is still to come', () => {
+  const led = leadership();
+  const txn = led.begin(id(1), 10, GATEWAY);
+  led.pin(txn);
+  led.agree(txn, timestamp(100));
+  led.close(timestamp(120)); // A snapshot is read here, of other keys.
+  expect(led.closeUpTo(timestamp(90))).toBe(99);
+  expect(led.closeUpTo(timestamp(200))).toBe(99);
+  expect(led.isOpen(timestamp(120))).toBe(false);
+  led.settle(txn);
+  expect(led.closeUpTo(timestamp(200))).toBe(200);
+});
