@@ -104,6 +104,11 @@ export class SortedMap<V> {
     return this.count;
   }
 
+  /** from <= key < to. The map must not change until the walk has ended. */
+  walk(from: string, to: string, reverse: boolean): SortedWalk<V> {
+    return new SortedWalk(this.chunks, from, to, reverse);
+  }
+
   /** The map as it is now; later changes don't show in it. */
   view(): SortedView<V> {
     this.epoch++;

@@ -15,6 +15,7 @@
  * The table is memory of the leader only. It is lost with leadership; `epoch` tells transactions that this happened.
  */
 import type { Key, NodeId, TxnId } from '../base/ids.ts';
+import { PointLocks } from './point-locks.ts';
 
 export type HeldMode = 'shared' | 'exclusive';
 
@@ -81,8 +82,8 @@ function covers(outer: Span, inner: Span): boolean {
 const conflicting = (a: HeldMode, b: HeldMode): boolean => a === 'exclusive' || b === 'exclusive';
 
 export class LockTable {
-  /** Locks on single keys, by key: the common case, found without a scan. */
-  private readonly points = new Map<Key, HeldLock[]>();
+  private readonly points = new PointLocks<HeldLock>();
+  /** Few, and looked at one by one. */
   private ranges: HeldLock[] = [];
   private readonly byOwner = new Map<TxnId, OwnedLocks>();
   /** Oldest first. */
@@ -160,11 +161,9 @@ export class LockTable {
   pinnedWriters(span: Span): LockOwner[] {
     const found = new Set<LockOwner>();
     const look = (lock: HeldLock): void => {
-      if (lock.mode === 'exclusive' && lock.owner.pinned && overlaps(lock.span, span)) found.add(lock.owner);
+      if (lock.mode === 'exclusive' && lock.owner.pinned) found.add(lock.owner);
     };
-    if (span.to === undefined) this.points.get(span.from)?.forEach(look);
-    else for (const locks of this.points.values()) locks.forEach(look);
-    this.ranges.forEach(look);
+    this.overlapping(span, look);
     return [...found];
   }
 
@@ -222,15 +221,20 @@ export class LockTable {
     return any;
   }
 
+  /** Looks at every lock that overlaps `span`. */
+  private overlapping(span: Span, look: (lock: HeldLock) => void): void {
+    if (span.to === undefined) this.points.get(span.from)?.forEach(look);
+    else this.points.within(span.from, span.to, look);
+    for (const lock of this.ranges) if (overlaps(lock.span, span)) look(lock);
+  }
+
   /** Owners whose locks conflict with the request, each once. */
   private conflicts(owner: LockOwner, span: Span, mode: HeldMode): LockOwner[] {
     const found = new Set<LockOwner>();
     const look = (lock: HeldLock): void => {
-      if (lock.owner.id !== owner.id && conflicting(lock.mode, mode) && overlaps(lock.span, span)) found.add(lock.owner);
+      if (lock.owner.id !== owner.id && conflicting(lock.mode, mode)) found.add(lock.owner);
     };
-    if (span.to === undefined) this.points.get(span.from)?.forEach(look);
-    else for (const locks of this.points.values()) locks.forEach(look);
-    this.ranges.forEach(look);
+    this.overlapping(span, look);
     return [...found];
   }
 
@@ -277,17 +281,12 @@ export class LockTable {
       return;
     }
     owned.keys.add(span.from);
-    if (siblings === undefined) this.points.set(span.from, [lock]);
-    else siblings.push(lock);
+    this.points.add(span.from, lock);
   }
 
   private remove(id: TxnId, owned: OwnedLocks): void {
     this.byOwner.delete(id);
-    for (const key of owned.keys) {
-      const left = (this.points.get(key) ?? []).filter((lock) => lock.owner.id !== id);
-      if (left.length === 0) this.points.delete(key);
-      else this.points.set(key, left);
-    }
+    for (const key of owned.keys) this.points.drop(key, (lock) => lock.owner.id === id);
     if (owned.ranges.length > 0) this.ranges = this.ranges.filter((lock) => lock.owner.id !== id);
   }
 }

@@ -205,6 +205,33 @@ describe('the lock table', () => {
     );
   });
 
+  it('looks at no more point locks than a range overlaps', () => {
+    const table = new LockTable({ wounded: () => expect.fail('nobody is older'), contested: () => undefined });
+    const at = (n: number): Key => n.toString().padStart(6, '0') as Key;
+    let steps = 0;
+    // What looks at a lock asks whose it is.
+    const whole = makeOwner(0);
+    const holder: LockOwner = {
+      ...whole,
+      get id() {
+        steps++;
+        return whole.id;
+      },
+    };
+    const noWait = (): void => expect.fail('nothing is waited for');
+    for (let i = 0; i < 100_000; i++) table.acquire(holder, { from: at((i * 7_919) % 100_003), to: undefined }, 'shared', noWait);
+    const reader = makeOwner(2);
+    for (const [from, to] of [[0, 10], [50_000, 50_010], [99_990, 100_010], [100_100, 200_000]] as const) {
+      steps = 0;
+      expect(table.tryAcquire(reader, { from: at(from), to: at(to) }, 'shared')).toBe(true);
+      expect(steps).toBeLessThan(50);
+    }
+    steps = 0;
+    expect(table.tryAcquire(makeOwner(4), { from: at(50_000), to: at(50_010) }, 'exclusive')).toBe(false);
+    expect(table.pinnedWriters({ from: at(50_000), to: at(50_010) })).toEqual([]);
+    expect(steps).toBeLessThan(50);
+  });
+
   it('lets an older transaction wound a younger one, and serves who waited for the wounded', () => {
     const watched = new Watched();
     const [oldest, middle, youngest] = [makeOwner(0), makeOwner(2), makeOwner(4)];
