@@ -104,3 +104,12 @@ function applyOp(op: PointOp, record: Uint8Array | undefined): Uint8Array | unde
       return op satisfies never;
   }
 }
+
+/** What a buffered write counts for, in bytes. */
+export function sizeOf(op: WriteOp): number {
+  if (op.kind === 'deleteRange') return op.from.length + op.to.length;
+  if (op.kind === 'delete') return op.key.length;
+  let bytes = op.key.length;
+  for (const { value } of op.cells) bytes += value.length;
+  return bytes;
+}

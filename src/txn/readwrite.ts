@@ -18,7 +18,7 @@ import { ANY_VERSION } from './fence.ts';
 import type { Gateway, TransactionHooks } from './gateway.ts';
 import { MAX_COMMAND_BYTES, MAX_READ_SPANS, MAX_TRANSACTION_BYTES, MAX_WRITES } from './limits.ts';
 import type { Span } from './locks.ts';
-import { Overlay } from './overlay.ts';
+import { Overlay, sizeOf } from './overlay.ts';
 import { SnapshotReads } from './snapshot-reads.ts';
 import { WriteConflictError } from './failures.ts';
 import * as protocol from './protocol.ts';
@@ -27,6 +27,7 @@ import { Groups, partsOf, type Part } from './routing.ts';
 import { readResultOrConflict } from './service.ts';
 import { spanSeen, Touched } from './touched.ts';
 import type { Routed } from '../splits/router.ts';
+import type { RouteOptions } from '../splits/router.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
 import type { CommitOptions, CommitResult, IsolationLevel, KeyRange, LockMode, PortionCursor, RangeReadOptions, ReadOptions, ReadWriteOptions, ReadWriteTransaction, RowCursor, WriteOp } from './types.ts';
 
@@ -72,6 +73,8 @@ export class GatewayTransaction implements ReadWriteTransaction {
   participants = 0;
   /** The commit timestamp, if it was fixed in advance. */
   private fixed: Timestamp = timestamp(0);
+  /** Splits whose locks were asked for by calls that were given up. */
+  private readonly unheard = new Set<SplitId>();
   /** Splits that a prepare was sent to. */
   private readonly preparing = new Set<SplitId>();
   private isWounded = false;
@@ -130,7 +133,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
           [...groups.bySplit.values()].map(async ({ split, items }) => {
             const asked = items.map((index) => keys[index] as Key);
             const body = protocol.encodeGet({ ...this.header(split), lock, keys: asked });
-            const answer = await this.gateway.router.call(split.id, Method.get, body, { signal, onRemote });
+            const answer = await this.ask(split.id, Method.get, body, lock, { signal, onRemote });
             if (answer === 'rerouted') {
               moves++;
               left.push(...items);
@@ -173,11 +176,26 @@ export class GatewayTransaction implements ReadWriteTransaction {
 
   private async lockedScan(split: SplitDescriptor, spec: protocol.ScanSpec, lock: LockMode, { signal, onRemoteCall: onRemote }: ReadOptions): Promise<protocol.ScanAnswer | 'rerouted'> {
     const body = protocol.encodeScan({ ...this.header(split), ...spec, lock });
-    const answer = await this.guard(this.gateway.router.call(split.id, Method.scan, body, { signal, onRemote }));
+    const answer = await this.guard(this.ask(split.id, Method.scan, body, lock, { signal, onRemote }));
     if (answer === 'rerouted') return answer;
     const result = protocol.readScanAnswer(answer);
     await this.guard(Promise.resolve().then(() => this.touch(split.id, result.token, lock, [spanSeen(spec, result)])));
     return result;
+  }
+
+  /** A call that may take locks. One that is given up may have them all the same, or still wait for them. */
+  private ask(split: SplitId, method: string, body: Uint8Array, lock: LockMode, options: RouteOptions): Promise<ByteReader | 'rerouted'> {
+    return this.gateway.router.call(split, method, body, options).catch((error: unknown) => {
+      // ABORTED is the leader's own word that it holds nothing.
+      if (lock !== 'none' && !(error instanceof TrestleError && error.code === Code.ABORTED)) this.leave(split);
+      throw error;
+    });
+  }
+
+  /** The split is told when the transaction ends, or at once when it has. */
+  private leave(split: SplitId): void {
+    if (this.state === 'active' || this.state === 'committing') this.unheard.add(split);
+    else if (!this.inDoubt) this.gateway.release([split], this.id);
   }
 
   // ---- writes -----------------------------------------------------------------------------------------------------
@@ -414,7 +432,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     if (this.inDoubt) return;
     const asked = state === 'aborted' ? this.preparing : NOWHERE;
     if (asked.size > 0) this.gateway.tellOutcome([...asked], this.id, timestamp(0));
-    this.gateway.release([...new Set([...this.touched.keys(), ...this.preparing])].filter((split) => !asked.has(split)), this.id);
+    this.gateway.release([...new Set([...this.touched.keys(), ...this.preparing, ...this.unheard])].filter((split) => !asked.has(split)), this.id);
     this.touched.clear();
     this.preparing.clear();
   }
@@ -464,7 +482,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     if (lock === 'none') return;
     const known = this.touched.get(split);
     if (this.state === 'aborted') {
-      this.gateway.release([split], this.id); // The answer came after the end.
+      this.leave(split); // The answer came after the end.
       throw aborted(this.isWounded ? WOUNDED : 'Transaction was aborted.');
     }
     // Two reads at once, and the leader changed between them: what the first locked is gone.
@@ -474,15 +492,6 @@ export class GatewayTransaction implements ReadWriteTransaction {
     touched.add(spans);
     if (touched.size > MAX_READ_SPANS) throw resourceExhausted(`The transaction reads more than ${MAX_READ_SPANS} rows by key under locks; read ranges, or in a read-only transaction.`);
   }
-}
-
-/** What a buffered write counts for, in bytes. */
-function sizeOf(op: WriteOp): number {
-  if (op.kind === 'deleteRange') return op.from.length + op.to.length;
-  if (op.kind === 'delete') return op.key.length;
-  let bytes = op.key.length;
-  for (const { value } of op.cells) bytes += value.length;
-  return bytes;
 }
 
 function throwConflict(answer: ByteReader): void {
