@@ -5,7 +5,11 @@
  * count a majority that is none. Each split's leader first makes it a read-only replica, which is chosen without its
  * vote; then it copies the split; when it has caught up, the leader makes it a voter again (the rule for changes one
  * member at a time is that of src/paxos/membership.ts). Until all its splits are back, a mark on its disk keeps a
- * restart from forgetting that it forgot.
+ * restart from forgetting that it forgot. It takes two to four seconds: rounds of asking, the copy, and the leaders' next
+ * look at who has caught up.
+ *
+ * A node that has its data asks for nothing of this. It is never demoted, and votes from its first message on: what it
+ * promised and accepted is on its disk (test/txn/restart.test.ts).
  */
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import type { Environment } from '../base/env.ts';
