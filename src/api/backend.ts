@@ -18,6 +18,8 @@ import type { DatabaseStatistics } from './statistics.ts';
 
 export interface Backend {
   readonly localNode: NodeId;
+  /** The other nodes. */
+  readonly peers: readonly NodeId[];
   readonly instances: InstanceStore;
   readonly databases: DatabaseStore;
   readonly operations: OperationStore;

@@ -12,6 +12,7 @@ import type { Backend, ForwardedCall } from './backend.ts';
 import type { Call, MethodTable } from './call.ts';
 import type { Edge } from './data/edge.ts';
 import { PartitionedDmlRuns } from './data/partitioned-dml.ts';
+import { SessionCalls } from './data/session-calls.ts';
 import { GrpcServer, type EachHandler, type GrpcHandler } from './grpc/grpc-server.ts';
 import { addHealth, HEALTH_SERVICE } from './health.ts';
 import { methodTable, SERVICES } from './methods.ts';
@@ -71,6 +72,7 @@ export function createApiServer(backend: Backend, options: ApiServerOptions): Ap
     backend,
     registry,
     partitionedDml: new PartitionedDmlRuns(),
+    sessionCalls: new SessionCalls(),
     log: options.log,
     nowMicros,
     nextNumber: () => (lastNumber = (lastNumber + 1) >>> 0),

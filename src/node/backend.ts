@@ -49,6 +49,7 @@ export interface Placement {
 
 export class NodeBackend implements Backend {
   readonly localNode: NodeId;
+  readonly peers: readonly NodeId[];
   readonly instances: Instances;
   readonly databases: Databases;
   readonly operations: Operations;
@@ -73,6 +74,7 @@ export class NodeBackend implements Backend {
     this.core = core;
     this.localNode = core.self;
     this.nodes = placement.zones.map(({ node }) => node);
+    this.peers = this.nodes.filter((node) => node !== core.self);
     this.queryMemoryBytes = placement.queryMemoryBytes;
     this.isUp = isUp;
     this.meta = new MetaStore(core);

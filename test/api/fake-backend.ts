@@ -95,6 +95,10 @@ export class FakeBackend implements Backend {
     this.localNode = localNode;
   }
 
+  get peers(): NodeId[] {
+    return [...this.cluster.servers.keys()].filter((node) => node !== this.localNode);
+  }
+
   private operation(kind: OperationRecord['kind'], target: string, statements: readonly string[], id?: string): OperationRecord {
     const name = `${target}/operations/${id ?? `_auto${this.cluster.nextId()}`}`;
     if (this.cluster.operations.has(name)) throw alreadyExists(`Operation already exists: ${name}`);

@@ -10,7 +10,7 @@
  *   SELECT ENDLESS GENERATE(0, 0)              batches of 100 KB for ever
  *   INSERT (@k, @v) | UPDATE (@k, @v) | DELETE (@k) [THEN RETURN]
  */
-import { alreadyExists, invalidArgument, notFound, outOfRange, unavailable } from '../../src/base/errors.ts';
+import { alreadyExists, cancelled, invalidArgument, notFound, outOfRange, unavailable } from '../../src/base/errors.ts';
 import { key, type Key, type Timestamp } from '../../src/base/ids.ts';
 import type { DmlResult, KeySetSpec, Mutation, PreparedStatement, PartitionedRun, ReadSpec, RowStream, SqlDatabase, SqlRow, StatementOptions, StatementParameters } from '../../src/api/sql.ts';
 import { NO_FOOTPRINT } from '../../src/api/statistics.ts';
@@ -48,6 +48,8 @@ const PARTITIONS: readonly KeyRange[] = [{ from: '' as Key, to: '\xff' as Key }]
 export class FakeSql implements SqlDatabase {
   /** Statements run, for tests that count them. */
   readonly executed: string[] = [];
+  /** Of the calls of the queries and DML that came. */
+  readonly signals: AbortSignal[] = [];
   /** Of partitioned DML. */
   readonly runs: PartitionedRun[] = [];
   /** Batches that were read of endless statements, and how many of those run. */
@@ -74,11 +76,12 @@ export class FakeSql implements SqlDatabase {
     });
   }
 
-  async query(view: ReadView, statement: PreparedStatement, parameters: StatementParameters): Promise<RowStream> {
+  async query(view: ReadView, statement: PreparedStatement, parameters: StatementParameters, { signal }: StatementOptions = {}): Promise<RowStream> {
+    if (signal !== undefined) this.signals.push(signal);
     await this.gate;
     const { sql, types } = statement as FakeStatement;
     this.executed.push(sql);
-    if (/ENDLESS/.test(sql)) return this.endless(statement.columns);
+    if (/ENDLESS/.test(sql)) return this.endless(statement.columns, signal);
     const generate = /GENERATE\((\d+), *(\d+)\)/.exec(sql);
     if (generate !== null) return stream(statement.columns, generated(Number(generate[1]), Number(generate[2])));
     const arrays = /ARRAYS\((\d+), *(\d+)\)/.exec(sql);
@@ -91,12 +94,13 @@ export class FakeSql implements SqlDatabase {
     return stream(statement.columns, [[[1]]]);
   }
 
-  private endless(columns: readonly StructField[]): RowStream {
+  private endless(columns: readonly StructField[], signal: AbortSignal | undefined): RowStream {
     this.running++;
     return {
       columns,
       next: async () => {
         await new Promise((resolve) => setImmediate(resolve));
+        if (signal?.aborted === true) throw cancelled('The call was cancelled.');
         this.pulled++;
         return generated(100, 1_000)[0];
       },
@@ -112,7 +116,8 @@ export class FakeSql implements SqlDatabase {
     return rows.map((row) => [keyText(row.key), Buffer.from(row.record).toString()]);
   }
 
-  async dml(transaction: ReadWriteTransaction, statement: PreparedStatement, parameters: StatementParameters): Promise<DmlResult> {
+  async dml(transaction: ReadWriteTransaction, statement: PreparedStatement, parameters: StatementParameters, { signal }: StatementOptions = {}): Promise<DmlResult> {
+    if (signal !== undefined) this.signals.push(signal);
     await this.gate;
     const { sql } = statement as FakeStatement;
     this.executed.push(sql);

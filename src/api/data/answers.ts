@@ -13,7 +13,8 @@ const ROWS_FIELD = 2;
 const STATS_FIELD = 3;
 const PRECOMMIT_FIELD = 5;
 
-export async function answerAtOnce(run: Run, meter: AnswerMeter): Promise<Buffer> {
+export async function answerAtOnce(run: Run, meter: AnswerMeter, signal: AbortSignal): Promise<Buffer> {
+  let isHeard = false;
   try {
     const writer = new ProtoWriter();
     writeMetadata(writer, run.metadata);
@@ -35,14 +36,18 @@ export async function answerAtOnce(run: Run, meter: AnswerMeter): Promise<Buffer
     if (run.precommit !== undefined) writePrecommitToken(writer, PRECOMMIT_FIELD, run.precommit);
     meter.rows = rowCount;
     meter.bytes = writer.size;
+    isHeard = !signal.aborted;
     return writer.finish();
   } finally {
+    if (!isHeard) run.abandon?.();
     await run.close();
   }
 }
 
 export async function* answerInSets(run: Run, fingerprint: number, resume: ResumePoint | undefined, meter: AnswerMeter, nowMicros: () => number): AsyncGenerator<Buffer, void, undefined> {
   const { readTimestamp, begunId: transactionId } = run;
+  // Of a transaction that goes on the client has the id.
+  let isHeard = resume !== undefined;
   const firstRow = resume?.before ?? 0;
   // Where a stream that is resumed would go on: behind the batch before the one that is going out.
   let mark = { after: resume?.after, before: firstRow };
@@ -74,9 +79,11 @@ export async function* answerInSets(run: Run, fingerprint: number, resume: Resum
       meter.bytes += set.length;
       const before = nowMicros();
       yield set;
+      isHeard = true;
       meter.clientWaitMicros += nowMicros() - before;
     }
   } finally {
+    if (!isHeard) run.abandon?.();
     await run.close();
   }
 }

@@ -11,7 +11,7 @@ import { statusOf, writeStatus, type Status } from '../status.ts';
 import { decodeExecuteBatchDml, type ExecuteBatchDmlRequest, type StatementRequest } from '../wire/requests.ts';
 import { writeMetadata, writePrecommitToken, writeStats } from '../wire/results.ts';
 import { ProtoWriter } from '../wire/writer.ts';
-import { openSession, type Edge } from './edge.ts';
+import { openSession, type Edge, type OpenSession } from './edge.ts';
 import { endingOf, StatementMeter } from './meter.ts';
 import { forwardUnary, remoteGateway } from './routing.ts';
 import { resolveTarget } from './selector.ts';
@@ -46,6 +46,10 @@ export async function executeBatchDml(edge: Edge, bytes: Buffer, call: Call): Pr
   if (node !== undefined) return forwardUnary(edge, node, bytes, call);
   checkRequest(request);
   const open = await openSession(edge, request.session);
+  return await edge.sessionCalls.unary(open.session, call, (own) => runBatch(edge, open, request, own));
+}
+
+async function runBatch(edge: Edge, open: OpenSession, request: ExecuteBatchDmlRequest, call: Call): Promise<Buffer> {
   const target = await resolveTarget(edge, open, request.transaction, request.transactionTag);
   if (target.kind !== 'readWrite') throw invalidArgument('ExecuteBatchDml needs a read-write transaction.');
   const { entry, began } = target;
@@ -54,7 +58,8 @@ export async function executeBatchDml(edge: Edge, bytes: Buffer, call: Call): Pr
       const fingerprint = request.seqno > 0 ? request.statements.map((statement) => fingerprintOf(statement)).join() : '';
       const outcome = await entry.runOnce(request.seqno, fingerprint, () => runMetered(edge, entry, request, call), rowsOf);
       if (request.lastStatements) entry.closeForStatements();
-      if (began && outcome.outcomes.length === 0) edge.registry.drop(entry, { kind: 'rolledBack' });
+      // Nothing has run, or nobody will hear of the transaction.
+      if (began && (outcome.outcomes.length === 0 || call.signal.aborted)) edge.registry.drop(entry, { kind: 'rolledBack' });
       return encode(entry, began, outcome);
     } catch (error) {
       if (began) edge.registry.drop(entry, { kind: 'rolledBack' });

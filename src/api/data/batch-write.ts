@@ -2,7 +2,7 @@
  * BatchWrite: every group of mutations is a transaction of its own, with a status of its own. Groups are written side by
  * side, so many at a time, and answered as they end, in any order. Source: spanner.proto.
  */
-import { invalidArgument } from '../../base/errors.ts';
+import { cancelled, invalidArgument } from '../../base/errors.ts';
 import type { Call } from '../call.ts';
 import { MAX_CONCURRENT_GROUPS } from '../limits.ts';
 import { statusOf, writeStatus } from '../status.ts';
@@ -16,6 +16,10 @@ export async function* batchWrite(edge: Edge, bytes: Buffer, call: Call): AsyncG
   const request = decodeBatchWrite(bytes);
   const open = await openSession(edge, request.session);
   if (request.groups.length === 0) throw invalidArgument('BatchWrite needs at least one group of mutations.');
+  yield* edge.sessionCalls.stream(open.session, call, (own) => writeGroups(edge, open, request, own));
+}
+
+async function* writeGroups(edge: Edge, open: OpenSession, request: BatchWriteRequest, call: Call): AsyncGenerator<Buffer, void, undefined> {
   const groups = request.groups.keys();
   const running = new Map<number, Promise<Answer>>();
   for (;;) {
@@ -24,7 +28,10 @@ export async function* batchWrite(edge: Edge, bytes: Buffer, call: Call): AsyncG
       if (done === true) break;
       running.set(index, writeGroup(edge, open, request, index, call).then((message) => ({ index, message })));
     }
-    if (running.size === 0) return;
+    if (running.size === 0) {
+      if (call.signal.aborted) throw cancelled('The call was cancelled.');
+      return;
+    }
     const { index, message } = await Promise.race(running.values());
     running.delete(index);
     yield message;

@@ -5,11 +5,13 @@ import { sessionNotFound } from '../messages.ts';
 import { databaseOfSession } from '../names.ts';
 import type { TransactionRegistry } from '../registry.ts';
 import type { PartitionedDmlRuns } from './partitioned-dml.ts';
+import type { SessionCalls } from './session-calls.ts';
 
 export interface Edge {
   readonly backend: Backend;
   readonly registry: TransactionRegistry;
   readonly partitionedDml: PartitionedDmlRuns;
+  readonly sessionCalls: SessionCalls;
   readonly log: Logger;
   /** Wall time in microseconds since the epoch. */
   readonly nowMicros: () => number;

@@ -13,7 +13,7 @@ import { ReadMeter } from './meter.ts';
 import { readPartition } from './partition-tokens.ts';
 import { forwardStream, forwardUnary, remoteGateway, resumedSelector } from './routing.ts';
 import { resolveTarget, untilReadable, type Target } from './selector.ts';
-import { announcement, readRows, rowRun, type Run } from './statement-run.ts';
+import { announcement, endingUnheard, readRows, rowRun, type Run } from './statement-run.ts';
 
 function checkRequest(request: ReadRequest): void {
   if (request.table === '') throw invalidArgument('A read must name its table.');
@@ -38,7 +38,7 @@ async function startRead(edge: Edge, open: OpenSession, request: ReadRequest, re
     const options = partition === undefined ? { signal, ...after } : { signal, ...after, partition };
     const left = request.limit === 0 || resume?.after === undefined ? request.limit : Math.max(0, request.limit - resume.before);
     const rows = await readRows(entry, () => open.database.sql.read(viewOf(target), { ...request, limit: left, keySet: left <= 0 && request.limit > 0 ? EMPTY_KEY_SET : request.keySet }, options));
-    return rowRun(edge, rows, { transaction: announcement(target), undeclaredParameters: [] }, target);
+    return endingUnheard(edge, target, rowRun(edge, rows, { transaction: announcement(target), undeclaredParameters: [] }, target));
   } catch (error) {
     if (entry !== undefined) {
       if (target.kind === 'readWrite' && target.began) edge.registry.drop(entry, { kind: 'rolledBack' });
@@ -58,12 +58,14 @@ export async function read(edge: Edge, bytes: Buffer, call: Call): Promise<Buffe
   const open = await openSession(edge, request.session);
   checkRequest(request);
   if (request.resumeToken.length > 0) throw invalidArgument('Only streaming methods can be resumed.');
-  const meter = new ReadMeter(open.database, request);
-  try {
-    return await answerAtOnce(await startRead(edge, open, request, undefined, meter, call.signal), meter);
-  } finally {
-    meter.end();
-  }
+  return await edge.sessionCalls.unary(open.session, call, async ({ signal }) => {
+    const meter = new ReadMeter(open.database, request);
+    try {
+      return await answerAtOnce(await startRead(edge, open, request, undefined, meter, signal), meter, signal);
+    } finally {
+      meter.end();
+    }
+  });
 }
 
 export async function* streamingRead(edge: Edge, bytes: Buffer, call: Call): AsyncGenerator<Buffer, void, undefined> {
@@ -78,10 +80,12 @@ export async function* streamingRead(edge: Edge, bytes: Buffer, call: Call): Asy
   }
   const open = await openSession(edge, request.session);
   checkRequest(request);
-  const meter = new ReadMeter(open.database, request);
-  try {
-    yield* answerInSets(await startRead(edge, open, request, resume, meter, call.signal), fingerprint, resume, meter, edge.nowMicros);
-  } finally {
-    meter.end();
-  }
+  yield* edge.sessionCalls.stream(open.session, call, async function* ({ signal }) {
+    const meter = new ReadMeter(open.database, request);
+    try {
+      yield* answerInSets(await startRead(edge, open, request, resume, meter, signal), fingerprint, resume, meter, edge.nowMicros);
+    } finally {
+      meter.end();
+    }
+  });
 }

@@ -73,8 +73,8 @@ export async function* forwardStream(edge: Edge, node: NodeId, request: Buffer, 
 
 export const forwardUnary = (edge: Edge, node: NodeId, request: Buffer, call: Call): Promise<Buffer> => onlyAnswer(forwardStream(edge, node, request, call));
 
-export async function onlyAnswer(answers: AsyncIterable<Buffer>): Promise<Buffer> {
-  for await (const message of answers) return message;
+export async function onlyAnswer(answers: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  for await (const message of answers) return asBuffer(message);
   return assertAnswered();
 }
 

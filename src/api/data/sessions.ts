@@ -1,6 +1,7 @@
 /** CreateSession, BatchCreateSessions, GetSession, ListSessions, DeleteSession. Source: spanner.proto. */
 import { invalidArgument } from '../../base/errors.ts';
-import { EMPTY_MESSAGE } from '../call.ts';
+import type { NodeId } from '../../base/ids.ts';
+import { EMPTY_MESSAGE, type Call } from '../call.ts';
 import { labelField, parseFilter } from '../filter.ts';
 import { MAX_LABELS, MAX_PAGE_SIZE, MAX_ROLE_CHARS, MAX_SESSIONS_PER_BATCH } from '../limits.ts';
 import { sessionNotFound } from '../messages.ts';
@@ -10,6 +11,10 @@ import { writeSession } from '../wire/results.ts';
 import { readLabels } from '../wire/value.ts';
 import { ProtoWriter } from '../wire/writer.ts';
 import type { Edge } from './edge.ts';
+import { onlyAnswer } from './routing.ts';
+
+/** For a peer to end what a session runs there. */
+const PEER_MS = 1_000;
 
 interface SessionTemplate {
   labels: Record<string, string>;
@@ -123,12 +128,29 @@ export async function listSessions(edge: Edge, bytes: Buffer): Promise<Buffer> {
   return writer.finish();
 }
 
-export async function deleteSession(edge: Edge, bytes: Buffer): Promise<Buffer> {
+/**
+ * The calls and transactions of the session end, wherever they run: before the answer where the node can be reached. What
+ * is being committed is not taken back.
+ */
+export async function deleteSession(edge: Edge, bytes: Buffer, call: Call): Promise<Buffer> {
   const name = decodeName(bytes);
   databaseOfSession(name);
-  const session = await edge.backend.sessions.get(name);
-  if (session?.multiplexed === true) throw invalidArgument('Multiplexed sessions cannot be deleted.');
+  if (!call.forwarded) {
+    const session = await edge.backend.sessions.get(name);
+    if (session?.multiplexed === true) throw invalidArgument('Multiplexed sessions cannot be deleted.');
+    await edge.backend.sessions.delete(name);
+  }
+  edge.sessionCalls.cancel(name);
   edge.registry.dropSession(name);
-  await edge.backend.sessions.delete(name);
+  if (!call.forwarded) await Promise.all(edge.backend.peers.map((peer) => endAt(edge, peer, bytes, call)));
   return EMPTY_MESSAGE;
+}
+
+/** A node that cannot be reached keeps nothing for long: its clients have gone elsewhere, or cannot use the session. */
+async function endAt(edge: Edge, peer: NodeId, request: Buffer, call: Call): Promise<void> {
+  try {
+    await onlyAnswer(edge.backend.forward(peer, { method: call.method, request, signal: AbortSignal.timeout(PEER_MS) }));
+  } catch (error) {
+    edge.log.debug('api.sessionNotEnded', { peer, error: String(error) });
+  }
 }

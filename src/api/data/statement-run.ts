@@ -22,6 +22,8 @@ export interface Run {
   next(): Promise<readonly SqlRow[] | undefined>;
   /** Releases what the run holds; must be called. */
   close(): Promise<void>;
+  /** Nothing has reached the client: a transaction that the statement began ends, since nobody could use it. */
+  abandon?(): void;
   stats(rowCount: number): ResultStats | undefined;
   /** Sequence number of the precommit token that the answer carries. */
   readonly precommit: number | undefined;
@@ -70,7 +72,7 @@ export async function startStatement(
   if (entry !== undefined) edge.registry.enter(entry);
   try {
     meter.inReadWrite = entry !== undefined;
-    return await startIn(edge, open, request, mode, target, meter, { signal, ...(resume?.after === undefined ? {} : { after: resume.after }) });
+    return endingUnheard(edge, target, await startIn(edge, open, request, mode, target, meter, { signal, ...(resume?.after === undefined ? {} : { after: resume.after }) }));
   } catch (error) {
     if (entry !== undefined) {
       // The client has no id to roll back a transaction that its first statement failed to begin.
@@ -79,6 +81,11 @@ export async function startStatement(
     }
     throw error;
   }
+}
+
+export function endingUnheard(edge: Edge, target: Target, run: Run): Run {
+  if (target.kind !== 'readWrite' || !target.began) return run;
+  return { ...run, abandon: () => edge.registry.drop(target.entry, { kind: 'rolledBack' }) };
 }
 
 interface RunLimits {

@@ -42,9 +42,13 @@ async function executeHere(edge: Edge, request: ExecuteSqlRequest, call: Call): 
   const open = await openSession(edge, request.session);
   queryPartition(request);
   if (request.resumeToken.length > 0) throw invalidArgument('Only streaming methods can be resumed.');
+  return await edge.sessionCalls.unary(open.session, call, (own) => runAtOnce(edge, open, request, mode, own));
+}
+
+async function runAtOnce(edge: Edge, open: OpenSession, request: ExecuteSqlRequest, mode: QueryMode, call: Call): Promise<Buffer> {
   const meter = meterOf(open, request);
   try {
-    const answer = await answerAtOnce(await startStatement(edge, open, request, mode, undefined, meter, call.signal), meter);
+    const answer = await answerAtOnce(await startStatement(edge, open, request, mode, undefined, meter, call.signal), meter, call.signal);
     meter.end('ok');
     return answer;
   } catch (error) {
@@ -68,6 +72,18 @@ async function* streamHere(edge: Edge, request: ExecuteSqlRequest, fingerprint: 
   const mode = checkRequest(request);
   const open = await openSession(edge, request.session);
   queryPartition(request);
+  yield* edge.sessionCalls.stream(open.session, call, (own) => runInSets(edge, open, request, mode, fingerprint, resume, own));
+}
+
+async function* runInSets(
+  edge: Edge,
+  open: OpenSession,
+  request: ExecuteSqlRequest,
+  mode: QueryMode,
+  fingerprint: number,
+  resume: ResumePoint | undefined,
+  call: Call,
+): AsyncGenerator<Buffer, void, undefined> {
   const meter = meterOf(open, request);
   try {
     yield* answerInSets(await startStatement(edge, open, request, mode, resume, meter, call.signal), fingerprint, resume, meter, edge.nowMicros);

@@ -1,0 +1,90 @@
+/**
+ * The calls that run at this node for sessions that can be deleted: deleting the session ends them. Those of multiplexed
+ * sessions, which cannot be deleted, are not kept. Source: spanner.proto, DeleteSession.
+ */
+import { cancelled } from '../../base/errors.ts';
+import type { SessionRecord } from '../backend.ts';
+import type { Call } from '../call.ts';
+
+/** A call that ends with its client, as before, or with its session. */
+class SessionCall implements Call {
+  readonly method: string;
+  readonly forwarded: boolean;
+  private readonly call: Call;
+  private readonly controller = new AbortController();
+  private readonly onAbort = (): void => this.controller.abort(this.call.signal.reason);
+
+  constructor(call: Call) {
+    this.call = call;
+    this.method = call.method;
+    this.forwarded = call.forwarded;
+    if (call.signal.aborted) this.onAbort();
+    else call.signal.addEventListener('abort', this.onAbort);
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  timeoutMicros(): number | undefined {
+    return this.call.timeoutMicros();
+  }
+
+  cancel(): void {
+    this.controller.abort(cancelled('The call was cancelled: its session was deleted.'));
+  }
+
+  /** Its client's signal may live on: another call could have it. */
+  release(): void {
+    this.call.signal.removeEventListener('abort', this.onAbort);
+  }
+}
+
+export class SessionCalls {
+  private readonly bySession = new Map<string, Set<SessionCall>>();
+
+  get count(): number {
+    let count = 0;
+    for (const calls of this.bySession.values()) count += calls.size;
+    return count;
+  }
+
+  async unary(session: SessionRecord, call: Call, run: (call: Call) => Promise<Buffer>): Promise<Buffer> {
+    if (session.multiplexed) return await run(call);
+    const own = this.enter(session.name, call);
+    try {
+      return await run(own);
+    } finally {
+      this.leave(session.name, own);
+    }
+  }
+
+  async *stream(session: SessionRecord, call: Call, run: (call: Call) => AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+    if (session.multiplexed) return yield* run(call);
+    const own = this.enter(session.name, call);
+    try {
+      yield* run(own);
+    } finally {
+      this.leave(session.name, own);
+    }
+  }
+
+  cancel(session: string): void {
+    for (const call of this.bySession.get(session) ?? []) call.cancel();
+  }
+
+  private enter(session: string, call: Call): SessionCall {
+    const own = new SessionCall(call);
+    const calls = this.bySession.get(session);
+    if (calls === undefined) this.bySession.set(session, new Set([own]));
+    else calls.add(own);
+    return own;
+  }
+
+  private leave(session: string, call: SessionCall): void {
+    call.release();
+    const calls = this.bySession.get(session);
+    calls?.delete(call);
+    if (calls?.size === 0) this.bySession.delete(session);
+  }
+}
