@@ -34,6 +34,14 @@ export interface ConnectionOwner {
 /** After this long without anything sent, a sign of life goes out with the next tick; ticks come every 400 ms. */
 const SILENCE_MICROS = LIVENESS_TIMEOUT_MICROS * 0.35;
 
+/**
+ * Who has sent or been sent a large frame is busy with it for a while, and may say nothing meanwhile. To take that for
+ * death would break the connection, lose the frame, and have it sent again: without end, on a machine with other work.
+ */
+const LARGE_FRAME_BYTES = 1024 * 1024;
+const PATIENCE_MICROS_PER_BYTE = 0.25;
+const PATIENCE_MICROS_MAX = 5_000_000;
+
 const EMPTY = Buffer.alloc(0);
 
 export class Connection {
@@ -56,6 +64,8 @@ export class Connection {
   private lossy = false;
   private lastInMicros: number;
   private lastOutMicros: number;
+  /** Until then silence means nothing. */
+  private patientUntilMicros = 0;
 
   constructor(socket: Socket, owner: ConnectionOwner, peer: NodeId | undefined) {
     this.socket = socket;
@@ -128,7 +138,7 @@ export class Connection {
   /** Called a few times per liveness period: says that we live, and notices that the peer does not. */
   tick(canJudge: boolean): void {
     const now = this.owner.nowMicros();
-    if (canJudge && now - this.lastInMicros > LIVENESS_TIMEOUT_MICROS) {
+    if (canJudge && now > this.patientUntilMicros && now - this.lastInMicros > LIVENESS_TIMEOUT_MICROS) {
       this.close(this.greeted ? 'no sign of life' : 'no hello in time');
       return;
     }
@@ -146,6 +156,11 @@ export class Connection {
     this.pending = [];
     this.socket.destroy();
     this.owner.closed(this, reason);
+  }
+
+  private bePatient(frameBytes: number): void {
+    if (frameBytes < LARGE_FRAME_BYTES) return;
+    this.patientUntilMicros = this.owner.nowMicros() + Math.min(frameBytes * PATIENCE_MICROS_PER_BYTE, PATIENCE_MICROS_MAX);
   }
 
   private fault(): Fault | undefined {
@@ -174,6 +189,7 @@ export class Connection {
   private onBody(body: Buffer): void {
     if (!this.open) return;
     if (this.greeted) {
+      this.bePatient(body.length);
       decodeMessages(body, (channel, payload) => {
         if (this.open) this.owner.message(this, channel, payload);
       });
@@ -213,11 +229,13 @@ export class Connection {
   }
 
   private writeNow(parts: readonly Buffer[]): void {
+    const before = this.bytesOut;
     this.socket.cork();
     for (const part of parts) {
       this.bytesOut += part.length;
       this.socket.write(part);
     }
     this.socket.uncork();
+    this.bePatient(this.bytesOut - before);
   }
 }

@@ -14,8 +14,9 @@ import type { KeyRange, ReadView, ReadWriteTransaction } from '../txn/types.ts';
 import type { Checkpoint, DmlCheckpoints } from './dml-checkpoints.ts';
 import { piecesOf } from './partitions.ts';
 
-/** Rows that one transaction goes over; fewer when they turn out to be too much for one. */
+/** Rows that one transaction goes over, and about their bytes; fewer when they turn out to be too much for one. */
 const SLICE_ROWS = 1_000;
+const SLICE_BYTES = 1024 * 1024;
 const MAX_ATTEMPTS = 100;
 
 export interface PartitionedWork {
@@ -78,15 +79,18 @@ async function runPiece(work: PartitionedWork, piece: Slice, before: Checkpoint)
   return standing;
 }
 
-/** Where the first `rows` rows of the range end. */
+/** Where the first `rows` rows of the range end, or so many that have SLICE_BYTES. */
 async function sliceEnd(work: PartitionedWork, range: KeyRange, rows: number): Promise<Key> {
   const cursor = work.view.scan(range, { limit: rows, ...(work.signal === undefined ? {} : { signal: work.signal }) });
   try {
     let seen = 0;
+    let bytes = 0;
     for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
-      const last = batch[rows - seen - 1];
-      if (last !== undefined) return keyAfter(last.key);
-      seen += batch.length;
+      for (const { key, record } of batch) {
+        seen++;
+        bytes += key.length + record.length;
+        if (seen >= rows || bytes >= SLICE_BYTES) return keyAfter(key);
+      }
     }
     return range.to;
   } finally {

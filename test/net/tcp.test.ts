@@ -152,6 +152,22 @@ describe('TcpTransport', () => {
     expect(got).toEqual(['1:after']);
   });
 
+  test('a peer that has a large frame to work on may be silent for longer, and not for ever', async () => {
+    const { a, b, got } = await connected();
+    const isUp = (): boolean => a.transport.isUp(N2) && b.transport.isUp(N1);
+    // A quarter of a microsecond a byte: three seconds.
+    a.transport.send(N2, Channel.paxos, Buffer.alloc(12 * 1024 * 1024, 'x'));
+    await until(() => got.length === 1);
+    a.transport.setFault(N2, { drop: 'both' });
+    b.transport.setFault(N1, { drop: 'both' });
+    await sleep(2_000);
+    expect(isUp()).toBe(true);
+    await until(() => !a.transport.isUp(N2) && !b.transport.isUp(N1));
+    a.transport.setFault(N2, undefined);
+    b.transport.setFault(N1, undefined);
+    await until(isUp);
+  });
+
   test('a short loss never leaves a hole: the connection breaks', async () => {
     const { a, b, got } = await connected();
     a.transport.send(N2, Channel.paxos, Buffer.from('1'));

@@ -90,3 +90,16 @@ it('keeps one record a statement, for an hour', async () => {
   await nodes.test.run(sweepCheckpoints(meta, later));
   expect(await nodes.test.run(meta.list(Kind.partitionedDml, ''))).toHaveLength(0);
 });
+
+it('takes fewer rows at a time where rows are large', async () => {
+  const nodes = await startNodes({ seed: 34, statements: ['CREATE TABLE L (K INT64, V INT64, S STRING(MAX)) PRIMARY KEY (K)'] });
+  const rows = 40;
+  await nodes.dml(1, `INSERT INTO L (K, V, S) SELECT k, 0, REPEAT('x', 200000) FROM UNNEST(GENERATE_ARRAY(1, ${String(rows)})) AS k`);
+  const applied = (): number => Math.max(...[...nodes.test.core(1).host.all()].map(({ replica }) => replica.appliedSlot));
+  const before = applied();
+  const text = 'UPDATE L SET V = V + 1 WHERE TRUE';
+  const state = await start(nodes, 1, runOf(nodes, 4, text), text);
+  expect(await nodes.test.run(state.answer, 60)).toBe(rows);
+  // 8 MB in slices of about one.
+  expect(applied() - before).toBeGreaterThanOrEqual(7);
+});
