@@ -12,6 +12,7 @@ import { overGrpc } from './sql/grpc.ts';
 import { postgres, sqlite, type Peer } from './sql/peers.ts';
 import { QUERIES, type BenchQuery } from './sql/queries.ts';
 import { LINES_PER_ORDER, ORDERS, SIZE_QUERIES } from './sql/sizes.ts';
+import { measureRemote } from './sql/remote.ts';
 import { InProcess } from './sql/trestle.ts';
 
 const DEFAULT_OUT = join(import.meta.dirname, 'results', 'sql.json');
@@ -28,6 +29,7 @@ Measures queries of one node, in process, beside other databases.
   --peers LIST   of sqlite, postgres; comma separated; "none" for neither (default: sqlite,postgres)
   --grpc         measure over gRPC too: one process with its disk (needs a build: npm run build)
   --sizes        measure instead what queries that need few rows take over 1,000, 10,000 and 100,000 orders
+  --remote       measure instead scans of 100,000 rows over gRPC, at nodes that lead the split and that do not (needs a build)
   --only NAME    only queries whose name contains NAME
   --explain      print the plans and end
   --out FILE     where the results go as JSON (default: bench/results/sql.json)
@@ -69,7 +71,7 @@ const round = (value: number): number => Number(value.toPrecision(3));
 
 const OPTIONS = {
   rows: { type: 'string', default: '600000' }, rounds: { type: 'string', default: '5' }, peers: { type: 'string', default: 'sqlite,postgres' }, only: { type: 'string', default: '' },
-  explain: { type: 'boolean', default: false }, grpc: { type: 'boolean', default: false }, sizes: { type: 'boolean', default: false }, out: { type: 'string', default: DEFAULT_OUT }, help: { type: 'boolean', default: false },
+  explain: { type: 'boolean', default: false }, grpc: { type: 'boolean', default: false }, sizes: { type: 'boolean', default: false }, remote: { type: 'boolean', default: false }, out: { type: 'string', default: DEFAULT_OUT }, help: { type: 'boolean', default: false },
 } as const;
 
 async function openPeers(names: string, rows: number, grpc: boolean): Promise<{ readonly peers: readonly Peer[]; readonly skipped: readonly string[] }> {
@@ -94,6 +96,12 @@ function commit(): string {
   }
 }
 
+async function reportRemote(rounds: number): Promise<number> {
+  const timings = await measureRemote(rounds);
+  process.stdout.write(`${plainTable(['QUERY', 'ASKED', 'MS', 'CPU MS', 'KB READ'], timings.map((t) => [t.query, t.leads ? 'the leader' : 'another node', String(round(t.millis)), String(round(t.cpuMillis)), String(round(t.kilobytesRead))]))}\n`);
+  return 0;
+}
+
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: OPTIONS });
   if (values.help) {
@@ -101,6 +109,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const rows = Math.max(1000, Number(values.rows));
+  if (values.remote) return await reportRemote(Number(values.rounds));
   if (values.sizes) return await measureSizes(Number(values.rounds), values.out);
   const queries = QUERIES.filter((query) => query.name.includes(values.only));
   const loadBefore = round(loadavg()[0] ?? 0);

@@ -1,13 +1,13 @@
 /**
- * One answer to a scan: rows of the engine as of a timestamp, or what a fragment makes of them. It is bounded by what it
+ * One answer to a scan, or to a read by key: rows of the engine as of a timestamp, or what a fragment makes of them. It is bounded by what it
  * returns and by what it looks at, so that a condition which few rows meet neither keeps others waiting nor the reader.
  */
 import type { Key, Timestamp } from '../base/ids.ts';
 import { scanAt } from '../storage/mvcc.ts';
 import type { Engine } from '../storage/types.ts';
-import { MAX_ANSWER_BYTES, MAX_ANSWER_ROWS, MAX_LOOKED_BYTES, MAX_LOOKED_ROWS } from './limits.ts';
-import type { ScanAnswer, ScanSpec } from './protocol.ts';
-import type { FragmentCompiler, Row } from './types.ts';
+import { MAX_ANSWER_BYTES, MAX_ANSWER_ROWS, MAX_GET_BYTES, MAX_LOOKED_BYTES, MAX_LOOKED_ROWS } from './limits.ts';
+import type { GetAnswer, GetRequest, ScanAnswer, ScanSpec } from './protocol.ts';
+import type { Fragment, FragmentCompiler, Row } from './types.ts';
 
 export type Collected = Omit<ScanAnswer, 'token'>;
 
@@ -71,5 +71,40 @@ async function collectThrough(engine: Engine, spec: ScanSpec, at: Timestamp, com
     }
   } finally {
     await cursor.close();
+  }
+}
+
+/** The answer to a read by key, which is given the records of the keys in their order until it is full. */
+export class Gathering {
+  private readonly keys: readonly Key[];
+  private readonly fragment: Fragment | undefined;
+  private readonly records: (Uint8Array | undefined)[] = [];
+  private scanned = 0;
+  private bytes = 0;
+
+  constructor({ keys, fragment }: Pick<GetRequest, 'keys' | 'fragment'>, compile: FragmentCompiler) {
+    this.keys = keys;
+    this.fragment = fragment.length === 0 ? undefined : compile(fragment, { rows: keys.length, bytes: MAX_GET_BYTES });
+  }
+
+  /** The key whose record is to be given next; undefined when it is full. */
+  next(): Key | undefined {
+    const isFull = this.fragment === undefined ? this.bytes >= MAX_GET_BYTES : this.fragment.isFull || this.bytes >= MAX_LOOKED_BYTES;
+    return isFull ? undefined : this.keys[this.records.length];
+  }
+
+  take(key: Key, record: Uint8Array | undefined): void {
+    this.records.push(this.fragment === undefined ? record : undefined);
+    if (record === undefined) return;
+    this.scanned++;
+    this.bytes += record.length;
+    this.fragment?.look(key, record);
+  }
+
+  finish(): GetAnswer {
+    const { records, fragment, scanned } = this;
+    if (fragment === undefined) return { records, scanned };
+    const kept = new Map(fragment.finish().rows.map((row) => [row.key, row.record]));
+    return { records: records.map((_, i) => kept.get(this.keys[i] as Key)), scanned };
   }
 }

@@ -57,6 +57,11 @@ export class Overlay {
     return this.deleted.some((range) => isWithin(key, range)) ? undefined : base;
   }
 
+  /** Whether the row at the key may be other than the database has it. */
+  holds(key: Key): boolean {
+    return this.keys.has(key) || this.deleted.some((range) => isWithin(key, range));
+  }
+
   /** Whether rows of the range may be other than the database has them. */
   touches(range: KeyRange): boolean {
     if (this.deleted.some(({ from, to }) => from < range.to && range.from < to)) return true;

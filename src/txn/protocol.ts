@@ -40,6 +40,14 @@ export interface TxnHeader {
 export interface GetRequest extends TxnHeader {
   readonly lock: LockMode;
   readonly keys: readonly Key[];
+  /** As in a scan. */
+  readonly fragment: Uint8Array;
+}
+export interface GetAnswer {
+  /** Of the first keys, as many as fit: undefined where there is no row, or the fragment does not keep it. */
+  readonly records: readonly (Uint8Array | undefined)[];
+  /** Rows that there were at these keys. */
+  readonly scanned: number;
 }
 
 /** In a scan's request: rows are wanted as they are stored. */
@@ -74,6 +82,8 @@ export interface SnapshotGetRequest {
   /** Of the schema that the reader uses (fence.ts). */
   readonly schemaVersion: Timestamp;
   readonly keys: readonly Key[];
+  /** As in a scan. */
+  readonly fragment: Uint8Array;
 }
 export interface SnapshotScanRequest extends ScanSpec {
   readonly split: SplitId;
@@ -191,23 +201,24 @@ function readLock(input: ByteReader): LockMode {
 export function encodeGet(request: GetRequest): Uint8Array {
   const out = writeHeader(new ByteWriter(), request).u8(LOCK_MODES.indexOf(request.lock));
   writeKeys(out, request.keys);
-  return out.view();
+  return out.bytes(request.fragment).view();
 }
 export function decodeGet(bytes: Uint8Array): GetRequest {
-  return whole(bytes, (input) => ({ ...readHeader(input), lock: readLock(input), keys: readKeys(input) }));
+  return whole(bytes, (input) => ({ ...readHeader(input), lock: readLock(input), keys: readKeys(input), fragment: input.bytes() }));
 }
 
-export function writeRecords(out: ByteWriter, records: readonly (Uint8Array | undefined)[]): void {
-  out.varint(records.length);
+export function writeGetAnswer(out: ByteWriter, { records, scanned }: GetAnswer): void {
+  out.varint(scanned).varint(records.length);
   for (const record of records) {
     out.bool(record !== undefined);
     if (record !== undefined) out.bytes(record);
   }
 }
-export function readRecords(input: ByteReader): (Uint8Array | undefined)[] {
+export function readGetAnswer(input: ByteReader): GetAnswer {
+  const scanned = input.varint();
   const records: (Uint8Array | undefined)[] = [];
   for (let n = input.count(); n > 0; n--) records.push(input.bool() ? input.bytes() : undefined);
-  return records;
+  return { records, scanned };
 }
 
 function writeScanSpec(out: ByteWriter, spec: ScanSpec): void {
@@ -245,10 +256,10 @@ export function readScanAnswer(input: ByteReader): ScanAnswer {
 export function encodeSnapshotGet(request: SnapshotGetRequest): Uint8Array {
   const out = new ByteWriter().varint(request.split).varint(request.at).varint(request.schemaVersion);
   writeKeys(out, request.keys);
-  return out.view();
+  return out.bytes(request.fragment).view();
 }
 export function decodeSnapshotGet(bytes: Uint8Array): SnapshotGetRequest {
-  return whole(bytes, (input) => ({ split: readSplitId(input), at: timestamp(input.varint()), schemaVersion: timestamp(input.varint()), keys: readKeys(input) }));
+  return whole(bytes, (input) => ({ split: readSplitId(input), at: timestamp(input.varint()), schemaVersion: timestamp(input.varint()), keys: readKeys(input), fragment: input.bytes() }));
 }
 export function encodeSnapshotScan(request: SnapshotScanRequest): Uint8Array {
   const out = new ByteWriter().varint(request.split).varint(request.at).varint(request.schemaVersion);

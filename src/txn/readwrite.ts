@@ -16,6 +16,7 @@ import { commitWait } from './commit-wait.ts';
 import { tooLarge } from './evaluate.ts';
 import { ANY_VERSION } from './fence.ts';
 import type { Gateway, TransactionHooks } from './gateway.ts';
+import { getKeys, type AskKeys } from './get-keys.ts';
 import { MAX_COMMAND_BYTES, MAX_READ_SPANS, MAX_TRANSACTION_BYTES, MAX_WRITES } from './limits.ts';
 import type { Span } from './locks.ts';
 import { Overlay, sizeOf } from './overlay.ts';
@@ -23,7 +24,7 @@ import { SnapshotReads } from './snapshot-reads.ts';
 import { WriteConflictError } from './failures.ts';
 import * as protocol from './protocol.ts';
 import { Method } from './protocol.ts';
-import { Groups, partsOf, type Part } from './routing.ts';
+import { partsOf, type Part } from './routing.ts';
 import { readResultOrConflict } from './service.ts';
 import { spanSeen, Touched } from './touched.ts';
 import type { Routed } from '../splits/router.ts';
@@ -114,42 +115,34 @@ export class GatewayTransaction implements ReadWriteTransaction {
     return known.map((own, index) => (own === undefined ? this.overlay.over(keys[index] as Key, records[next++]) : own.record));
   }
 
-  /** What the database has. */
-  private recordsOf(keys: readonly Key[], options: ReadOptions): Promise<readonly (Uint8Array | undefined)[]> {
-    if (keys.length === 0) return Promise.resolve([]);
-    return this.snapshotReads === undefined ? this.lockedGet(keys, options.lock ?? this.pointLock, options) : this.guard(this.snapshotReads.get(keys, options));
+  /** Own writes change what a fragment would make of the rows: beside them it is not run. */
+  async getThrough(fragment: Uint8Array, keys: readonly Key[], options: ReadOptions = {}): Promise<protocol.GetAnswer | undefined> {
+    this.checkActive();
+    return keys.some((key) => this.overlay.holds(key)) ? undefined : await this.answersOf(keys, options, fragment);
   }
 
-  private async lockedGet(keys: readonly Key[], lock: LockMode, { signal, onRemoteCall: onRemote }: ReadOptions): Promise<readonly (Uint8Array | undefined)[]> {
-    const out: (Uint8Array | undefined)[] = Array.from({ length: keys.length });
-    let missing = keys.map((_, index) => index);
-    for (let moves = 0; missing.length > 0; ) {
-      if (moves > MAX_ROUNDS) throw aborted('Transaction was aborted: its splits moved too often.');
-      const groups = new Groups<number>(this.gateway.router);
-      for (const index of missing) await groups.addAt(keys[index] as Key, index);
-      const left: number[] = [];
-      await this.guard(
-        Promise.all(
-          [...groups.bySplit.values()].map(async ({ split, items }) => {
-            const asked = items.map((index) => keys[index] as Key);
-            const body = protocol.encodeGet({ ...this.header(split), lock, keys: asked });
-            const answer = await this.ask(split.id, Method.get, body, lock, { signal, onRemote });
-            if (answer === 'rerouted') {
-              moves++;
-              left.push(...items);
-              return;
-            }
-            this.touch(split.id, answer.string(), lock, asked.map((key) => ({ from: key, to: undefined })));
-            const records = protocol.readRecords(answer);
-            records.forEach((record, i) => (out[items[i] as number] = record));
-            // Large rows come in several answers, at least one in each.
-            left.push(...items.slice(Math.max(records.length, 1)));
-          }),
-        ),
-      );
-      missing = left;
-    }
-    return out;
+  /** What the database has. */
+  private async recordsOf(keys: readonly Key[], options: ReadOptions): Promise<readonly (Uint8Array | undefined)[]> {
+    return keys.length === 0 ? [] : (await this.answersOf(keys, options, protocol.NO_FRAGMENT)).records;
+  }
+
+  private answersOf(keys: readonly Key[], options: ReadOptions, fragment: Uint8Array): Promise<protocol.GetAnswer> {
+    return this.snapshotReads === undefined ? this.lockedGet(keys, options.lock ?? this.pointLock, options, fragment) : this.guard(this.snapshotReads.get(keys, options, fragment));
+  }
+
+  private lockedGet(keys: readonly Key[], lock: LockMode, { signal, onRemoteCall: onRemote }: ReadOptions, fragment = protocol.NO_FRAGMENT): Promise<protocol.GetAnswer> {
+    let moves = 0;
+    const ask: AskKeys = async (split, asked) => {
+      const body = protocol.encodeGet({ ...this.header(split), lock, keys: asked, fragment });
+      const answer = await this.ask(split.id, Method.get, body, lock, { signal, onRemote });
+      if (answer === 'rerouted') {
+        if (++moves > MAX_ROUNDS) throw aborted('Transaction was aborted: its splits moved too often.');
+        return answer;
+      }
+      this.touch(split.id, answer.string(), lock, asked.map((key) => ({ from: key, to: undefined })));
+      return protocol.readGetAnswer(answer);
+    };
+    return this.guard(getKeys(this.gateway.router, keys, ask));
   }
 
   scan(range: KeyRange, options: RangeReadOptions = {}): RowCursor {
@@ -162,7 +155,6 @@ export class GatewayTransaction implements ReadWriteTransaction {
     return this.overlay.isEmpty ? base : new OverlayCursor(base, this.overlay, own, options);
   }
 
-  /** Own writes change what a fragment would make of the rows: beside them it is not run. */
   scanThrough(fragment: Uint8Array, range: KeyRange, options: RangeReadOptions = {}): PortionCursor | undefined {
     this.checkActive();
     if (this.overlay.touches(range)) return undefined;

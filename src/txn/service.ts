@@ -13,9 +13,8 @@ import type { SplitHost } from '../splits/host.ts';
 import { intersect, isWithin, rangeCovers } from '../splits/ranges.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
 import { latestVersion, readAt } from '../storage/mvcc.ts';
-import { collect, type Collected } from './collect.ts';
+import { collect, Gathering, type Collected } from './collect.ts';
 import { spansOf } from './evaluate.ts';
-import { MAX_GET_BYTES } from './limits.ts';
 import type { Span } from './locks.ts';
 import { NotLeading, RangeMoved, WriteConflictError } from './failures.ts';
 import { Participant } from './participant.ts';
@@ -80,13 +79,9 @@ export class TxnService {
     return this.serve(request.split, spans, ({ participant }) => {
       const read = (token: string): Uint8Array => {
         const out = okAnswer().string(token);
-        const records: (Uint8Array | undefined)[] = [];
-        for (let i = 0, bytes = 0; i < request.keys.length && bytes < MAX_GET_BYTES; i++) {
-          const record = latestVersion(this.host.engine, request.keys[i] as Key)?.record;
-          records.push(record);
-          bytes += record?.length ?? 0;
-        }
-        protocol.writeRecords(out, records);
+        const gathering = new Gathering(request, this.compile);
+        for (let key = gathering.next(); key !== undefined; key = gathering.next()) gathering.take(key, latestVersion(this.host.engine, key)?.record);
+        protocol.writeGetAnswer(out, gathering.finish());
         return out.view();
       };
       if (request.lock === 'none') return read(request.token);
@@ -127,26 +122,22 @@ export class TxnService {
     const spans = request.keys.map((key): Span => ({ from: key, to: undefined }));
     return this.serveSnapshot(request.split, request.at, spans, ({ fence }) => {
       fence.checkRead(request.schemaVersion, request.at);
-      const out = okAnswer();
-      const records: (Uint8Array | undefined)[] = [];
-      let bytes = 0;
-      const take = (record: Uint8Array | undefined): void => {
-        records.push(record);
-        bytes += record?.length ?? 0;
-      };
+      const { engine } = this.host;
+      const gathering = new Gathering(request, this.compile);
       const answer = (): Uint8Array => {
-        protocol.writeRecords(out, records);
+        const out = okAnswer();
+        protocol.writeGetAnswer(out, gathering.finish());
         return out.view();
       };
-      const older = async (first: Promise<Uint8Array | undefined>): Promise<Uint8Array> => {
-        take(await first);
-        while (records.length < request.keys.length && bytes < MAX_GET_BYTES) take(await readAt(this.host.engine, request.keys[records.length] as Key, request.at));
+      const older = async (first: Key, record: Promise<Uint8Array | undefined>): Promise<Uint8Array> => {
+        gathering.take(first, await record);
+        for (let key = gathering.next(); key !== undefined; key = gathering.next()) gathering.take(key, await readAt(engine, key, request.at));
         return answer();
       };
-      while (records.length < request.keys.length && bytes < MAX_GET_BYTES) {
-        const record = readAt(this.host.engine, request.keys[records.length] as Key, request.at);
-        if (record instanceof Promise) return older(record);
-        take(record);
+      for (let key = gathering.next(); key !== undefined; key = gathering.next()) {
+        const record = readAt(engine, key, request.at);
+        if (record instanceof Promise) return older(key, record);
+        gathering.take(key, record);
       }
       return answer();
     });

@@ -10,7 +10,7 @@ import type { Key, Timestamp } from '../base/ids.ts';
 import type { Gateway } from './gateway.ts';
 import { MAX_READ_SPANS } from './limits.ts';
 import type { Span } from './locks.ts';
-import { NO_FRAGMENT, type ScanAnswer, type ScanSpec } from './protocol.ts';
+import { NO_FRAGMENT, type GetAnswer, type ScanAnswer, type ScanSpec } from './protocol.ts';
 import { GatewaySnapshot } from './snapshot.ts';
 import { spanSeen, Touched } from './touched.ts';
 import type { ReadOptions } from './types.ts';
@@ -45,12 +45,12 @@ export class SnapshotReads {
     return this.snapshot?.readTimestamp;
   }
 
-  async get(keys: readonly Key[], options: ReadOptions): Promise<readonly (Uint8Array | undefined)[]> {
+  async get(keys: readonly Key[], options: ReadOptions, fragment: Uint8Array): Promise<GetAnswer> {
     const isChecked = this.isChecked(options);
     if (isChecked) await this.locks?.keys(keys, options);
-    const records = await this.at().get(keys, options);
+    const answer = await this.at().getThrough(fragment, keys, options);
     if (isChecked) this.note(keys.map((from): Span => ({ from, to: undefined })));
-    return records;
+    return answer;
   }
 
   async fetch(split: SplitDescriptor, spec: ScanSpec, options: ReadOptions): Promise<ScanAnswer | 'rerouted'> {

@@ -5,9 +5,9 @@ import type { Routed } from '../splits/router.ts';
 import { AnswerCursor, SplitCursor } from './cursor.ts';
 import { ANY_VERSION } from './fence.ts';
 import type { Gateway } from './gateway.ts';
+import { getKeys } from './get-keys.ts';
 import { Participant } from './participant.ts';
-import { encodeSnapshotGet, encodeSnapshotScan, Method, readRecords, readScanAnswer, type ScanAnswer, type ScanSpec } from './protocol.ts';
-import { Groups } from './routing.ts';
+import { encodeSnapshotGet, encodeSnapshotScan, Method, NO_FRAGMENT, readGetAnswer, readScanAnswer, type GetAnswer, type ScanAnswer, type ScanSpec } from './protocol.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
 import type { KeyRange, PortionCursor, RangeReadOptions, ReadOptions, ReplicaSelection, RowCursor, Snapshot } from './types.ts';
 
@@ -47,28 +47,15 @@ export class GatewaySnapshot implements Snapshot {
   }
 
   async get(keys: readonly Key[], options: ReadOptions = {}): Promise<readonly (Uint8Array | undefined)[]> {
-    const out: (Uint8Array | undefined)[] = Array.from({ length: keys.length });
-    let missing = keys.map((_, index) => index);
-    while (missing.length > 0) {
-      const groups = new Groups<number>(this.gateway.router);
-      for (const index of missing) await groups.addAt(keys[index] as Key, index);
-      const left: number[] = [];
-      await Promise.all(
-        [...groups.bySplit.values()].map(async ({ split, items }) => {
-          const body = encodeSnapshotGet({ split: split.id, at: this.readTimestamp, schemaVersion: this.schemaVersion, keys: items.map((index) => keys[index] as Key) });
-          const answer = await this.call(split.id, Method.snapshotGet, body, options);
-          if (answer === 'rerouted') left.push(...items);
-          else {
-            const records = readRecords(answer);
-            records.forEach((record, i) => (out[items[i] as number] = record));
-            // Large rows come in several answers, at least one in each.
-            left.push(...items.slice(Math.max(records.length, 1)));
-          }
-        }),
-      );
-      missing = left;
-    }
-    return out;
+    return (await this.getThrough(NO_FRAGMENT, keys, options)).records;
+  }
+
+  getThrough(fragment: Uint8Array, keys: readonly Key[], options: ReadOptions = {}): Promise<GetAnswer> {
+    return getKeys(this.gateway.router, keys, async (split, asked) => {
+      const body = encodeSnapshotGet({ split: split.id, at: this.readTimestamp, schemaVersion: this.schemaVersion, keys: asked, fragment });
+      const answer = await this.call(split.id, Method.snapshotGet, body, options);
+      return answer === 'rerouted' ? answer : readGetAnswer(answer);
+    });
   }
 
   scan(range: KeyRange, options: RangeReadOptions = {}): RowCursor {

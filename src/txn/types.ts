@@ -86,6 +86,13 @@ export interface Portion {
   readonly last: Key | undefined;
 }
 
+/** What a fragment made of the rows at some keys, in their order: undefined where there is none, or it is not kept. */
+export interface Found {
+  readonly records: readonly (Uint8Array | undefined)[];
+  /** Rows that were looked at. */
+  readonly scanned: number;
+}
+
 /** Portions in the order of the scan, also some without rows; undefined at the end. */
 export interface PortionCursor {
   next(): Promise<Portion | undefined>;
@@ -104,6 +111,8 @@ export interface ReadView {
    * because the transaction has written in the range, and the reader has to do the same with the rows of `scan`.
    */
   scanThrough?(fragment: Uint8Array, range: KeyRange, options?: RangeReadOptions): PortionCursor | undefined;
+  /** The same for reads by key, each of which is read once. */
+  getThrough?(fragment: Uint8Array, keys: readonly Key[], options?: ReadOptions): Promise<Found | undefined>;
 }
 
 /** Which replicas may serve a snapshot (google.spanner.v1.DirectedReadOptions). */

@@ -54,6 +54,20 @@ describe('work sent to where the rows are', () => {
     expect(answers.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(2_000);
   });
 
+  it.each([1, 2, 3])('reads by key through conditions, asked for at node %i', async (node) => {
+    const sql = 'SELECT K, LENGTH(W) FROM T WHERE K IN UNNEST(GENERATE_ARRAY(90, 270, 2)) AND V < 10';
+    const expected = numbers((k) => k >= 90 && k <= 270 && k % 2 === 0 && k % 50 < 10).map(([k]) => [k, 2000]);
+    expect(await nodes.query(node, sql)).toEqual(expected);
+    for (const options of [{}, { readLockMode: 'optimistic' }, { isolation: 'repeatable-read', readLockMode: 'pessimistic' }] as const) {
+      const { transactions, sql: engine } = nodes.database(node);
+      const transaction = transactions.beginReadWrite(options);
+      expect(await run(node, transaction, sql)).toEqual(expected);
+      await nodes.test.run(engine.dml(transaction, await nodes.test.run(engine.prepare("UPDATE T SET V = 5, W = '' WHERE K = 120", new Map())), {}, {}));
+      expect(await run(node, transaction, sql)).toEqual([...expected, [120, 0]].toSorted((a, b) => Number(a[0]) - Number(b[0])));
+      await nodes.test.run(transaction.rollback());
+    }
+  });
+
   it('counts the rows that were looked at', async () => {
     const { sql: engine, transactions } = nodes.database(2);
     const view = await nodes.test.run(transactions.snapshot({ kind: 'strong' }));

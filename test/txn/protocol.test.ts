@@ -43,9 +43,9 @@ const answer = <T>(messages: fc.Arbitrary<T>, write: (out: ByteWriter, message: 
   );
 
 const codecs = {
-  get: codec(fc.record({ ...header, lock, keys: fc.array(keys) }), protocol.encodeGet, protocol.decodeGet),
+  get: codec(fc.record({ ...header, lock, keys: fc.array(keys), fragment: bytes }), protocol.encodeGet, protocol.decodeGet),
   scan: codec(fc.record({ ...header, lock, ...scan }), protocol.encodeScan, protocol.decodeScan),
-  snapshotGet: codec(fc.record({ split: splitIds, at: timestamps, schemaVersion: timestamps, keys: fc.array(keys) }), protocol.encodeSnapshotGet, protocol.decodeSnapshotGet),
+  snapshotGet: codec(fc.record({ split: splitIds, at: timestamps, schemaVersion: timestamps, keys: fc.array(keys), fragment: bytes }), protocol.encodeSnapshotGet, protocol.decodeSnapshotGet),
   snapshotScan: codec(fc.record({ split: splitIds, at: timestamps, schemaVersion: timestamps, ...scan }), protocol.encodeSnapshotScan, protocol.decodeSnapshotScan),
   commit: codec(fc.record({ ...header, generation: fc.nat(), maxDelayMicros: fc.nat(), schemaVersion: timestamps, checks, fixed: timestamps, ops }), protocol.encodeCommit, protocol.decodeCommit),
   prepare: codec(fc.record({ ...header, coordinator: splitIds, maxDelayMicros: fc.nat(), schemaVersion: timestamps, checks, fixed: timestamps, ops }), protocol.encodePrepare, protocol.decodePrepare),
@@ -60,7 +60,7 @@ const codecs = {
     protocol.readFound,
   ),
   ids: codec(fc.array(txnIds), protocol.encodeIds, protocol.decodeIds),
-  records: answer(fc.array(fc.option(bytes, { nil: undefined })), protocol.writeRecords, protocol.readRecords),
+  getAnswer: answer(fc.record({ records: fc.array(fc.option(bytes, { nil: undefined })), scanned: fc.maxSafeNat() }), protocol.writeGetAnswer, protocol.readGetAnswer),
   scanAnswer: answer(
     fc.record({ token: fc.string(), done: fc.boolean(), scanned: fc.maxSafeNat(), last: fc.option(keys, { nil: undefined }), rows: fc.array(fc.record({ key: keys, record: bytes })) }),
     protocol.writeScanAnswer,
@@ -88,7 +88,7 @@ describe('messages between gateways and leaders', () => {
     const head = { split: splitId(7), txn, age: 9, gateway: nodeId(2), token: 't' };
     const hex = (message: Uint8Array): string => Buffer.from(message).toString('hex');
     const headHex = `07${txn}09020174`;
-    expect(hex(protocol.encodeGet({ ...head, lock: 'exclusive', keys: ['a' as Key] }))).toBe(`${headHex}02010161`);
+    expect(hex(protocol.encodeGet({ ...head, lock: 'exclusive', keys: ['a' as Key], fragment: Buffer.of(0xab) }))).toBe(`${headHex}0201016101ab`);
     expect(hex(protocol.encodeScan({ ...head, lock: 'shared', from: 'a' as Key, to: 'b' as Key, reverse: true, limit: 200, fragment: Buffer.of(0xab) }))).toBe(`${headHex}010161016201c80101ab`);
     expect(
       hex(protocol.encodeCommit({

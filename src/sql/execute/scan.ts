@@ -10,18 +10,17 @@
 import type { Key } from '../../base/ids.ts';
 import type { KeyRange, PortionCursor, RangeReadOptions, ReadOptions, Row as StoredRow } from '../../txn/types.ts';
 import type { Expr } from '../bind/tree.ts';
-import { freeColumns } from '../bind/walk.ts';
 import { conjunction, conjuncts } from '../plan/conjuncts.ts';
 import type { PhysScan } from '../plan/physical.ts';
 import { cellsToKeep, Pushed } from '../fragment/push.ts';
 import { isPushable } from '../fragment/pushable.ts';
 import type { Aggregation, TemplateInput } from '../fragment/template.ts';
-import { RowReader } from '../rows/decode.ts';
 import type { IndexLayout, KeySpace, StoredColumn, TableLayout } from '../rows/keyspace.ts';
 import { columnById } from '../schema/schema.ts';
 import type { SqlValue } from '../values/value.ts';
 import { compileExpr, layoutOf, NO_ROW, type Evaluate, type PlanScope } from './expressions.ts';
 import { compileSeeks, intersect, pointsOf, rangesOf, type CompiledSeek } from './keys.ts';
+import { BackFetch, EntryColumns, foundAt, positionsOf, StoredReader } from './stored-rows.ts';
 import { BATCH_ROWS, countsOf, type Frame, type Operator, type Plan, type Row } from './runtime.ts';
 
 /** How a scan is put together: what surrounds it in the plan. */
@@ -89,7 +88,11 @@ export class CompiledScan {
       const late = conditions.filter((c) => !entry.decides(c));
       conditions = conditions.filter((c) => entry.decides(c));
       columns = entry.columns;
-      this.back = new BackFetch(table, entry, source, compile(conjunction(late)));
+      const later = late.filter((c) => isPushable(c));
+      const wanted = cellsToKeep(table, new Set(source.flatMap((c, i) => (columns[i] === undefined ? c.id : []))));
+      const template = { layout: table, columns: source, ids: scan.columns.map((c) => c.id), condition: conjunction(later), keep: wanted, aggregation: undefined };
+      const pushed = later.length === 0 && wanted === undefined ? undefined : new Pushed(template, plan);
+      this.back = new BackFetch(table, entry, source, { all: compile(conjunction(late)), rest: compile(conjunction(late.filter((c) => !later.includes(c)))), pushed });
     } else this.back = undefined;
     this.reader = reader(columns, conditions);
     const rest = conditions.filter((c) => !isPushable(c));
@@ -98,7 +101,8 @@ export class CompiledScan {
     // Columns behind those of the scan are for fetching rows; conditions do not refer to them.
     const known = scan.columns.flatMap(({ id, type }, i) => (columns[i] === undefined ? [] : [{ ref: id, id: columns[i].id, type }]));
     this.template = { layout: this.layout, columns: known, ids: known.map((c) => c.ref), condition: conjunction(sent), keep, aggregation: undefined };
-    if (scan.point || (sent.length === 0 && keep === undefined && !this.layout.isShared)) this.remote = undefined;
+    // Reads by key meet no rows of other tables.
+    if (sent.length === 0 && keep === undefined && (scan.point || !this.layout.isShared)) this.remote = undefined;
     else this.remote = { pushed: new Pushed(this.template, plan), reader: reader(columns, rest), isWhole: rest.length === 0 && this.back?.isDecided !== false };
   }
 
@@ -168,7 +172,10 @@ export class CompiledScan {
   /** The rows at whole keys, undefined where there is none or the condition does not hold. */
   async rowsAt(keys: readonly Key[], frame: Frame): Promise<readonly (Row | undefined)[]> {
     if (keys.length === 0) return [];
-    const records = await this.waiting(frame.execution.view.get(keys, this.readOptions(frame)), frame);
+    const options = this.readOptions(frame);
+    const found = await this.waiting(foundAt(keys, this.remote?.pushed, frame, options), frame);
+    const records = found?.records ?? (await this.waiting(frame.execution.view.get(keys, options), frame));
+    const reader = found === undefined ? this.reader : (this.remote?.reader ?? this.reader);
     const rows: (SqlValue[] | undefined)[] = [];
     let own = 0;
     for (let i = 0; i < keys.length; i++) {
@@ -177,10 +184,10 @@ export class CompiledScan {
       if (key === undefined || record === undefined) rows.push(undefined);
       else {
         own++;
-        rows.push(this.reader.row(key, record, frame));
+        rows.push(reader.row(key, record, frame));
       }
     }
-    this.count(own, frame);
+    this.count(found?.scanned ?? own, frame);
     const { back } = this;
     if (back === undefined) return rows;
     const kept = rows.filter((row) => row !== undefined);
@@ -276,116 +283,6 @@ interface Remote {
   readonly reader: StoredReader;
   /** No row that comes back is thrown away here. */
   readonly isWhole: boolean;
-}
-
-/** Positions of the columns that an expression reads. */
-function positionsOf(e: Expr | undefined, layout: ReadonlyMap<number, number>): ReadonlySet<number> {
-  return new Set(e === undefined ? [] : [...freeColumns(e)].flatMap((id) => layout.get(id) ?? []));
-}
-
-/** Stored rows of one layout: those that meet a condition, with the columns in their positions. */
-class StoredReader {
-  private readonly width: number;
-  private readonly first: RowReader;
-  private readonly rest: RowReader | undefined;
-  private readonly condition: Evaluate | undefined;
-  private readonly tried: SqlValue[];
-
-  constructor(layout: TableLayout | IndexLayout, columns: readonly (StoredColumn | undefined)[], early: ReadonlySet<number>, condition: Evaluate | undefined) {
-    this.width = columns.length;
-    this.condition = condition;
-    this.tried = new Array<SqlValue>(columns.length).fill(null);
-    const twice = condition !== undefined && columns.some((c, i) => c !== undefined && !early.has(i));
-    this.first = new RowReader(layout, twice ? columns.map((c, i) => (early.has(i) ? c : undefined)) : columns);
-    this.rest = twice ? new RowReader(layout, columns.map((c, i) => (early.has(i) ? undefined : c))) : undefined;
-  }
-
-  row(key: string, record: Uint8Array, frame: Frame): SqlValue[] | undefined {
-    const { condition, rest, tried } = this;
-    if (condition === undefined) {
-      const row = new Array<SqlValue>(this.width).fill(null);
-      this.first.read(key, record, row);
-      return row;
-    }
-    // Rows that are not kept leave nothing behind. All positions that are read are written anew for each row.
-    this.first.read(key, record, tried);
-    if (condition(tried, frame) !== true) return undefined;
-    const row = tried.slice();
-    rest?.read(key, record, row);
-    return row;
-  }
-}
-
-/** What is read from an entry of an index that lacks columns: the scan's columns that it has, then the rest of the primary key. */
-class EntryColumns {
-  readonly columns: readonly (StoredColumn | undefined)[];
-  readonly keyPositions: readonly number[];
-  /** Columns of the scan, by id: those that the entry has, and all. */
-  private readonly decided: ReadonlySet<number>;
-  private readonly own: ReadonlySet<number>;
-
-  constructor(scan: PhysScan, table: TableLayout, index: IndexLayout, source: readonly StoredColumn[]) {
-    const columns: (StoredColumn | undefined)[] = source.map((c) => (index.readable.has(c.id) ? c : undefined));
-    this.decided = new Set(scan.columns.flatMap((c, i) => (columns[i] === undefined ? [] : [c.id])));
-    this.own = new Set(scan.columns.map((c) => c.id));
-    this.keyPositions = table.parts.map((part) => {
-      const at = columns.findIndex((c) => c?.id === part.column.id);
-      return at >= 0 ? at : columns.push(part.column) - 1;
-    });
-    this.columns = columns;
-  }
-
-  /** Whether the entry has all columns of the row that a condition reads. */
-  decides(e: Expr): boolean {
-    return [...freeColumns(e)].every((id) => this.decided.has(id) || !this.own.has(id));
-  }
-}
-
-/** Rows of a table as stored, by their keys. */
-interface Fetched {
-  readonly keys: readonly Key[];
-  readonly records: readonly (Uint8Array | undefined)[];
-}
-
-/** Fetches the rows of a table that index entries point to, and puts their columns beside what the entries have. */
-class BackFetch {
-  private readonly table: TableLayout;
-  private readonly keyPositions: readonly number[];
-  private readonly reader: RowReader;
-  private readonly width: number;
-  private readonly condition: Evaluate | undefined;
-
-  constructor(table: TableLayout, entry: EntryColumns, source: readonly StoredColumn[], condition: Evaluate | undefined) {
-    this.table = table;
-    this.keyPositions = entry.keyPositions;
-    this.width = source.length;
-    this.reader = new RowReader(table, source.map((c, i) => (entry.columns[i] === undefined ? c : undefined)));
-    this.condition = condition;
-  }
-
-  /** Whether every row that is fetched is kept. */
-  get isDecided(): boolean {
-    return this.condition === undefined;
-  }
-
-  async fetch(rows: readonly SqlValue[][], frame: Frame, options: ReadOptions): Promise<Fetched> {
-    if (rows.length === 0) return { keys: [], records: [] };
-    const keys = rows.map((row) => this.table.key(this.keyPositions.map((p) => row[p] ?? null)));
-    return { keys, records: await frame.execution.view.get(keys, options) };
-  }
-
-  /** As many as given: undefined where the condition does not hold. */
-  complete(rows: readonly SqlValue[][], { keys, records }: Fetched, frame: Frame): (Row | undefined)[] {
-    const { reader, width, condition } = this;
-    return rows.map((row, i) => {
-      const record = records[i];
-      // An entry without its row can be seen only while both are being written; the row decides.
-      if (record === undefined) return undefined;
-      row.length = width;
-      reader.read(keys[i] ?? '', record, row);
-      return condition === undefined || condition(row, frame) === true ? row : undefined;
-    });
-  }
 }
 
 class PointOperator implements Operator {

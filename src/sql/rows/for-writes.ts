@@ -4,7 +4,7 @@
  * levels"); so constraints hold at that level, too.
  */
 import type { Key, Timestamp, TxnId } from '../../base/ids.ts';
-import type { CommitOptions, CommitResult, IsolationLevel, KeyRange, PortionCursor, RangeReadOptions, ReadOptions, ReadWriteTransaction, RowCursor, WriteOp } from '../../txn/types.ts';
+import type { CommitOptions, CommitResult, Found, IsolationLevel, KeyRange, PortionCursor, RangeReadOptions, ReadOptions, ReadWriteTransaction, RowCursor, WriteOp } from '../../txn/types.ts';
 
 class ForWrites implements ReadWriteTransaction {
   readonly readTimestamp = undefined;
@@ -34,6 +34,9 @@ class ForWrites implements ReadWriteTransaction {
   }
   scanThrough(fragment: Uint8Array, range: KeyRange, options: RangeReadOptions = {}): PortionCursor | undefined {
     return this.inner.scanThrough?.(fragment, range, { ...options, forWrite: true });
+  }
+  async getThrough(fragment: Uint8Array, keys: readonly Key[], options: ReadOptions = {}): Promise<Found | undefined> {
+    return await this.inner.getThrough?.(fragment, keys, { ...options, forWrite: true });
   }
   write(ops: readonly WriteOp[]): Promise<void> {
     return this.inner.write(ops);

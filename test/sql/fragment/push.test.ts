@@ -37,11 +37,27 @@ describe('conditions', () => {
   it.each([
     'SELECT k FROM t WHERE 10 / (k - 30) > 0', "SELECT k FROM t WHERE ERROR('no') = 1 AND k < 5", 'SELECT k FROM t WHERE list[OFFSET(5)] = 1',
     'SELECT t.k, c FROM t JOIN child USING (k) WHERE x > 20 AND s IS NOT NULL', 'SELECT k, (SELECT COUNT(*) FROM child c WHERE c.x > t.n AND c.k = t.k) FROM t', 'SELECT k FROM t WHERE EXISTS (SELECT 1 FROM child c WHERE c.x = t.n)',
-    'SELECT c.x FROM child c WHERE c.x > 100 LIMIT 5', 'SELECT k, s FROM t WHERE n = 3 AND s LIKE "%3%"', 'SELECT k, f FROM t@{FORCE_INDEX=by_n} WHERE n > 3 AND f > 4 AND s LIKE "%3%"', 'SELECT t.k FROM t WHERE k > 3 AND RAND() < 2',
+    'SELECT c.x FROM child c WHERE c.x > 100 LIMIT 5', 'SELECT k, s FROM t WHERE n = 3 AND s LIKE "%3%"', 'SELECT k, f FROM t@{FORCE_INDEX=by_n} WHERE n > 3 AND f > 4 AND s LIKE "%3%"', 'SELECT t.k FROM t WHERE k > 3 AND GENERATE_UUID() != "x"',
     'SELECT a.k, b.k FROM t a JOIN t b ON a.n = b.n AND b.f > 5 WHERE a.k < 5', 'SELECT k FROM t WHERE n > (SELECT AVG(x) FROM child)',
   ])('give the same there: %s', async (sql) => {
     const { there, here } = await both(sql);
     expect(there).toEqual(here);
+  });
+
+  it.each([
+    ['by key', 'SELECT k, s FROM t@{FORCE_INDEX=_BASE_TABLE} WHERE k IN UNNEST(GENERATE_ARRAY(0, 70)) AND n > 3 AND GENERATE_UUID() != "x"', 60],
+    ['for a join', 'SELECT a.k, b.s FROM t a JOIN@{JOIN_METHOD=APPLY_JOIN} t b ON b.k = a.k + 1 WHERE b.n > 3 AND MOD(a.k, 2) = 0', 30],
+    ['behind an index', 'SELECT k, f, s FROM t@{FORCE_INDEX=by_n} WHERE n >= 3 AND f > 4 AND d + f > 6', 51],
+    ['behind an index without conditions', 'SELECT k, f FROM t@{FORCE_INDEX=by_n} WHERE n >= 3', 51],
+  ])('are for reads %s, too', async (_, sql, least) => {
+    const { there, here, sent } = await both(sql, 100);
+    expect(there).toEqual(here);
+    const gets = sent.filter((fragment) => templateOf(fragment).columns.some((c) => c.type.kind !== 'INT64'));
+    expect(gets.length).toBeGreaterThan(0);
+    const prepared = engine.prepare(schema, sql, new Map());
+    const stream = engine.query(prepared, new Map(), store, statementContext(catalogOf(schema).defaultTimeZone));
+    await drain(stream);
+    expect(stream.statistics().rowsScanned).toBeGreaterThanOrEqual(least);
   });
 
   it('stay here when they may differ at each call, or need other rows', async () => {

@@ -32,6 +32,7 @@ export interface Both {
 }
 
 export async function both(sql: string, lookRows = 7): Promise<Both> {
+  engine.prepare(schema, sql, new Map());
   const run = (takesFragments: boolean): Promise<unknown> => {
     store.takesFragments = takesFragments;
     store.lookRows = lookRows;

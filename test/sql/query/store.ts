@@ -6,7 +6,7 @@ import { alreadyExists, notFound } from '../../../src/base/errors.ts';
 import { key as toKey, timestamp, txnId, type Key, type Timestamp } from '../../../src/base/ids.ts';
 import { encodeRecord, mergeRecord, resolveCommitTimestamps } from '../../../src/storage/record.ts';
 import { fragmentCompiler } from '../../../src/sql/fragment/run.ts';
-import type { CommitResult, KeyRange, PortionCursor, RangeReadOptions, ReadView, ReadWriteTransaction, Row, RowCursor, WriteOp } from '../../../src/txn/types.ts';
+import type { CommitResult, Found, KeyRange, PortionCursor, RangeReadOptions, ReadView, ReadWriteTransaction, Row, RowCursor, WriteOp } from '../../../src/txn/types.ts';
 
 const SCAN_BATCH = 100;
 const ANSWER_BYTES = 1_000_000;
@@ -112,6 +112,22 @@ export class MemoryStore implements ReadView {
         return Promise.resolve();
       },
     };
+  }
+
+  getThrough(fragment: Uint8Array, keys: readonly Key[]): Promise<Found | undefined> {
+    if (!this.takesFragments) return Promise.resolve(undefined);
+    this.fragments.add(Buffer.from(fragment).toString('latin1'));
+    this.rowsRead += keys.length;
+    const run = compileFragment(fragment, { rows: keys.length, bytes: Infinity });
+    let scanned = 0;
+    for (const k of keys) {
+      const record = this.records.get(k);
+      if (record === undefined) continue;
+      scanned++;
+      run.look(k, record);
+    }
+    const kept = new Map(run.finish().rows.map((row) => [row.key, row.record]));
+    return Promise.resolve({ records: keys.map((k) => kept.get(k)), scanned });
   }
 
   copy(): MemoryStore {
