@@ -10,6 +10,7 @@ import { collect, countsOf, RowsOperator } from './runtime.ts';
 import { compileAggregate, hashAggregatePlan, type CompiledAggregation, rowKey, streamAggregatePlan } from './aggregate.ts';
 import { applyPlan, type CompiledSubquery } from './apply.ts';
 import { compileExpr, layoutOf, PlanScope, type Evaluate } from './expressions.ts';
+import { mergeJoinPlan } from './merge-join.ts';
 import { hashJoinPlan, lateralJoinPlan, loopJoinPlan, type JoinParts } from './joins.ts';
 import { lookupJoinPlan } from './lookup-join.ts';
 import { partialAggregatePlan } from './partial-aggregate.ts';
@@ -72,11 +73,12 @@ class Compiler {
         const input = this.plan(p.input, scope);
         return projectPlan(input, p.items.map((i) => this.expr(i.expr, [p.input], scope)));
       }
+      case 'mergeJoin':
       case 'hashJoin': {
         const parts = this.joinParts(p, scope);
         const left = p.leftKeys.map((k) => this.expr(k, [p.left], scope));
         const right = p.rightKeys.map((k) => this.expr(k, [p.right], scope));
-        return hashJoinPlan(parts, { left, right, types: p.leftKeys.map((k) => k.type) });
+        return (p.kind === 'mergeJoin' ? mergeJoinPlan : hashJoinPlan)(parts, { left, right, types: p.leftKeys.map((k) => k.type) });
       }
       case 'loopJoin':
         return loopJoinPlan(this.joinParts(p, scope));
@@ -140,7 +142,7 @@ class Compiler {
     return e === undefined ? undefined : this.expr(e, inputs, plan);
   }
 
-  private joinParts(p: Phys & { kind: 'hashJoin' | 'loopJoin' }, scope: PlanScope): JoinParts {
+  private joinParts(p: Phys & { kind: 'hashJoin' | 'mergeJoin' | 'loopJoin' }, scope: PlanScope): JoinParts {
     return {
       type: p.type,
       left: this.plan(p.left, scope),

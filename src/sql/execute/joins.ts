@@ -40,18 +40,18 @@ export function finish(type: JoinType, left: Row, matched: boolean, rightNulls: 
 }
 
 /** What a join does for each left row. */
-interface LeftDriven {
+export interface LeftDriven {
   readonly type: JoinType;
   readonly condition: Evaluate | undefined;
   readonly rightWidth: number;
   candidates(row: Row): readonly Row[] | Promise<readonly Row[]>;
   onMatch?: ((right: Row) => void) | undefined;
   /** Rows that follow all others: unmatched right rows of a full join. */
-  last?: (() => readonly Row[]) | undefined;
+  last?: (() => readonly Row[] | Promise<readonly Row[]>) | undefined;
 }
 
 /** Goes through the left rows, each with its candidates. */
-class LeftDrivenOperator implements Operator {
+export class LeftDrivenOperator implements Operator {
   private readonly join: LeftDriven;
   private readonly source: Operator;
   private readonly frame: Frame;
@@ -89,7 +89,7 @@ class LeftDrivenOperator implements Operator {
         const batch = await this.source.next();
         this.batch = batch ?? [];
         this.at = 0;
-        if (batch === undefined) this.trailing = this.join.last?.() ?? [];
+        if (batch === undefined) this.trailing = (await this.join.last?.()) ?? [];
       }
     }
     if (out.length > 0) return out;
@@ -141,7 +141,7 @@ function prepared(prepare: () => Promise<void>, operator: Operator): Operator {
   };
 }
 
-const keepsRight = (type: JoinType): boolean => type === 'right' || type === 'full';
+export const keepsRight = (type: JoinType): boolean => type === 'right' || type === 'full';
 
 export function loopJoinPlan(join: JoinParts): Plan {
   const leftNulls = nulls(join.leftWidth);

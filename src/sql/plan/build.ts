@@ -9,6 +9,7 @@ import { INT64 } from '../types/types.ts';
 import { chooseAccess, satisfies, type Access } from './access.ts';
 import { conjunction, conjuncts, isMovable, usesOnly } from './conjuncts.ts';
 import { beginAtScan } from './partial.ts';
+import { hashJoin, joinColumns, mergeJoin, type Built } from './key-joins.ts';
 import type { OrderPart, Phys, PhysAggregate, PhysScan } from './physical.ts';
 import { NO_STATISTICS, rowsOf, type Statistics } from './statistics.ts';
 
@@ -18,13 +19,6 @@ export interface BuildOptions {
   readonly statistics: Statistics;
   /** Off: tables are scanned, joins are loops, nothing is avoided. The oracle of tests. */
   readonly optimize: boolean;
-}
-
-interface Built {
-  readonly phys: Phys;
-  readonly order: readonly OrderPart[];
-  /** A guess, for the order of joins. */
-  readonly rows: number;
 }
 
 export function buildPlan(rel: Rel, options: BuildOptions): Phys {
@@ -335,6 +329,7 @@ class Builder {
       }
     }
     const condition = conjunction(rest);
+    if (leftKeys.length > 0 && method === 'merge_join') return mergeJoin(type, { built: left, keys: leftKeys }, { built: right, keys: rightKeys }, condition);
     if (leftKeys.length > 0) return hashJoin(type, { built: left, keys: leftKeys }, { built: right, keys: rightKeys }, condition, hint('hash_join_build_side'));
     const columns = joinColumns(type, left.phys, right.phys);
     const order = type === 'full' || type === 'right' ? [] : left.order;
@@ -342,33 +337,10 @@ class Builder {
   }
 }
 
-/** Spanner's merge join is a hash join here: both match equal keys. */
+/** Not by looking up rows one by one. */
 const HASH_METHODS: ReadonlySet<string> = new Set(['hash_join', 'push_broadcast_hash_join', 'merge_join']);
 
-interface HashSide {
-  readonly built: Built;
-  readonly keys: readonly Expr[];
-}
-
-/** The table of hashes is built of the right side: sides change places when the left one is the smaller, or the hint says so. */
-function hashJoin(type: JoinType, left: HashSide, right: HashSide, condition: Expr | undefined, buildSide: string | undefined): Built {
-  const swapped = SWAPPED[type];
-  const smaller = type === 'inner' ? 2 : 10;
-  if (swapped !== undefined && (buildSide === 'build_left' || (buildSide !== 'build_right' && left.built.rows * smaller < right.built.rows))) {
-    return hashJoin(swapped, right, left, condition, 'build_right');
-  }
-  const columns = joinColumns(type, left.built.phys, right.built.phys);
-  const phys: Phys = { kind: 'hashJoin', columns, type, left: left.built.phys, right: right.built.phys, leftKeys: left.keys, rightKeys: right.keys, condition };
-  return { phys, order: type === 'full' || type === 'right' ? [] : left.built.order, rows: Math.max(left.built.rows, right.built.rows) };
-}
-
-const SWAPPED: Partial<Readonly<Record<JoinType, JoinType>>> = { inner: 'inner', left: 'right', right: 'left', full: 'full' };
-
 const isTrue = (text: string | undefined): boolean => text?.toLowerCase() === 'true';
-
-function joinColumns(type: string, left: Phys, right: Phys): readonly Column[] {
-  return type === 'semi' || type === 'anti' ? left.columns : [...left.columns, ...right.columns];
-}
 
 /** A way to the right rows of a join; `items` are the right side's columns over those of the scan, when they differ. */
 interface Lookup {

@@ -32,7 +32,8 @@ export function describeNode(p: Phys): readonly string[] {
     case 'project':
       return ['project', p.items.map((i) => `${i.column.name === '' ? `$${i.column.id}` : i.column.name} := ${describe(i.expr)}`).join(', ')];
     case 'hashJoin':
-      return [`hash join ${p.type}`, `${list(p.leftKeys)} = ${list(p.rightKeys)}`, ...(p.condition === undefined ? [] : [`on ${describe(p.condition)}`])];
+    case 'mergeJoin':
+      return [`${p.kind === 'hashJoin' ? 'hash' : 'merge'} join ${p.type}`, `${list(p.leftKeys)} = ${list(p.rightKeys)}`, ...(p.condition === undefined ? [] : [`on ${describe(p.condition)}`])];
     case 'loopJoin':
     case 'lateralJoin':
     case 'lookupJoin':

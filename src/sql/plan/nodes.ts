@@ -196,6 +196,11 @@ class Writer {
         for (const i of p.items) if (i.expr.kind !== 'column') this.scalar(node, i.expr, '', i.column.name);
         return node;
       }
+      case 'mergeJoin': {
+        const node = this.two('Merge Join', p.left, p.right, 'Left', 'Right', { join_type: joinName(p.type) });
+        this.scalar(node, p.condition, 'Condition');
+        return node;
+      }
       case 'hashJoin': {
         const node = this.two('Hash Join', p.left, p.right, 'Probe', 'Build', { join_type: joinName(p.type) });
         this.scalar(node, p.condition, 'Condition');

@@ -40,7 +40,7 @@ function groupsWithinRows(p: PhysAggregate): boolean {
 
 /** What PartitionQuery accepts: no operator needs rows of several parts, and no subquery is run apart from the scan. */
 export function isPartitionable(p: Phys): boolean {
-  if (p.kind === 'apply' || p.kind === 'hashJoin' || p.kind === 'loopJoin') return false;
+  if (p.kind === 'apply' || p.kind === 'hashJoin' || p.kind === 'mergeJoin' || p.kind === 'loopJoin') return false;
   if ('input' in p) return drivingScan(p) !== undefined && isPartitionable(p.input);
   if (p.kind === 'lookupJoin' || p.kind === 'lateralJoin') return drivingScan(p) !== undefined && isPartitionable(p.left);
   return p.kind === 'scan' && p.limit === undefined;

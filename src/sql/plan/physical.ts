@@ -61,6 +61,7 @@ export type Phys =
   | { readonly kind: 'filter'; readonly columns: readonly Column[]; readonly input: Phys; readonly condition: Expr }
   | { readonly kind: 'project'; readonly columns: readonly Column[]; readonly input: Phys; readonly items: readonly Assignment[] }
   | PhysHashJoin
+  | PhysMergeJoin
   | PhysLoopJoin
   | PhysLookupJoin
   | PhysLateralJoin
@@ -85,6 +86,10 @@ export interface PhysHashJoin {
   readonly leftKeys: readonly Expr[];
   readonly rightKeys: readonly Expr[];
   readonly condition: Expr | undefined;
+}
+/** The same of two sides that come in the order of their keys, rising, NULLs first. */
+export interface PhysMergeJoin extends Omit<PhysHashJoin, 'kind'> {
+  readonly kind: 'mergeJoin';
 }
 /** Every row with every row; the right side is kept in memory. */
 export interface PhysLoopJoin {
@@ -161,6 +166,7 @@ export function childrenOf(p: Phys): readonly Phys[] {
     case 'apply':
       return [p.input, ...p.subqueries.map((s) => s.plan)];
     case 'hashJoin':
+    case 'mergeJoin':
     case 'loopJoin':
     case 'lookupJoin':
     case 'lateralJoin':
