@@ -33,7 +33,7 @@ export interface SplitContext {
   /** Exclusive end of the lease: timestamps up to it (not including) may be given out. */
   leaseEnd(): Timestamp;
   leaderHint(): NodeId | undefined;
-  /** Proposes a command; false when this replica cannot lead now. `done` is called once, later. */
+  /** Proposes a command, which is copied; false when this replica cannot lead now. `done` is called once, later. */
   propose(data: Uint8Array, done: (outcome: ProposalOutcome) => void): boolean;
   /** What the leader promised last: no entry after `slot` carries a timestamp <= `timestamp`; and the slot applied so far. */
   closed(): { readonly timestamp: Timestamp; readonly slot: Slot };

@@ -5,6 +5,11 @@
 /** Map entry, key string, and the buffer object with its store, which for a small value are most of its cost. */
 const ENTRY_OVERHEAD = 250;
 
+/** Values are copied into slabs of this size, which go with their generation: a buffer for each would cost more than the value. */
+const SLAB_BYTES = 64 << 10;
+/** A larger value has a buffer of its own. */
+const SLAB_SHARE = 16;
+
 /** Of typed arrays up to this size V8 keeps the bytes beside the object. */
 const IN_HEAP_BYTES = 64;
 
@@ -13,6 +18,8 @@ export class ValueCache {
   private young = new Map<string, Uint8Array | undefined>();
   private old = new Map<string, Uint8Array | undefined>();
   private youngBytes = 0;
+  private slab = Buffer.alloc(0);
+  private slabUsed = 0;
   /** By the first char of a key, which tells its kind: whether any such key was ever added. Most writes are of kinds that nobody reads. */
   private readonly kinds = new Uint8Array(256);
 
@@ -35,12 +42,14 @@ export class ValueCache {
     const size = key.length + (value?.length ?? 0) + ENTRY_OVERHEAD;
     if (size > this.generationBytes / 4) return;
     this.kinds[key.charCodeAt(0)] = 1;
-    this.young.set(key, value === undefined ? undefined : detached(value));
+    this.young.set(key, value === undefined ? undefined : this.detached(value));
     this.youngBytes += size;
     if (this.youngBytes < this.generationBytes) return;
     this.old = this.young;
     this.young = new Map();
     this.youngBytes = 0;
+    this.slab = Buffer.alloc(0);
+    this.slabUsed = 0;
   }
 
   /** The key has a new value: replaces the one that is cached, if one is. */
@@ -51,13 +60,24 @@ export class ValueCache {
       this.add(key, value);
     }
   }
-}
 
-/** The bytes in a buffer of their own: a view of a large one, such as Node's pool for small buffers, would keep all of it. */
-function detached(value: Uint8Array): Uint8Array {
-  // Small ones live in the heap; asking for their `buffer` would move them out of it, which costs more than a copy.
-  if (value.length > IN_HEAP_BYTES && value.buffer.byteLength <= value.length * 2) return value;
-  const copy = Buffer.allocUnsafeSlow(value.length);
-  copy.set(value);
-  return copy;
+  /** A copy, unless the value has a buffer of its own: a view of a large one, such as Node's pool for small buffers, would keep all of it. */
+  private detached(value: Uint8Array): Uint8Array {
+    const { length } = value;
+    // Small ones live in the heap; asking for their `buffer` would move them out of it, which costs more than a copy.
+    if (length > IN_HEAP_BYTES && value.buffer.byteLength <= length * 2) return value;
+    const copy = length <= IN_HEAP_BYTES || length > SLAB_BYTES / SLAB_SHARE ? Buffer.allocUnsafeSlow(length) : this.room(length);
+    copy.set(value);
+    return copy;
+  }
+
+  private room(length: number): Buffer {
+    if (this.slabUsed + length > this.slab.length) {
+      this.slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.slabUsed = 0;
+    }
+    const at = this.slabUsed;
+    this.slabUsed += length;
+    return this.slab.subarray(at, at + length);
+  }
 }

@@ -111,7 +111,10 @@ export function readPhysicalWrites(input: ByteReader): PhysicalWrite[] {
 }
 
 export function encodeCommand(command: Command): Uint8Array {
-  const out = new ByteWriter();
+  return writeCommand(new ByteWriter(), command).finish();
+}
+
+export function writeCommand(out: ByteWriter, command: Command): ByteWriter {
   out.u8(TAG[command.kind]);
   writeTxnId(out, command.txn);
   out.varint(command.timestamp);
@@ -135,7 +138,7 @@ export function encodeCommand(command: Command): Uint8Array {
     default:
       command satisfies never;
   }
-  return out.finish();
+  return out;
 }
 
 /** Throws CorruptBytes, and nothing else, for what is no command. */

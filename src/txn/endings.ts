@@ -7,13 +7,14 @@
  * timestamp is certainly past (commit wait), which overlaps replication.
  */
 import { assert } from '../base/assert.ts';
+import { ByteWriter } from '../base/bytes.ts';
 import { aborted, TrestleError, Code } from '../base/errors.ts';
 import { timestamp, type Timestamp, type TxnId } from '../base/ids.ts';
 import { isWithin, rangeCovers } from '../splits/ranges.ts';
 import type { SplitContext } from '../splits/types.ts';
 import { agree } from './agree.ts';
 import { CommitBatch } from './batching.ts';
-import { encodeCommand, NO_TXN, type Command, type PhysicalWrite } from './commands.ts';
+import { writeCommand, NO_TXN, type Command, type PhysicalWrite } from './commands.ts';
 import { commitWait } from './commit-wait.ts';
 import { evaluate, spansOf, withCommitTimestamp, type Evaluated } from './evaluate.ts';
 import type { SchemaFence } from './fence.ts';
@@ -324,7 +325,7 @@ export class Endings {
         if (applied && this.at.leadership === leadership) resolve();
         else reject(new NotLeading());
       };
-      if (!this.at.context.propose(encodeCommand(command), (outcome) => settle(outcome === 'applied'))) settle(false);
+      if (!this.at.context.propose(writeCommand(new ByteWriter(COMMAND_BYTES), command).view(), (outcome) => settle(outcome === 'applied'))) settle(false);
     });
   }
 }
@@ -334,4 +335,6 @@ type Ending = TxnHeader & { readonly ops: readonly WriteOp[]; readonly checks: C
 
 const NO_CEILING = timestamp(Number.MAX_SAFE_INTEGER);
 const NOT_COMMITTED = timestamp(0);
+/** Most commands are shorter. */
+const COMMAND_BYTES = 512;
 const noop = (): void => undefined;

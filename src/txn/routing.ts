@@ -32,9 +32,12 @@ export class Groups<T> {
     else group.items.push(item);
   }
 
-  async addAt(key: Key, item: T): Promise<void> {
+  /** Undefined when its split is known. */
+  addAt(key: Key, item: T): Promise<void> | undefined {
     const located = this.router.locate(key);
-    this.add(located instanceof Promise ? await located : located, item);
+    if (located instanceof Promise) return located.then((split) => this.add(split, item));
+    this.add(located, item);
+    return undefined;
   }
 
   /** Adds the parts of the range, each at its split. */
@@ -54,7 +57,10 @@ async function groupOps(router: Router, ops: readonly WriteOp[]): Promise<Groups
   const groups = new Groups<WriteOp>(router);
   for (const op of ops) {
     if (op.kind === 'deleteRange') await groups.addRange(op.from, op.to, (from, to) => ({ kind: 'deleteRange', from, to }));
-    else await groups.addAt(op.key, op);
+    else {
+      const unknown = groups.addAt(op.key, op);
+      if (unknown !== undefined) await unknown;
+    }
   }
   return groups;
 }
@@ -62,8 +68,10 @@ async function groupOps(router: Router, ops: readonly WriteOp[]): Promise<Groups
 async function groupSpans(router: Router, spans: readonly Span[]): Promise<Groups<Span>> {
   const groups = new Groups<Span>(router);
   for (const span of spans) {
-    if (span.to === undefined) await groups.addAt(span.from, span);
-    else await groups.addRange(span.from, span.to, (from, to) => ({ from, to }));
+    if (span.to === undefined) {
+      const unknown = groups.addAt(span.from, span);
+      if (unknown !== undefined) await unknown;
+    } else await groups.addRange(span.from, span.to, (from, to) => ({ from, to }));
   }
   return groups;
 }

@@ -21,6 +21,8 @@ const AFTER = 2;
 /** A lease runs out (1.4 s), an election, then a second until somebody asks after what is in doubt. */
 const RESOLVED_SECONDS = 4;
 const SETTLED_MICROS = 400_000;
+/** What is under way from a node that dies may arrive or not, as the seed draws: some bugs show only if it does. */
+const SEEDS = [7, 8, 9, 10, 11] as const;
 
 const VICTIMS: readonly (readonly [string, readonly NodeId[]])[] = [
   ['the gateway', [GATEWAY]],
@@ -45,8 +47,8 @@ async function transact(cluster: SteppedCluster, node: NodeId, body: (txn: ReadW
 
 const writeAll = (value: number) => (txn: ReadWriteTransaction) => txn.write(WRITTEN.map((key) => putNumber(key, value)));
 
-async function prepared(): Promise<SteppedCluster> {
-  const cluster = new SteppedCluster(7);
+async function prepared(seed: number): Promise<SteppedCluster> {
+  const cluster = new SteppedCluster(seed);
   await cluster.prepare();
   await transact(cluster, GATEWAY, (txn) => txn.write([...WRITTEN, READ].map((key) => putNumber(key, BEFORE))));
   await cluster.until('quiet', 5, () => cluster.leftovers() === undefined);
@@ -79,8 +81,8 @@ async function values(cluster: SteppedCluster, node: NodeId): Promise<readonly (
 }
 
 /** How many steps the commit takes when nothing disturbs it. */
-async function undisturbed(): Promise<number> {
-  const cluster = await prepared();
+async function undisturbed(seed: number): Promise<number> {
+  const cluster = await prepared(seed);
   const state = await begin(cluster);
   cluster.count(Infinity, () => undefined);
   state.commit();
@@ -90,8 +92,8 @@ async function undisturbed(): Promise<number> {
 }
 
 /** Kills `victims` at the given step; answers what came of the commit. */
-async function killed(victims: readonly NodeId[], step: number): Promise<'committed' | 'aborted'> {
-  const cluster = await prepared();
+async function killed(victims: readonly NodeId[], step: number, seed: number): Promise<'committed' | 'aborted'> {
+  const cluster = await prepared(seed);
   const state = await begin(cluster);
   let struck = false;
   cluster.count(step, () => {
@@ -124,11 +126,11 @@ async function killed(victims: readonly NodeId[], step: number): Promise<'commit
 }
 
 /** Every step in turn; throws what was violated first. */
-async function killAtEveryStep(victims: readonly NodeId[]): Promise<{ readonly steps: number; readonly committed: number; readonly aborted: number }> {
-  const steps = await undisturbed();
+async function killAtEveryStep(victims: readonly NodeId[], seed: number = SEEDS[0]): Promise<{ readonly steps: number; readonly committed: number; readonly aborted: number }> {
+  const steps = await undisturbed(seed);
   const outcomes = { committed: 0, aborted: 0 };
   for (let step = 0; step < steps; step++) {
-    const outcome = await killed(victims, step).catch((error: unknown) => {
+    const outcome = await killed(victims, step, seed).catch((error: unknown) => {
       throw new Error(`killed at step ${step} of ${steps}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
     });
     outcomes[outcome]++;
@@ -152,7 +154,11 @@ describe('a commit over several splits, killed at every step', () => {
   ])('finds the planted bug %s', async (name, victim) => {
     const restore = TXN_MISCHIEFS[name]?.();
     try {
-      await expect(killAtEveryStep([victim])).rejects.toThrow(/killed at step|not within/);
+      const found: string[] = [];
+      for (let i = 0; i < SEEDS.length && found.length === 0; i++) {
+        await killAtEveryStep([victim], SEEDS[i]).catch((error: unknown) => found.push(String(error)));
+      }
+      expect(found.join()).toMatch(/killed at step|not within/);
     } finally {
       restore?.();
     }
