@@ -17,6 +17,9 @@ export type Evaluated = { readonly writes: readonly PhysicalWrite[] } | { readon
 
 /** Exclusive locks that the writes need, in key order, each once. */
 export function spansOf(ops: readonly WriteOp[]): Span[] {
+  const [first] = ops;
+  // Most commits by far.
+  if (first !== undefined && ops.length === 1) return [first.kind === 'deleteRange' ? { from: first.from, to: first.to } : { from: first.key, to: undefined }];
   const keys = new Set<Key>();
   const spans: Span[] = [];
   for (const op of ops) {
