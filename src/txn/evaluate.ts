@@ -2,20 +2,20 @@
  * Turns a transaction's writes, in their order, into physical writes: what each key holds afterwards. Runs at the leader
  * under exclusive locks, so the newest versions cannot change meanwhile. Preconditions are checked here.
  */
-import { isWithin } from '../splits/ranges.ts';
 import { latestVersion, scanLatest } from '../storage/mvcc.ts';
 import { encodeRecord, mergeRecord, resolveCommitTimestamps } from '../storage/record.ts';
+import { SortedMap } from '../storage/sorted.ts';
 import type { Engine } from '../storage/types.ts';
 import type { Key, Timestamp } from '../base/ids.ts';
 import { invalidArgument } from '../base/errors.ts';
 import type { PhysicalWrite } from './commands.ts';
 import { MAX_COMMAND_BYTES } from './limits.ts';
 import type { Span } from './locks.ts';
-import type { WriteConflict, WriteOp } from './types.ts';
+import type { KeyRange, WriteConflict, WriteOp } from './types.ts';
 
 export type Evaluated = { readonly writes: readonly PhysicalWrite[] } | { readonly conflict: WriteConflict };
 
-/** Exclusive locks that the writes need, in key order, each once. */
+/** What the writes touch, in key order, each key once. */
 export function spansOf(ops: readonly WriteOp[]): Span[] {
   const [first] = ops;
   // Most commits by far.
@@ -30,6 +30,22 @@ export function spansOf(ops: readonly WriteOp[]): Span[] {
   return spans.sort((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : 0));
 }
 
+/** Ranges that one transaction deletes in a split, and locks one by one: a request looks at every range that is locked. */
+const MAX_LOCKED_RANGES = 200;
+
+/** Exclusive locks that are enough for what the writes touch: many ranges are locked as one, with what is between. */
+export function locksFor(touched: readonly Span[]): readonly Span[] {
+  let whole: { from: Key; to: Key } | undefined;
+  let ranges = 0;
+  for (const { from, to } of touched) {
+    if (to === undefined) continue;
+    ranges++;
+    whole ??= { from, to };
+    if (to > whole.to) whole.to = to;
+  }
+  return whole === undefined || ranges <= MAX_LOCKED_RANGES ? touched : [whole, ...touched.filter(({ to }) => to === undefined)];
+}
+
 /** Bytes that a write takes in a command beside its key and record, at most. */
 const WRITE_OVERHEAD_BYTES = 16;
 
@@ -38,8 +54,9 @@ export const tooLarge = (): Error =>
 
 /** Synchronous unless a range is deleted. Throws INVALID_ARGUMENT when the writes are more than a log entry holds with `reads`. */
 export function evaluate(engine: Engine, ops: readonly WriteOp[], reads: readonly Span[] = []): Evaluated | Promise<Evaluated> {
-  const pending = new Pending(engine, spanBytes(reads));
-  return ops.some((op) => op.kind === 'deleteRange') ? evaluateWithRanges(engine, ops, pending) : evaluatePoints(ops, pending);
+  const hasRanges = ops.some((op) => op.kind === 'deleteRange');
+  const pending = new Pending(engine, spanBytes(reads), hasRanges);
+  return hasRanges ? evaluateWithRanges(engine, ops, pending) : evaluatePoints(ops, pending);
 }
 
 /** What reads take in the same log entry. */
@@ -53,11 +70,14 @@ function spanBytes(spans: readonly Span[]): number {
 class Pending {
   private readonly engine: Engine;
   readonly rows = new Map<Key, Uint8Array | undefined>();
+  /** Those that are there, in order, when ranges of them may be deleted. */
+  private readonly present: SortedMap<true> | undefined;
   private bytes: number;
 
-  constructor(engine: Engine, bytes: number) {
+  constructor(engine: Engine, bytes: number, hasRanges: boolean) {
     this.engine = engine;
     this.bytes = bytes;
+    this.present = hasRanges ? new SortedMap() : undefined;
   }
 
   read(key: Key): Uint8Array | undefined {
@@ -68,6 +88,15 @@ class Pending {
     this.bytes += (record?.length ?? 0) + (this.rows.has(key) ? -(this.rows.get(key)?.length ?? 0) : key.length + WRITE_OVERHEAD_BYTES);
     if (this.bytes > MAX_COMMAND_BYTES) throw tooLarge();
     this.rows.set(key, record);
+    if (record === undefined) this.present?.delete(key);
+    else this.present?.set(key, true);
+  }
+
+  clear(range: KeyRange): void {
+    if (this.present === undefined) return;
+    const found: Key[] = [];
+    for (const walk = this.present.walk(range.from, range.to, false); walk.key !== undefined; walk.advance()) found.push(walk.key as Key);
+    for (const key of found) this.set(key, undefined);
   }
 
   /** Applies one write to one key; the conflict if its precondition does not hold. */
@@ -122,7 +151,7 @@ function evaluatePoints(ops: readonly WriteOp[], pending: Pending): Evaluated {
 async function evaluateWithRanges(engine: Engine, ops: readonly WriteOp[], pending: Pending): Promise<Evaluated> {
   for (const op of ops) {
     if (op.kind === 'deleteRange') {
-      for (const [key, record] of pending.rows) if (record !== undefined && isWithin(key, op)) pending.set(key, undefined);
+      pending.clear(op);
       for await (const key of scanLatest(engine, op.from, op.to)) if (!pending.rows.has(key)) pending.set(key, undefined);
       continue;
     }

@@ -2,8 +2,8 @@
 import { assert } from '../base/assert.ts';
 import { MAX_PAYLOAD_BYTES } from '../net/limits.ts';
 
-/** Writes that one transaction buffers: above the 80,000 mutations of Cloud Spanner, of which a row and its index entries count several. */
-export const MAX_WRITES = 100_000;
+/** Writes that one transaction buffers: twice the 80,000 mutations of Cloud Spanner, since a row deleted with its children is one, and some. */
+export const MAX_WRITES = 200_000;
 /** Bytes of keys and cells that one transaction buffers, as in Cloud Spanner. */
 export const MAX_TRANSACTION_BYTES = 100 * 1024 * 1024;
 /** What one transaction may send to, and log in, one split: a log entry travels in one message. */

@@ -4,7 +4,8 @@
  */
 import type { Key } from '../base/ids.ts';
 import { encodeRecord, mergeRecord } from '../storage/record.ts';
-import { isWithin } from '../splits/ranges.ts';
+import { SortedMap } from '../storage/sorted.ts';
+import { keyAfter } from '../splits/ranges.ts';
 import type { KeyRange, WriteConflict, WriteOp } from './types.ts';
 
 type PointOp = Exclude<WriteOp, { kind: 'deleteRange' }>;
@@ -20,21 +21,22 @@ interface KeyWrites {
 const determines = (op: PointOp): boolean => op.kind === 'insert' || op.kind === 'put' || op.kind === 'delete';
 
 export class Overlay {
-  private readonly keys = new Map<Key, KeyWrites>();
-  private readonly deleted: KeyRange[] = [];
+  private readonly keys = new SortedMap<KeyWrites>();
+  /** Ranges that were deleted, joined where they meet: where each ends, by its beginning. */
+  private readonly deleted = new SortedMap<Key>();
 
   get isEmpty(): boolean {
-    return this.keys.size === 0 && this.deleted.length === 0;
+    return this.keys.size === 0 && this.deleted.size === 0;
   }
 
   /** The conflict with an earlier write of the same transaction, if its precondition is known not to hold. */
   add(op: WriteOp): WriteConflict | undefined {
     if (op.kind === 'deleteRange') {
-      for (const key of this.keys.keys()) if (isWithin(key, op)) this.keys.set(key, { cleared: true, ops: [] });
-      this.deleted.push({ from: op.from, to: op.to });
+      for (const key of this.keysIn(op, false)) this.keys.set(key, { cleared: true, ops: [] });
+      this.deleteRange(op);
       return undefined;
     }
-    const writes = this.keys.get(op.key) ?? { cleared: this.deleted.some((range) => isWithin(op.key, range)), ops: [] };
+    const writes = this.keys.get(op.key) ?? { cleared: this.isDeleted(op.key), ops: [] };
     const known = this.resolve(writes, undefined);
     if (known !== undefined && op.kind === 'insert' && known.record !== undefined) return { kind: 'exists', key: op.key };
     if (known !== undefined && op.kind === 'update' && known.record === undefined) return { kind: 'missing', key: op.key };
@@ -47,34 +49,51 @@ export class Overlay {
   known(key: Key): { readonly record: Uint8Array | undefined } | undefined {
     const writes = this.keys.get(key);
     if (writes !== undefined) return this.resolve(writes, undefined);
-    return this.deleted.some((range) => isWithin(key, range)) ? { record: undefined } : undefined;
+    return this.isDeleted(key) ? { record: undefined } : undefined;
   }
 
   /** The row at `key`, given what the database has. */
   over(key: Key, base: Uint8Array | undefined): Uint8Array | undefined {
     const writes = this.keys.get(key);
     if (writes !== undefined) return this.resolve(writes, { record: base })?.record;
-    return this.deleted.some((range) => isWithin(key, range)) ? undefined : base;
+    return this.isDeleted(key) ? undefined : base;
   }
 
   /** Whether the row at the key may be other than the database has it. */
   holds(key: Key): boolean {
-    return this.keys.has(key) || this.deleted.some((range) => isWithin(key, range));
+    return this.keys.has(key) || this.isDeleted(key);
   }
 
   /** Whether rows of the range may be other than the database has them. */
   touches(range: KeyRange): boolean {
-    if (this.deleted.some(({ from, to }) => from < range.to && range.from < to)) return true;
-    for (const key of this.keys.keys()) if (isWithin(key, range)) return true;
-    return false;
+    if (this.keys.walk(range.from, range.to, false).key !== undefined) return true;
+    return this.isDeleted(range.from) || this.deleted.walk(range.from, range.to, false).key !== undefined;
   }
 
   /** Keys written in the range, in order. */
   keysIn(range: KeyRange, reverse: boolean): Key[] {
     const found: Key[] = [];
-    for (const key of this.keys.keys()) if (isWithin(key, range)) found.push(key);
-    found.sort();
-    return reverse ? found.reverse() : found;
+    for (const walk = this.keys.walk(range.from, range.to, reverse); walk.key !== undefined; walk.advance()) found.push(walk.key as Key);
+    return found;
+  }
+
+  private isDeleted(key: Key): boolean {
+    const { value: to } = this.deleted.walk('', keyAfter(key), true);
+    return to !== undefined && key < to;
+  }
+
+  private deleteRange(range: KeyRange): void {
+    if (range.from >= range.to) return;
+    let { from, to } = range;
+    const before = this.deleted.walk('', from, true);
+    if (before.key !== undefined && before.value !== undefined && before.value >= from) from = before.key as Key;
+    const joined: string[] = [];
+    for (const walk = this.deleted.walk(from, keyAfter(to), false); walk.key !== undefined; walk.advance()) {
+      joined.push(walk.key);
+      if (walk.value !== undefined && walk.value > to) to = walk.value;
+    }
+    for (const each of joined) this.deleted.delete(each);
+    this.deleted.set(from, to);
   }
 
   /** Undefined when it depends on a base that is not given. */
