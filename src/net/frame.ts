@@ -3,7 +3,7 @@
  * `u8 channel, varint length, payload`; an empty body is a sign of life.
  *
  * A reader yields whole, checked messages or throws CorruptBytes; it buffers at most one frame, of at most the size it
- * was told. Large frames are joined once, when complete.
+ * was told.
  */
 import { crc32 } from 'node:zlib';
 import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
@@ -70,9 +70,11 @@ export function decodeMessages(body: Buffer, each: (channel: number, payload: Bu
 }
 
 export class FrameReader {
-  private readonly chunks: Buffer[] = [];
-  private buffered = 0;
-  private needed = HEADER_BYTES;
+  private rest: Buffer | undefined;
+  /** A frame that came in part, and how much of it: filled as bytes come, so that the last of them does not cost most. */
+  private partial: Buffer | undefined;
+  private filled = 0;
+  private checksum = 0;
   /** May be raised once the peer has said who it is. */
   maxBytes: number;
 
@@ -82,26 +84,40 @@ export class FrameReader {
 
   /** Takes what the socket gave and calls `onBody` for each complete frame, in order. Throws CorruptBytes; the reader is then useless. */
   feed(chunk: Buffer, onBody: (body: Buffer) => void): void {
-    this.chunks.push(chunk);
-    this.buffered += chunk.length;
-    if (this.buffered < this.needed) return;
-    const data = this.chunks.length === 1 ? chunk : Buffer.concat(this.chunks, this.buffered);
-    this.chunks.length = 0;
+    let data = chunk;
+    if (this.partial !== undefined) {
+      const taken = Math.min(this.partial.length - this.filled, data.length);
+      data.copy(this.partial, this.filled, 0, taken);
+      this.filled += taken;
+      if (this.filled < this.partial.length) return;
+      const body = this.partial;
+      this.partial = undefined;
+      emit(body, this.checksum, onBody);
+      data = data.subarray(taken);
+    } else if (this.rest !== undefined) {
+      data = Buffer.concat([this.rest, data]);
+      this.rest = undefined;
+    }
     let at = 0;
-    this.needed = HEADER_BYTES;
     while (data.length - at >= HEADER_BYTES) {
       const length = data.readUInt32BE(at);
+      const checksum = data.readUInt32BE(at + 4);
       if (length > this.maxBytes) throw new CorruptBytes('frame is too long');
-      if (data.length - at < HEADER_BYTES + length) {
-        this.needed = HEADER_BYTES + length;
-        break;
+      at += HEADER_BYTES;
+      if (data.length - at < length) {
+        this.partial = Buffer.allocUnsafeSlow(length);
+        this.filled = data.copy(this.partial, 0, at);
+        this.checksum = checksum;
+        return;
       }
-      const body = data.subarray(at + HEADER_BYTES, at + HEADER_BYTES + length);
-      if (crc32(body) !== data.readUInt32BE(at + 4)) throw new CorruptBytes('frame has a wrong checksum');
-      at += HEADER_BYTES + length;
-      onBody(body);
+      emit(data.subarray(at, at + length), checksum, onBody);
+      at += length;
     }
-    this.buffered = data.length - at;
-    if (this.buffered > 0) this.chunks.push(data.subarray(at));
+    if (at < data.length) this.rest = data.subarray(at);
   }
+}
+
+function emit(body: Buffer, checksum: number, onBody: (body: Buffer) => void): void {
+  if (crc32(body) !== checksum) throw new CorruptBytes('frame has a wrong checksum');
+  onBody(body);
 }

@@ -38,8 +38,13 @@ export class Candidate {
   private sentAt = 0;
   /** Monotonic time of the last news. */
   private newsAt: number;
+  /** How long it waits for news, and before it asks again, in phase 1. */
+  private roundMicros: number;
+  private resendMicros: number;
 
   constructor(core: Core, ballot: Ballot, released: Ballot, now: Instant) {
+    this.roundMicros = core.tuning.electionRoundMicros;
+    this.resendMicros = core.tuning.resendMicros;
     this.core = core;
     this.ballot = ballot;
     this.released = released;
@@ -99,7 +104,13 @@ export class Candidate {
 
   // ---- phase 1
 
-  prepare(now: Instant): void {
+  /**
+   * `patience`: how many times as long as usual answers may take. They may carry many megabytes, and each question is
+   * answered with all of them: to ask again too early makes them come later still.
+   */
+  prepare(now: Instant, patience: number): void {
+    this.roundMicros *= patience;
+    this.resendMicros *= patience;
     const { acceptor, learner, log, outbox, self } = this.core;
     assert(this.ballot > acceptor.promised, 'campaigns with a ballot that is not new');
     this.currentPhase = 'prepare';
@@ -211,17 +222,19 @@ export class Candidate {
 
   /** Repeats what may have been lost. True when nothing was heard for a whole round: the attempt has failed. */
   tick(now: Instant): boolean {
-    const { tuning } = this.core;
-    if (now.monotonic - this.newsAt >= tuning.electionRoundMicros) return true;
-    if (now.monotonic - this.sentAt >= tuning.resendMicros) {
+    if (now.monotonic - this.newsAt >= this.roundMicros) return true;
+    if (now.monotonic - this.sentAt >= this.resendMicros) {
       if (this.currentPhase === 'probe') this.sendProbes(now);
-      else this.sendPrepares(now, true);
+      else {
+        this.resendMicros *= 2;
+        this.sendPrepares(now, true);
+      }
     }
     return false;
   }
 
   nextWakeup(): number {
-    return Math.min(this.newsAt + this.core.tuning.electionRoundMicros, this.sentAt + this.core.tuning.resendMicros);
+    return Math.min(this.newsAt + this.roundMicros, this.sentAt + this.resendMicros);
   }
 }
 

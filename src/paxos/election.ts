@@ -12,6 +12,11 @@
 import type { Core } from './core.ts';
 import type { Instant } from './types.ts';
 
+/** So many attempts at phase 1, of whomever, go at the usual pace: messages are lost, candidates meet. */
+const HASTY_ATTEMPTS = 3;
+/** Then answers may take twice as long with each, up to so many times. */
+const PATIENCE_MAX = 16;
+
 export class ElectionTimer {
   private readonly core: Core;
   private readonly preferred: boolean;
@@ -20,6 +25,8 @@ export class ElectionTimer {
   /** Drawn anew for each attempt, and not for each message of a leader. */
   private jitter: number;
   private quarantineUntil = Number.NEGATIVE_INFINITY;
+  /** At phase 1, of this replica and of others, since there was a leader. */
+  private attempts = 0;
 
   constructor(core: Core, preferred: boolean, now: Instant) {
     this.core = core;
@@ -27,6 +34,27 @@ export class ElectionTimer {
     this.jitter = this.draw();
     // Nobody to wait for yet; a live leader makes itself heard, or the probe is refused.
     this.at = now.monotonic + this.jitter;
+  }
+
+  /** Phase 1 begins here: how many times as long as usual its answers may take. */
+  attempt(): number {
+    this.attempts++;
+    return this.patience;
+  }
+
+  private get patience(): number {
+    return Math.min(2 ** Math.max(0, this.attempts - HASTY_ATTEMPTS), PATIENCE_MAX);
+  }
+
+  /** Another's phase 1 was answered: it has a round for itself. */
+  promised(now: Instant): void {
+    this.attempts++;
+    this.retry(now.earliest + this.core.tuning.electionRoundMicros * this.patience, now);
+  }
+
+  /** There is a leader that has done something. */
+  settled(): void {
+    this.attempts = 0;
   }
 
   private draw(): number {
@@ -37,6 +65,7 @@ export class ElectionTimer {
 
   /** The leader was heard; `leaseEnd` is what was granted to it (0: nothing). */
   heardLeader(leaseEnd: number, now: Instant): void {
+    this.settled();
     const leaseLeft = leaseEnd - now.earliest;
     this.at = now.monotonic + Math.max(this.core.tuning.electionTimeoutMicros, leaseLeft) + this.jitter;
   }

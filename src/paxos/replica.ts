@@ -120,9 +120,8 @@ export class Replica {
   tick(now: Instant): void {
     this.enter(now);
     if (this.leader !== undefined) this.leader.tick(now);
-    else if (this.candidate !== undefined) {
-      if (this.candidate.tick(now)) this.abandonCandidacy(now);
-    } else if (this.timer.isDue(now)) this.startCandidacy(NOT_RELEASED, now);
+    else if (this.candidate?.tick(now) === true) this.abandonCandidacy(now);
+    else if (this.candidate === undefined && this.timer.isDue(now)) this.startCandidacy(NOT_RELEASED, now);
     this.leave(now);
   }
 
@@ -327,7 +326,7 @@ export class Replica {
     }
     if (message.ballot > acceptor.promised) {
       this.yieldTo(message.ballot, now);
-      this.timer.retry(now.earliest + this.core.tuning.electionRoundMicros, now);
+      this.timer.promised(now);
     }
     outbox.sendAfterPersist(from, acceptor.promiseReply(message.ballot, message.from));
   }
@@ -398,7 +397,7 @@ export class Replica {
     const next = ballot(this.highestRound + 1, this.self);
     this.candidate = new Candidate(this.core, next, released, now);
     if (released === NOT_RELEASED) this.candidate.probe(now);
-    else this.candidate.prepare(now);
+    else this.candidate.prepare(now, this.timer.attempt());
   }
 
   private abandonCandidacy(now: Instant): void {
@@ -414,7 +413,7 @@ export class Replica {
       } else if (candidate.probeSucceeded) {
         // Meanwhile a higher ballot may have been seen, or a lease granted.
         if (candidate.ballot <= this.core.acceptor.promised || this.core.acceptor.grants.refusesUntil(now) > 0) this.abandonCandidacy(now);
-        else candidate.prepare(now);
+        else candidate.prepare(now, this.timer.attempt());
       }
     }
     if (candidate.isHopeless) this.abandonCandidacy(now);
@@ -437,9 +436,10 @@ export class Replica {
   }
 
   private endLeadership(leader: Leader): void {
-    this.leader = undefined;
-    this.knownLeader = undefined;
-    if (leader.ready) this.core.outbox.event({ kind: 'lostLeadership', ballot: leader.ballot });
+    this.leader = this.knownLeader = undefined;
+    if (!leader.ready) return;
+    this.timer.settled();
+    this.core.outbox.event({ kind: 'lostLeadership', ballot: leader.ballot });
   }
 
   private obeyVerdict(leader: Leader, now: Instant): void {
