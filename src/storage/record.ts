@@ -60,7 +60,7 @@ export type RecordValue = null | boolean | number | bigint | string | Uint8Array
 
 const VERSION = 1;
 const HAS_PLACEHOLDER = 0x01;
-const HEADER_LENGTH = 2;
+export const HEADER_LENGTH = 2;
 const MAX_ARRAY_DEPTH = 8;
 
 const Tag = {
@@ -284,11 +284,11 @@ function build(cells: readonly RecordCell[]): Uint8Array {
 // ---- reading
 
 /** Reads a varint at `position.at`, and moves it on. */
-interface Position {
+export interface Position {
   at: number;
 }
 
-function varintAt(bytes: Uint8Array, position: Position): number {
+export function varintAt(bytes: Uint8Array, position: Position): number {
   let value = 0;
   let scale = 1;
   for (let i = 0; i < 8; i++) {
@@ -303,7 +303,7 @@ function varintAt(bytes: Uint8Array, position: Position): number {
 
 const asBuffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 
-function checkHeader(record: Uint8Array): void {
+export function checkHeader(record: Uint8Array): void {
   if (record.length < HEADER_LENGTH) throw new CorruptBytes('record ends early');
   if (record[0] !== VERSION) throw new CorruptBytes('record of an unknown version');
 }
@@ -364,20 +364,6 @@ export function readRecord(record: Uint8Array, columnIds: readonly number[], out
     }
     at += length;
   }
-}
-
-/** The record with the cells of these columns alone, which are in ascending order; the record itself when it has no others. */
-export function trimRecord(record: Uint8Array, columnIds: readonly number[]): Uint8Array {
-  const kept: RecordCell[] = [];
-  let next = 0;
-  let complete = true;
-  eachCell(record, (column, value) => {
-    while (next < columnIds.length && (columnIds[next] ?? 0) < column) next++;
-    if (columnIds[next] === column) kept.push({ column, value });
-    else complete = false;
-    return true;
-  });
-  return complete ? record : build(kept);
 }
 
 /** Every stored column's value by column id. */

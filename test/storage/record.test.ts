@@ -19,6 +19,7 @@ import {
   type CellType,
   type RecordValue,
 } from '../../src/storage/record.ts';
+import { trimRecord } from '../../src/storage/trim.ts';
 import { hex } from './support.ts';
 
 const canonical = (n: bigint): number | bigint => (Number.isSafeInteger(Number(n)) ? Number(n) : n);
@@ -115,6 +116,18 @@ describe('records', () => {
         const merged = mergeRecord(encodeRecord(cellsOf(before)), cellsOf(changes));
         const model = new Map([...before, ...changes].map((cell) => [cell.column, cell]));
         expect(hex(merged)).toBe(hex(encodeRecord(cellsOf([...model.values()]))));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('are trimmed to some of their cells', () => {
+    fc.assert(
+      fc.property(row, fc.func(fc.boolean()), fc.array(fc.nat(40)), (cells, isWanted, absent) => {
+        const record = encodeRecord(cellsOf(cells));
+        const ids = [...new Set([...cells.map((cell) => cell.column).filter((id) => isWanted(id)), ...absent])].sort((a, b) => a - b);
+        const wanted = cellsOf(cells.filter((cell) => ids.includes(cell.column)));
+        expect(hex(trimRecord(record, ids))).toBe(hex(encodeRecord(wanted)));
       }),
       { numRuns: 500 },
     );

@@ -7,7 +7,7 @@
 import { ByteReader, CorruptBytes } from '../../base/bytes.ts';
 import { TrestleError } from '../../base/errors.ts';
 import type { Key } from '../../base/ids.ts';
-import { trimRecord } from '../../storage/record.ts';
+import { trimRecord } from '../../storage/trim.ts';
 import type { Fragment, FragmentBounds, FragmentCompiler, FragmentResult, Row as StoredRow } from '../../txn/types.ts';
 import { freeColumns } from '../bind/walk.ts';
 import { compileExpr, PlanScope, type ExprScope } from '../execute/expressions.ts';
