@@ -18,7 +18,7 @@ import { bindHints, NO_HINTS } from './hints.ts';
 import { BIND_LIMITS } from './limits.ts';
 import { fold, NameList, Scope, type NamedColumn } from './scope.ts';
 import type { AggregateExpr, AggregateItem, Assignment, Column, Expr, Hints, Rel, SortKey } from './tree.ts';
-import { columnExpr, exprKey, freeColumns, mapChildren, mapRelParts, substitute, visitRel } from './walk.ts';
+import { columnExpr, containsAggregate, exprKey, freeColumns, mapChildren, mapRelParts, substitute, visitExpr, visitRel } from './walk.ts';
 
 /** One output of the select list before grouping. `explicit`: it has a name that the rest of the query may use. */
 export interface OutputItem {
@@ -249,7 +249,19 @@ export abstract class SelectBinder extends FromBinder {
 
   private bindHaving(e: Expression | undefined, scope: Scope, outputs: ReadonlyMap<number, Expr>): Expr | undefined {
     if (e === undefined) return undefined;
-    return substitute(this.asCondition(this.bind(e, scope), e, 'HAVING clause'), outputs);
+    return this.throughAliases(this.asCondition(this.bind(e, scope), e, 'HAVING clause'), outputs);
+  }
+
+  /** With what stands behind the aliases of the list; an alias of an aggregate cannot be aggregated again. */
+  private throughAliases(e: Expr, outputs: ReadonlyMap<number, Expr>): Expr {
+    const check = (part: Expr): void => {
+      const behind = part.kind === 'column' ? outputs.get(part.id) : undefined;
+      if (part.kind === 'column' && behind !== undefined && containsAggregate(behind)) throw this.error({ start: part.at, end: part.at }, 'Aggregations of aggregations are not allowed');
+    };
+    visitExpr(e, (part) => {
+      if (part.kind === 'aggregate') for (const arg of part.args) visitExpr(arg, check);
+    });
+    return substitute(e, outputs);
   }
 
   // ---- GROUP BY
@@ -302,7 +314,7 @@ export abstract class SelectBinder extends FromBinder {
 
   /** In a grouped query a key other than a bare output column is expanded, so that it can be rewritten. */
   private expandVolatileSafe(e: Expr, outputs: ReadonlyMap<number, Expr>): Expr {
-    return e.kind === 'column' && outputs.has(e.id) ? e : substitute(e, outputs);
+    return e.kind === 'column' && outputs.has(e.id) ? e : this.throughAliases(e, outputs);
   }
 
   private finishSelect(select: Select, input: Rel, outputs: readonly Assignment[], keys: readonly SortKey[]): BoundQuery {
