@@ -28,7 +28,8 @@ const GROUP_BYTES = 16;
 interface CompiledPart {
   readonly aggregator: Aggregator;
   readonly partial: PartialState;
-  readonly args: readonly Evaluate[];
+  /** Undefined: of COUNT(*), which has none. */
+  readonly arg: Evaluate | undefined;
   /** Its state holds a value that may be long. */
   readonly holds: boolean;
 }
@@ -49,7 +50,8 @@ export function compileGroups({ groups, aggregates }: Aggregation, scope: ExprSc
     parts: aggregates.map(({ call, args }) => {
       const aggregator = aggregatorOf(call);
       if (aggregator.partial === undefined || args.length > 1) throw new CorruptBytes('the aggregate is not for fragments');
-      return { aggregator, partial: aggregator.partial, args: args.map((e) => compileExpr(e, scope)), holds: HOLDING.has(call.definition.name) };
+      const [arg] = args;
+      return { aggregator, partial: aggregator.partial, arg: arg === undefined ? undefined : compileExpr(arg, scope), holds: HOLDING.has(call.definition.name) };
     }),
   };
 }
@@ -98,7 +100,15 @@ export class GroupsFragment implements Fragment {
     const { parts } = this.aggregation;
     for (let i = 0; i < parts.length; i++) {
       const part = parts[i];
-      if (part !== undefined) group.states[i] = this.accumulate(part, group.states[i], row);
+      if (part === undefined) continue;
+      const { aggregator, arg, holds } = part;
+      const state = group.states[i];
+      if (arg === undefined) group.states[i] = aggregator.accumulate(state);
+      else {
+        const value = arg(row, frame);
+        if (holds) this.bytes += lengthOf(value);
+        group.states[i] = aggregator.accumulate(state, value);
+      }
     }
   }
 
@@ -110,14 +120,6 @@ export class GroupsFragment implements Fragment {
     this.bytes += GROUP_BYTES * (1 + parts.length + keys.length);
     for (const key of keys) this.bytes += lengthOf(key);
     return this.table.add(keys, { rows: 0, keys, states: parts.map(({ aggregator }) => aggregator.init()) });
-  }
-
-  private accumulate({ aggregator, args, holds }: CompiledPart, state: unknown, row: Row): unknown {
-    const [arg] = args;
-    if (arg === undefined) return aggregator.accumulate(state);
-    const value = arg(row, this.frame);
-    if (holds) this.bytes += lengthOf(value);
-    return aggregator.accumulate(state, value);
   }
 
   skipTo(last: Key): Key | undefined {
