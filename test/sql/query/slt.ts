@@ -19,11 +19,14 @@ import { expressionChecker } from '../../../src/sql/bind/checker.ts';
 import { catalogOf } from '../../../src/sql/bind/schema-catalog.ts';
 import { SqlEngine } from '../../../src/sql/engine.ts';
 import { parseDdl } from '../../../src/sql/parse/parse.ts';
+import { describeConflict } from '../../../src/sql/rows/conflict.ts';
+import { KeySpace } from '../../../src/sql/rows/keyspace.ts';
 import { applyDdl, markIndexReady } from '../../../src/sql/schema/apply.ts';
 import { Schema } from '../../../src/sql/schema/schema.ts';
 import type { SqlType, StructField } from '../../../src/sql/types/types.ts';
 import { typeName } from '../../../src/sql/types/types.ts';
 import { typeFromWire } from '../../../src/sql/types/wire.ts';
+import { WriteConflictError } from '../../../src/txn/failures.ts';
 import { drain, KEY_PREFIX, statementContext } from './database.ts';
 import { runDml } from './dml-run.ts';
 import { MemoryStore } from './store.ts';
@@ -117,7 +120,11 @@ export class MemoryTarget implements SltTarget {
 
   async dml(sql: string, params: Parameters, types: ParameterTypes): ReturnType<SltTarget['dml']> {
     const run = await runDml(this.engine, this.schema, this.store, sql, params, types, '');
-    await run.transaction.commit();
+    try {
+      await run.transaction.commit();
+    } catch (error) {
+      throw error instanceof WriteConflictError ? describeConflict(new KeySpace(this.schema, KEY_PREFIX), error.conflict) : error;
+    }
     return { rowCount: run.rowCount, rows: run.returned };
   }
 

@@ -2,10 +2,10 @@
  * A table store in memory for tests of queries: ordered keys, a view of them, and a transaction that overlays writes.
  * It has the semantics of src/txn/types.ts for one client and one thread.
  */
-import { alreadyExists, notFound } from '../../../src/base/errors.ts';
 import { key as toKey, timestamp, txnId, type Key, type Timestamp } from '../../../src/base/ids.ts';
 import { encodeRecord, mergeRecord, resolveCommitTimestamps } from '../../../src/storage/record.ts';
 import { fragmentCompiler } from '../../../src/sql/fragment/run.ts';
+import { WriteConflictError } from '../../../src/txn/failures.ts';
 import type { CommitResult, Found, KeyRange, PortionCursor, RangeReadOptions, ReadView, ReadWriteTransaction, Row, RowCursor, WriteOp } from '../../../src/txn/types.ts';
 
 const SCAN_BATCH = 100;
@@ -177,8 +177,8 @@ export class MemoryTransaction extends MemoryStore implements ReadWriteTransacti
       return undefined;
     }
     const existing = this.records.get(op.key);
-    if (op.kind === 'insert' && existing !== undefined) throw alreadyExists('Row already exists');
-    if (op.kind === 'update' && existing === undefined) throw notFound('Row not found');
+    if (op.kind === 'insert' && existing !== undefined) throw new WriteConflictError({ kind: 'exists', key: op.key });
+    if (op.kind === 'update' && existing === undefined) throw new WriteConflictError({ kind: 'missing', key: op.key });
     const merged = existing !== undefined && (op.kind === 'update' || op.kind === 'upsert') ? mergeRecord(existing, op.cells) : encodeRecord(op.cells);
     return this.set(op.key, merged);
   }
