@@ -119,13 +119,13 @@ export class MemoryTarget implements SltTarget {
   private readonly engine = new SqlEngine({ keyPrefix: KEY_PREFIX });
 
   async dml(sql: string, params: Parameters, types: ParameterTypes): ReturnType<SltTarget['dml']> {
-    const run = await runDml(this.engine, this.schema, this.store, sql, params, types, '');
     try {
+      const run = await runDml(this.engine, this.schema, this.store, sql, params, types, '');
       await run.transaction.commit();
+      return { rowCount: run.rowCount, rows: run.returned };
     } catch (error) {
       throw error instanceof WriteConflictError ? describeConflict(new KeySpace(this.schema, KEY_PREFIX), error.conflict) : error;
     }
-    return { rowCount: run.rowCount, rows: run.returned };
   }
 
   async query(sql: string, params: Parameters, types: ParameterTypes): ReturnType<SltTarget['query']> {
