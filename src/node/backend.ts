@@ -5,6 +5,7 @@ import { failedPrecondition, TrestleError, unavailable } from '../base/errors.ts
 import { keyFromBytes, keyToBytes, splitId, timestamp, type Key, type NodeId, type Timestamp, type TxnId } from '../base/ids.ts';
 import { RpcUnavailable } from '../net/rpc-error.ts';
 import type { ReadWriteOptions, ReadWriteTransaction, ReplicaSelection, Snapshot, TimestampBound, TransactionSystem } from '../txn/types.ts';
+import { commitWait } from '../txn/commit-wait.ts';
 import { OutcomeSearch } from '../txn/resolve.ts';
 import { Catalog, type OpenDatabase } from './catalog.ts';
 import type { NodeCore } from './core.ts';
@@ -201,8 +202,9 @@ export class NodeBackend implements Backend {
     const { rpc, router, env } = this.core;
     const status = await new OutcomeSearch({ rpc, router, nodes: this.nodes, log: env.log }).resolve(range, id);
     if (status.kind === 'pending') throw unavailable('The outcome of the transaction is not known yet; try again.');
-    if (status.kind === 'committed') return { kind: 'committed', commitTimestamp: status.timestamp };
-    return { kind: 'aborted' };
+    if (status.kind !== 'committed') return { kind: 'aborted' };
+    await commitWait(env, status.timestamp);
+    return { kind: 'committed', commitTimestamp: status.timestamp };
   }
 
   /**

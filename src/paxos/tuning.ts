@@ -66,7 +66,7 @@ export const DEFAULT_TUNING: PaxosTuning = {
   transferTimeoutMicros: 1_000_000,
   holdsChosen: false,
   clockSuspectMicros: 10_000_000,
-  snapshotRetryMicros: 10_000_000,
+  snapshotRetryMicros: 4_000_000,
   maxInflightEntries: 4_096,
   maxInflightBytes: 16 * 1024 * 1024,
   maxMessageEntries: 1_024,

@@ -59,7 +59,7 @@ export class Endings {
   /** A commit whose writes and reads all lie in this split: one Paxos round. Repeating it answers the same. */
   async commit(request: CommitRequest): Promise<Timestamp> {
     const known = this.decided(request);
-    if (known !== undefined) return known;
+    if (known !== undefined) return await this.past(known);
     const delayed = this.delay(request);
     if (delayed !== undefined) await delayed;
     try {
@@ -68,7 +68,7 @@ export class Endings {
     } catch (error) {
       // Its other call may have come through while this one waited.
       const late = error instanceof NotLeading ? undefined : this.outcomeOf(request.txn);
-      if (late !== undefined) return late;
+      if (late !== undefined) return await this.past(late);
       throw error;
     }
   }
@@ -110,7 +110,7 @@ export class Endings {
    */
   async prepare(request: PrepareRequest): Promise<PrepareAnswer> {
     const known = this.decided(request);
-    if (known !== undefined) return { floor: known, ceiling: NO_CEILING, token: request.token, committed: known };
+    if (known !== undefined) return { floor: await this.past(known), ceiling: NO_CEILING, token: request.token, committed: known };
     // All participants wait at the same time, and the decision does not: together no longer than a commit of one split.
     const delayed = this.delay(request);
     if (delayed !== undefined) await delayed;
@@ -152,7 +152,7 @@ export class Endings {
   /** Second phase at the coordinator: the decision, logged with the coordinator's own writes. */
   async decide(request: DecideRequest): Promise<Timestamp> {
     const known = this.decided(request);
-    if (known !== undefined) return known;
+    if (known !== undefined) return await this.past(known);
     const leadership = this.at.leading();
     const txn = leadership.txns.get(request.txn);
     if (txn === undefined || txn.isAborting || txn.token !== request.token || txn.writes === undefined) throw aborted('Transaction was aborted: its coordinator changed.');
@@ -307,6 +307,12 @@ export class Endings {
   }
 
   /** Locks are held, and the commit is not acknowledged, until its timestamp is certainly past. */
+  /** The timestamp of a commit that is known already: whoever repeats a call must not hear of it before the first one may. */
+  private async past(at: Timestamp): Promise<Timestamp> {
+    await this.commitWait(at);
+    return at;
+  }
+
   private commitWait(at: Timestamp): Promise<void> | undefined {
     return commitWait(this.at.context.env, at);
   }
