@@ -454,7 +454,7 @@ class KeySetRows {
     }
     const limit = Number.isFinite(this.left) ? { limit: this.left } : {};
     const options = { ...this.options, ...limit };
-    this.cursor = 'index' in this.layout ? this.view.scan(step, options) : scanTable(this.view, this.layout, step, options);
+    this.cursor = 'index' in this.layout || !this.layout.isShared ? this.view.scan(step, { ...options, readAhead: 'growing' }) : scanTable(this.view, this.layout, step, options);
     return [];
   }
 

@@ -7,7 +7,7 @@ import { intersect } from '../splits/ranges.ts';
 import type { Router } from '../splits/router.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
 import type { Overlay } from './overlay.ts';
-import { NO_FRAGMENT, type ScanAnswer, type ScanSpec } from './protocol.ts';
+import type { ScanAnswer, ScanSpec } from './protocol.ts';
 import { spanSeen } from './touched.ts';
 import type { KeyRange, Portion, PortionCursor, RangeReadOptions, Row, RowCursor } from './types.ts';
 
@@ -63,12 +63,12 @@ export class AnswerCursor implements PortionCursor {
   }
 }
 
-/** A cursor over stored rows. */
-export class SplitCursor implements RowCursor {
-  private readonly answers: AnswerCursor;
+/** A cursor over stored rows: those of a scan's answers. */
+export class RowsOfAnswers implements RowCursor {
+  private readonly answers: PortionCursor;
 
-  constructor(router: Router, range: KeyRange, options: RangeReadOptions, fetch: FetchBatch) {
-    this.answers = new AnswerCursor(router, range, options, NO_FRAGMENT, fetch);
+  constructor(answers: PortionCursor) {
+    this.answers = answers;
   }
 
   async next(): Promise<readonly Row[] | undefined> {

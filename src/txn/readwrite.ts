@@ -11,7 +11,7 @@
 import { aborted, failedPrecondition, invalidArgument, resourceExhausted, Code, TrestleError } from '../base/errors.ts';
 import type { ByteReader } from '../base/bytes.ts';
 import { timestamp, type Key, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
-import { AnswerCursor, SplitCursor, OverlayCursor } from './cursor.ts';
+import { AnswerCursor, OverlayCursor, RowsOfAnswers } from './cursor.ts';
 import { commitWait } from './commit-wait.ts';
 import { tooLarge } from './evaluate.ts';
 import { ANY_VERSION } from './fence.ts';
@@ -151,7 +151,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     // Own deletes may hide rows that count against the limit below.
     const { limit, ...rest } = options;
     const baseOptions = limit === undefined || !this.overlay.isEmpty ? rest : { ...rest, limit };
-    const base = new SplitCursor(this.gateway.router, range, baseOptions, (split, spec) => this.fetch(split, spec, options));
+    const base = new RowsOfAnswers(new AnswerCursor(this.gateway.router, range, baseOptions, protocol.NO_FRAGMENT, (split, spec) => this.fetch(split, spec, options)));
     return this.overlay.isEmpty ? base : new OverlayCursor(base, this.overlay, own, options);
   }
 

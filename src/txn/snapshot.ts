@@ -2,7 +2,8 @@
 import type { Key, NodeId, SplitId, Timestamp } from '../base/ids.ts';
 import { unavailable } from '../base/errors.ts';
 import type { Routed } from '../splits/router.ts';
-import { AnswerCursor, SplitCursor } from './cursor.ts';
+import { AheadCursor } from './ahead.ts';
+import { AnswerCursor, RowsOfAnswers } from './cursor.ts';
 import { ANY_VERSION } from './fence.ts';
 import type { Gateway } from './gateway.ts';
 import { getKeys } from './get-keys.ts';
@@ -59,11 +60,13 @@ export class GatewaySnapshot implements Snapshot {
   }
 
   scan(range: KeyRange, options: RangeReadOptions = {}): RowCursor {
-    return new SplitCursor(this.gateway.router, range, options, (split, spec) => this.fetch(split, spec, options));
+    return new RowsOfAnswers(this.scanThrough(NO_FRAGMENT, range, options));
   }
 
   scanThrough(fragment: Uint8Array, range: KeyRange, options: RangeReadOptions = {}): PortionCursor {
-    return new AnswerCursor(this.gateway.router, range, options, fragment, (split, spec) => this.fetch(split, spec, options));
+    const { router } = this.gateway;
+    if (options.readAhead === undefined || options.limit !== undefined) return new AnswerCursor(router, range, options, fragment, (split, spec) => this.fetch(split, spec, options));
+    return new AheadCursor(router, range, options, fragment, (split, spec, signal) => this.fetch(split, spec, signal === undefined ? options : { ...options, signal }));
   }
 
   /** One batch of a scan. */

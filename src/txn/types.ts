@@ -38,6 +38,11 @@ export interface RangeReadOptions extends ReadOptions {
   readonly reverse?: boolean;
   /** The reader needs at most this many rows: bounds what is read and locked beyond a batch. */
   readonly limit?: number;
+  /**
+   * A snapshot may read ahead of its reader: as the reader takes more, or at once, because it will want everything. No more
+   * than a few answers either way. Without effect under a limit, and in transactions, where it would lock what was not seen.
+   */
+  readonly readAhead?: 'growing' | 'everything';
 }
 
 /** Rows in key order, a batch at a time; undefined at the end. `close` early releases what the scan holds. */

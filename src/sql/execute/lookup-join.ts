@@ -178,14 +178,14 @@ class LookupOperator implements Operator {
     const { right, type, condition } = this.join;
     const isTest = type === 'semi' || type === 'anti';
     const limit = !isTest ? undefined : condition === undefined && right.scan.residual === undefined ? 1 : FEW_ROWS;
-    const cursor = right.openCursor(range, this.frame, limit);
+    const cursor = right.openCursor(range, this.frame, { most: limit });
     const rows: Row[] = [];
     let read = 0;
     let last: Key | undefined;
     try {
       // A second read says whether there is more, mostly without a message.
       for (let i = 0; ; i++) {
-        const batch = await cursor.next();
+        const batch = await right.waiting(cursor.next(), this.frame);
         if (batch === undefined) return { rows, rest: [] };
         last = batch.last ?? last;
         const found = await right.rowsOf(batch, this.frame);

@@ -8,12 +8,13 @@
  */
 import { defined } from '../../base/assert.ts';
 import { key as toKey, type Key } from '../../base/ids.ts';
-import type { KeyRange, PortionCursor } from '../../txn/types.ts';
+import type { KeyRange, Portion, PortionCursor } from '../../txn/types.ts';
 import { readGroup, type PartialGroup } from '../fragment/groups.ts';
 import type { Pushed } from '../fragment/push.ts';
 import { finishGroup, GROUP_BYTES, rowKey, startGroup, type CompiledAggregation, type Group } from './aggregate.ts';
 import { NO_ROW } from './expressions.ts';
 import { GroupTable } from './group-table.ts';
+import { RangeQueue, type OpenRange } from './range-queue.ts';
 import { rowBytes, RowsOperator, type Frame, type Operator, type Plan, type Row } from './runtime.ts';
 import { RangeReader, type CompiledScan } from './scan.ts';
 
@@ -32,7 +33,7 @@ export function partialAggregatePlan(partial: PartialAggregation): Plan {
     const { scan, pushed, local } = partial;
     const ranges = scan.ranges(NO_ROW, frame);
     const cursors = await scan.openPortions(pushed, ranges, frame);
-    return cursors === undefined ? local(frame) : new PartialOperator(partial, new Pieces(partial, ranges, cursors, frame), frame);
+    return cursors === undefined ? local(frame) : new PartialOperator(partial, new Pieces(partial, cursors, frame), frame);
   };
   return (frame) => {
     let operator: Operator | undefined;
@@ -59,29 +60,32 @@ const ENOUGH_ROWS = 1000;
 
 class Pieces {
   private readonly partial: PartialAggregation;
-  private readonly ranges: readonly KeyRange[];
-  private readonly cursors: readonly PortionCursor[];
+  private readonly queue: RangeQueue<Portion>;
   private readonly frame: Frame;
-  private at = 0;
+  private readonly cursors: ReadonlyMap<KeyRange, PortionCursor>;
+  private current: OpenRange<Portion> | undefined;
   private reader: RangeReader | undefined;
   private groups = 0;
   private rows = 0;
 
-  constructor(partial: PartialAggregation, ranges: readonly KeyRange[], cursors: readonly PortionCursor[], frame: Frame) {
+  constructor(partial: PartialAggregation, cursors: ReadonlyMap<KeyRange, PortionCursor>, frame: Frame) {
     this.partial = partial;
-    this.ranges = ranges;
     this.cursors = cursors;
     this.frame = frame;
+    const isSnapshot = frame.execution.view.readTimestamp !== undefined;
+    this.queue = new RangeQueue<Portion>({ ranges: [...cursors.keys()], open: (range) => defined(cursors.get(range), 'a cursor for each range'), ahead: isSnapshot ? 'everything' : 'none' });
   }
 
   async next(): Promise<Piece | undefined> {
     const { scan } = this.partial;
     this.frame.checkCancelled();
-    for (; this.reader === undefined; this.at++) {
-      const cursor = this.cursors[this.at];
-      if (cursor === undefined) return undefined;
+    while (this.reader === undefined) {
+      this.current ??= this.queue.next();
+      if (this.current === undefined) return undefined;
+      const { range, cursor } = this.current;
       const portion = await scan.waiting(cursor.next(), this.frame);
       if (portion === undefined) {
+        this.current = undefined;
         await cursor.close();
         continue;
       }
@@ -90,7 +94,7 @@ class Pieces {
       scan.looked(portion.scanned, rows, this.frame);
       this.groups += groups.length;
       this.rows += rows;
-      if (this.rows >= ENOUGH_ROWS && this.groups * 2 > this.rows && portion.last !== undefined) this.reader = await this.fetchFrom(portion.last);
+      if (this.rows >= ENOUGH_ROWS && this.groups * 2 > this.rows && portion.last !== undefined) this.reader = await this.fetchFrom(range, portion.last);
       return { groups, rows: [] };
     }
     const rows = await this.reader.next();
@@ -104,16 +108,16 @@ class Pieces {
   }
 
   /** The rows of all ranges from behind a key of the one that is being read. */
-  private async fetchFrom(last: Key): Promise<RangeReader> {
+  private async fetchFrom({ from, to }: KeyRange, last: Key): Promise<RangeReader> {
     const { scan } = this.partial;
-    const current = defined(this.ranges[this.at], 'a range for each cursor');
-    const left = scan.scan.reverse ? { from: current.from, to: last } : { from: toKey(`${last}\0`), to: current.to };
+    const left = scan.scan.reverse ? { from, to: last } : { from: toKey(`${last}\0`), to };
+    const ranges = [left, ...this.queue.rest].filter((range) => range.from < range.to);
     await this.close();
-    return new RangeReader(scan, [left, ...this.ranges.slice(this.at + 1)].filter(({ from, to }) => from < to), this.frame);
+    return new RangeReader(scan, ranges, this.frame);
   }
 
   async close(): Promise<void> {
-    for (const cursor of this.cursors.slice(this.at)) await cursor.close();
+    for (const cursor of this.cursors.values()) await cursor.close();
     await this.reader?.close();
   }
 }

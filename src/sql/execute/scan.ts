@@ -21,6 +21,7 @@ import type { SqlValue } from '../values/value.ts';
 import { compileExpr, layoutOf, NO_ROW, type Evaluate, type PlanScope } from './expressions.ts';
 import { compileSeeks, intersect, pointsOf, rangesOf, type CompiledSeek } from './keys.ts';
 import { BackFetch, EntryColumns, foundAt, positionsOf, StoredReader } from './stored-rows.ts';
+import { RangeQueue, type Cursor, type OpenRange } from './range-queue.ts';
 import { BATCH_ROWS, countsOf, type Frame, type Operator, type Plan, type Row } from './runtime.ts';
 
 /** How a scan is put together: what surrounds it in the plan. */
@@ -46,9 +47,12 @@ export interface Batch {
   readonly scanned: number | undefined;
 }
 
-export interface BatchCursor {
-  next(): Promise<Batch | undefined>;
-  close(): Promise<void>;
+export type BatchCursor = Cursor<Batch>;
+
+/** What is known of how a range is read. */
+export interface RangeReading extends Pick<RangeReadOptions, 'readAhead'> {
+  /** That many rows are enough. */
+  readonly most?: number | undefined;
 }
 
 /** A scan made ready: it can read the ranges of a seek, for no row (a plain scan) or for rows of a join. */
@@ -113,13 +117,14 @@ export class CompiledScan {
     return { ...counted, ...(this.scan.lock ? { lock: 'exclusive' as const } : {}), ...(signal === undefined ? {} : { signal }) };
   }
 
-  /** `most`: that many rows are enough for the reader. `isWhole`: the rows that come are those that the scan gives. */
-  private rangeOptions(frame: Frame, most: number | undefined, isWhole: boolean): RangeReadOptions {
+  /** `isWhole`: the rows that come are those that the scan gives. */
+  private rangeOptions(frame: Frame, { most, readAhead }: RangeReading, isWhole: boolean): RangeReadOptions {
     const own = this.limit === undefined || !isWhole ? undefined : Number(this.limit(NO_ROW, frame));
     const limit = most ?? own;
     return {
       ...this.readOptions(frame),
       ...(this.scan.reverse ? { reverse: true } : {}),
+      ...(readAhead === undefined ? {} : { readAhead }),
       ...(limit !== undefined && limit >= 0 && Number.isSafeInteger(limit) ? { limit: Math.max(1, limit) } : {}),
     };
   }
@@ -216,25 +221,23 @@ export class CompiledScan {
     if (this.isRoot && !this.scan.reverse && key !== undefined) frame.execution.statistics.lastKey = key;
   }
 
-  openCursor(range: KeyRange, frame: Frame, most?: number): BatchCursor {
-    const cursor = this.remoteCursor(range, frame, most) ?? this.localCursor(range, frame, most);
-    if (frame.execution.profile === undefined) return cursor;
-    return { next: () => this.waiting(cursor.next(), frame), close: () => cursor.close() };
+  openCursor(range: KeyRange, frame: Frame, how: RangeReading): BatchCursor {
+    return this.remoteCursor(range, frame, how) ?? this.localCursor(range, frame, how);
   }
 
   /** Cursors over what is made of each range where its rows are; undefined when that is not possible for all of them. */
-  async openPortions(pushed: Pushed, ranges: readonly KeyRange[], frame: Frame): Promise<readonly PortionCursor[] | undefined> {
+  async openPortions(pushed: Pushed, ranges: readonly KeyRange[], frame: Frame): Promise<ReadonlyMap<KeyRange, PortionCursor> | undefined> {
     const { view } = frame.execution;
     const fragment = view.scanThrough === undefined ? undefined : pushed.fragment(frame);
     if (fragment === undefined) return undefined;
-    const cursors: PortionCursor[] = [];
+    const cursors = new Map<KeyRange, PortionCursor>();
     for (const range of ranges) {
-      const cursor = view.scanThrough?.(fragment, range, this.rangeOptions(frame, undefined, false));
+      const cursor = view.scanThrough?.(fragment, range, this.rangeOptions(frame, { readAhead: 'everything' }, false));
       if (cursor === undefined) {
-        for (const open of cursors) await open.close();
+        for (const open of cursors.values()) await open.close();
         return undefined;
       }
-      cursors.push(cursor);
+      cursors.set(range, cursor);
     }
     return cursors;
   }
@@ -244,8 +247,8 @@ export class CompiledScan {
     return new Pushed({ ...this.template, condition: this.scan.residual, keep: undefined, aggregation }, this.plan);
   }
 
-  private localCursor(range: KeyRange, frame: Frame, most: number | undefined): BatchCursor {
-    const cursor = frame.execution.view.scan(range, this.rangeOptions(frame, most, this.scan.residual === undefined && !this.layout.isShared));
+  private localCursor(range: KeyRange, frame: Frame, how: RangeReading): BatchCursor {
+    const cursor = frame.execution.view.scan(range, this.rangeOptions(frame, how, this.scan.residual === undefined && !this.layout.isShared));
     return {
       next: async () => {
         const rows = await cursor.next();
@@ -255,12 +258,12 @@ export class CompiledScan {
     };
   }
 
-  private remoteCursor(range: KeyRange, frame: Frame, most: number | undefined): BatchCursor | undefined {
+  private remoteCursor(range: KeyRange, frame: Frame, how: RangeReading): BatchCursor | undefined {
     const { remote } = this;
     const { view } = frame.execution;
     if (remote === undefined || view.scanThrough === undefined) return undefined;
     const fragment = remote.pushed.fragment(frame);
-    const cursor = fragment === undefined ? undefined : view.scanThrough(fragment, range, this.rangeOptions(frame, most, remote.isWhole));
+    const cursor = fragment === undefined ? undefined : view.scanThrough(fragment, range, this.rangeOptions(frame, how, remote.isWhole));
     if (cursor === undefined) return undefined;
     return {
       next: async () => {
@@ -314,40 +317,38 @@ class PointOperator implements Operator {
 
 /** Rows of ranges, one range after the other, since their order is that of the key. */
 export class RangeReader implements Operator {
-  private ranges: KeyRange[] | undefined;
-  private cursor: BatchCursor | undefined;
-  /** What the cursor reads. */
-  private current: KeyRange | undefined;
+  private ranges: RangeQueue<Batch> | undefined;
+  private current: OpenRange<Batch> | undefined;
   private readonly scan: CompiledScan;
   private readonly frame: Frame;
 
   /** Without ranges: those of a scan for no row. */
-  constructor(scan: CompiledScan, ranges: KeyRange[] | undefined, frame: Frame) {
+  constructor(scan: CompiledScan, ranges: readonly KeyRange[] | undefined, frame: Frame) {
     this.scan = scan;
-    this.ranges = ranges;
     this.frame = frame;
+    this.ranges = ranges === undefined ? undefined : this.queue(ranges);
   }
 
-  /** Whether `next` would say undefined, as far as that is known without reading. */
-  get isDone(): boolean {
-    return this.cursor === undefined && this.ranges?.length === 0;
+  private open(range: KeyRange): BatchCursor {
+    return this.scan.openCursor(range, this.frame, { readAhead: 'growing' });
+  }
+
+  /** Only snapshots are read ahead of what is wanted: under locks, what is read is locked. */
+  private queue(ranges: readonly KeyRange[]): RangeQueue<Batch> {
+    return new RangeQueue({ ranges, open: (range) => this.open(range), ahead: this.frame.execution.view.readTimestamp === undefined ? 'none' : 'growing' });
   }
 
   async next(): Promise<readonly Row[] | undefined> {
     const { frame, scan } = this;
-    this.ranges ??= scan.ranges(NO_ROW, frame);
+    this.ranges ??= this.queue(scan.ranges(NO_ROW, frame));
     for (;;) {
       frame.checkCancelled();
-      if (this.cursor === undefined) {
-        const range = this.ranges.shift();
-        if (range === undefined) return undefined;
-        this.current = range;
-        this.cursor = scan.openCursor(range, frame);
-      }
-      const batch = await this.cursor.next();
+      this.current ??= this.ranges.next();
+      if (this.current === undefined) return undefined;
+      const { cursor } = this.current;
+      const batch = await scan.waiting(cursor.next(), frame);
       if (batch === undefined) {
-        const { cursor } = this;
-        this.cursor = undefined;
+        this.current = undefined;
         await cursor.close();
         continue;
       }
@@ -362,22 +363,23 @@ export class RangeReader implements Operator {
   /** When most of a batch were rows of other tables inside this one's, the scan goes on behind them. */
   private async skipOthers(last: Key | undefined, own: number, read: number): Promise<void> {
     const { layout, scan } = this.scan;
-    const { cursor, current } = this;
-    if (!layout.isShared || scan.reverse || last === undefined || cursor === undefined || current === undefined || own * 2 > read) return;
+    const { current } = this;
+    if (!layout.isShared || scan.reverse || last === undefined || current === undefined || own * 2 > read) return;
     if (layout.owns(last)) return;
     const from = layout.seekPast(last);
-    this.cursor = undefined;
-    await cursor.close();
-    if (from >= current.to) return;
-    this.current = { from, to: current.to };
-    this.cursor = this.scan.openCursor(this.current, this.frame);
+    this.current = undefined;
+    await current.cursor.close();
+    if (from >= current.range.to) return;
+    const range = { from, to: current.range.to };
+    this.current = { range, cursor: this.open(range) };
   }
 
   async close(): Promise<void> {
-    const { cursor } = this;
-    this.cursor = undefined;
-    this.ranges = [];
-    await cursor?.close();
+    const { current, ranges } = this;
+    this.current = undefined;
+    this.ranges = this.queue([]);
+    await current?.cursor.close();
+    await ranges?.close();
   }
 }
 
