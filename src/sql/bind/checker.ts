@@ -116,6 +116,9 @@ function queryDependencies(rel: Rel, catalog: NotingCatalog): Dependency[] {
   });
   visitRel(rel, () => undefined, (r) => {
     if (r.kind !== 'table') return;
+    const forced = r.hints.get('force_index')?.toLowerCase();
+    const index = forced === undefined ? undefined : r.table.indexes.find((i) => i.name.toLowerCase() === forced);
+    if (index !== undefined && !result.some((d) => d.object === index.id)) result.push({ object: index.id, column: undefined });
     for (const [i, c] of r.columns.entries()) {
       const source = r.source[i];
       if (source !== undefined && used.has(c.id) && !result.some((d) => d.object === r.table.id && d.column === source.id)) result.push({ object: r.table.id, column: source.id });

@@ -79,7 +79,10 @@ export abstract class FromBinder extends CallBinder {
     const table = this.catalog.findTable(names);
     if (table !== undefined) return this.bindStoredTable(table, alias, hints);
     const view = this.catalog.findView(names);
-    if (view !== undefined) return this.bindView(view.sql, view.name, alias, te);
+    if (view !== undefined) {
+      this.checkForcedIndex(view.name, [], hints);
+      return this.bindView(view.sql, view.name, alias, te);
+    }
     const virtual = this.catalog.findVirtual(names);
     if (virtual !== undefined) {
       const columns = virtual.columns.map((c) => this.newColumn(c.name, c.type));
@@ -88,11 +91,15 @@ export abstract class FromBinder extends CallBinder {
     throw this.error(te.path, `Table not found: ${names.join('.')}`);
   }
 
-  private bindStoredTable(table: CatalogTable, alias: string, hints: Hints): BoundTable {
+  private checkForcedIndex(name: string, indexes: CatalogTable['indexes'], hints: Hints): void {
     const forced = hints.get('force_index');
-    if (forced !== undefined && fold(forced) !== '_base_table' && !table.indexes.some((i) => fold(i.name) === fold(forced))) {
-      throw invalidArgument(`The table ${table.name} does not have a secondary index called ${forced}`);
+    if (forced !== undefined && fold(forced) !== '_base_table' && !indexes.some((i) => fold(i.name) === fold(forced))) {
+      throw invalidArgument(`The table ${name} does not have a secondary index called ${forced}`);
     }
+  }
+
+  private bindStoredTable(table: CatalogTable, alias: string, hints: Hints): BoundTable {
+    this.checkForcedIndex(table.name, table.indexes, hints);
     const bound = this.tableRel(table, hints);
     return this.tableOf(bound.rel, bound.columns, alias, false, (i) => bound.hidden[i] === true);
   }

@@ -7,6 +7,7 @@ import { BOOL, BYTES, DATE, FLOAT64, INT64, JSON_TYPE, NUMERIC, STRING, TIMESTAM
 import { canonicalInt, inInt64Range } from '../values/int64.ts';
 import { parseJson } from '../values/json.ts';
 import { parseNumeric } from '../values/numeric.ts';
+import { stringLiteral } from '../values/print.ts';
 import { BinderBase, constantContext } from './base.ts';
 import type { CallArgumentExpr, CallExpr, Expr } from './tree.ts';
 
@@ -46,8 +47,8 @@ export abstract class OperandBinder extends BinderBase {
     try {
       if (e.type === 'JSON') return this.literal(parseJson(e.value, 'exact'), type);
       if (e.type === 'NUMERIC') {
-        const value = parseNumeric(e.value);
-        if (value === undefined) throw this.error(e, 'Invalid NUMERIC literal');
+        const value = parseNumeric(e.value, true);
+        if (value === undefined) throw this.error(e, `Invalid NUMERIC literal: ${stringLiteral(e.value)}`);
         return this.literal(value, type);
       }
       return this.literal(castValue(e.value, STRING, type, constantContext(this.catalog.defaultTimeZone)), type);

@@ -129,7 +129,9 @@ export abstract class SelectBinder extends FromBinder {
     const sort = order === undefined ? undefined : this.inClause(undefined, () => this.bindOrder(order, items, aliasScope));
     const aggregates = list.aggregates + (having?.aggregates ?? 0) + (sort?.aggregates ?? 0);
     const grouped = select.groupBy !== undefined;
-    if (having !== undefined && !grouped && aggregates === 0) throw this.error(select.having ?? select, 'The HAVING clause requires GROUP BY or aggregation to be present');
+    if (having !== undefined && !grouped && list.aggregates === 0) {
+      throw this.error(select.having ?? select, having.aggregates === 0 ? 'The HAVING clause requires GROUP BY or aggregation to be present' : 'The HAVING clause only allows aggregation if GROUP BY or SELECT list aggregation is present');
+    }
     let exprs = items.map((i) => i.expr);
     let keys = sort?.result ?? [];
     let condition = having?.result;

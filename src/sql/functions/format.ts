@@ -10,7 +10,7 @@ import type { Json } from '../values/json.ts';
 import { jsonToPrettyString } from '../values/json.ts';
 import { divideRounded, NUMERIC_SCALE } from '../values/numeric.ts';
 import { literalText, valueText } from '../values/print.ts';
-import { characterCount, limitLength, sliceCharacters } from '../values/text.ts';
+import { characterCount, sliceCharacters } from '../values/text.ts';
 import { UTC } from '../values/timezone.ts';
 import type { SqlValue } from '../values/value.ts';
 import { on, scalar } from './define.ts';
@@ -119,13 +119,19 @@ function sizeOf(spec: number | '*' | undefined, args: Arguments): number | undef
   return Number(value);
 }
 
+const FORMATTED_LENGTH_MAX = 1024 * 1024;
+
+function limitFormatted(length: number): void {
+  if (length > FORMATTED_LENGTH_MAX) throw outOfRange(`Output string too long while evaluating FORMAT; limit ${FORMATTED_LENGTH_MAX}`);
+}
+
 function formatOne(d: Directive, args: Arguments): string {
   if (d.specifier === '%') return '%';
   const width = sizeOf(d.width, args);
   const precision = sizeOf(d.precision, args);
   const left = d.flags.includes('-') || (width !== undefined && width < 0);
   const columns = Math.abs(width ?? 0);
-  limitLength(columns + (precision ?? 0), 'FORMAT');
+  limitFormatted(columns + (precision ?? 0));
   const { value, type, index } = args.next();
   checkType(d, type, index);
   if ('tT'.includes(d.specifier)) {
@@ -278,7 +284,7 @@ function format(types: readonly (SqlType | undefined)[]): (pattern: string | nul
     try {
       for (const part of parse(pattern)) {
         result += typeof part === 'string' ? part : formatOne(part, args);
-        limitLength(result.length, 'FORMAT');
+        limitFormatted(result.length);
       }
     } catch (error) {
       if (error === NULL_RESULT) return null;

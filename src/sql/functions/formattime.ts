@@ -115,10 +115,9 @@ function extended(code: string, m: Moment): string | undefined {
 }
 
 function element(code: string, m: Moment): string | undefined {
-  if (code === 'c') {
+  if (code === 'c' && m.time !== undefined) {
     const { month, day, year } = civilFromDays(m.days);
-    const time = m.time === undefined ? '00:00:00' : timeOfDay(m.time.secondOfDay);
-    return `${WEEKDAYS[dayOfWeek(m.days)]?.slice(0, 3)} ${MONTHS[month - 1]?.slice(0, 3)} ${blank(day)} ${time} ${year}`;
+    return `${WEEKDAYS[dayOfWeek(m.days)]?.slice(0, 3)} ${MONTHS[month - 1]?.slice(0, 3)} ${blank(day)} ${timeOfDay(m.time.secondOfDay)} ${year}`;
   }
   if (code === 'J') throw outOfRange('Format element %J not supported yet');
   if (code.length > 1) return extended(code, m);

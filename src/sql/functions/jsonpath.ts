@@ -13,7 +13,7 @@ const MAX_STEPS = 1000;
 const CACHE_LIMIT = 500;
 const cache = new Map<string, JsonPath>();
 
-const STEP = /\.([^.[\]"'*][^.[\]"]*)|\."((?:[^"\\]|\\.)*)"|\[\s*(-?[0-9]+)\s*\]/y;
+const STEP = /\.([\p{L}\p{N}_\-:\s]+)|\."((?:[^"\\]|\\.)*)"|\[\s*(-?[0-9]+)\s*\]/uy;
 
 /** Throws OUT_OF_RANGE in Spanner's words when the text is no path. */
 export function parsePath(text: string): JsonPath {
@@ -33,7 +33,8 @@ function parse(text: string): JsonPath {
     STEP.lastIndex = at;
     const match = STEP.exec(text);
     if (match === null) {
-      if (/^(?:\[\*\]|\.\*)/.test(text.slice(at))) throw outOfRange('Unsupported operator in JSONPath: *');
+      const operator = /^(?:\[|\.)?([*@])/.exec(text.slice(at));
+      if (operator !== null) throw outOfRange(`Unsupported operator in JSONPath: ${operator[1]}`);
       throw outOfRange(`Invalid token in JSONPath at: ${text.slice(at)}`);
     }
     if (steps.length >= MAX_STEPS) throw outOfRange('JSONPath is too long');
@@ -43,17 +44,28 @@ function parse(text: string): JsonPath {
   return steps;
 }
 
+/** The element that a step of a reading path means in an array: `.0` is `[0]`. Undefined when it is no position. */
+export function positionOf(step: PathStep): number | undefined {
+  if (typeof step === 'number') return step >= 0 ? step : undefined;
+  return /^[0-9]{1,9}$/.test(step) ? Number(step) : undefined;
+}
+
 /** The node one step down; undefined when there is none. */
 export function stepInto(node: JsonNode, step: PathStep): JsonNode | undefined {
   if (typeof step === 'string') return isJsonObject(node) ? node.get(step) : undefined;
   return isJsonArray(node) && step >= 0 ? node[step] : undefined;
 }
 
+/** The node at a path as extractors read it: `[0]` also names the member "0" of an object, and `.0` the first element of an array. */
 export function follow(root: JsonNode, path: JsonPath): JsonNode | undefined {
   let node: JsonNode | undefined = root;
   for (const step of path) {
     if (node === undefined) return undefined;
-    node = stepInto(node, step);
+    if (isJsonObject(node)) node = node.get(String(step));
+    else {
+      const position = positionOf(step);
+      node = isJsonArray(node) && position !== undefined ? node[position] : undefined;
+    }
   }
   return node;
 }

@@ -3,7 +3,7 @@
  * written, members in their order with repetitions, and do not mind what follows the value or single quotes.
  */
 import { jsonQuote, MAX_JSON_DEPTH } from '../values/json.ts';
-import type { JsonPath } from './jsonpath.ts';
+import { positionOf, type JsonPath } from './jsonpath.ts';
 
 export type SourceNode =
   /** A number, true, false or null, as written. */
@@ -100,8 +100,13 @@ class Reader {
 export function sourceAt(text: string, path: JsonPath): SourceNode | undefined {
   let node = new Reader(text).node(0);
   for (const step of path) {
-    if (typeof step === 'string') node = node?.kind === 'object' ? node.members.find(([name]) => name === step)?.[1] : undefined;
-    else node = node?.kind === 'array' && step >= 0 ? node.items[step] : undefined;
+    if (node?.kind === 'object') {
+      const wanted = String(step);
+      node = node.members.find(([name]) => name === wanted)?.[1];
+    } else {
+      const position = positionOf(step);
+      node = node?.kind === 'array' && position !== undefined ? node.items[position] : undefined;
+    }
   }
   return node;
 }

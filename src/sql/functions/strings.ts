@@ -66,6 +66,13 @@ function trimEnd(text: string, set?: string): string {
   return text.slice(0, end);
 }
 
+/** Functions that make long values of short ones stop at 1 MiB, as GoogleSQL's do. Lengths are in characters here. */
+const MADE_LENGTH_MAX = 1024 * 1024;
+
+function limitMade(length: number, functionName: string): void {
+  if (length > MADE_LENGTH_MAX) throw outOfRange(`Output of ${functionName} exceeds max allowed output size of 1MB`);
+}
+
 function padding(missing: number, pattern: string): string {
   const characters = characterCount(pattern);
   const whole = pattern.repeat(Math.floor(missing / characters));
@@ -76,7 +83,7 @@ function pad(left: boolean): (text: string, size: Int64, pattern?: string) => st
   return (text, size, pattern = ' ') => {
     if (size < 0) throw outOfRange('Second argument (output size) for LPAD/RPAD cannot be negative');
     if (pattern === '') throw outOfRange('Third argument (pad pattern) for LPAD/RPAD cannot be empty');
-    limitLength(Number(size), 'LPAD/RPAD');
+    limitMade(Number(size), 'LPAD/RPAD');
     const length = characterCount(text);
     if (length >= size) return sliceCharacters(text, 0, Number(size));
     const fill = padding(Number(size) - length, pattern);
@@ -86,14 +93,14 @@ function pad(left: boolean): (text: string, size: Int64, pattern?: string) => st
 
 function repeat(text: string, count: Int64): string {
   if (count < 0) throw outOfRange('Second argument (repeat count) for REPEAT cannot be negative');
-  limitLength(text.length * Number(count), 'REPEAT');
+  limitMade(text.length * Number(count), 'REPEAT');
   return text === '' ? '' : text.repeat(Number(count));
 }
 
 function replace(text: string, from: string, to: string): string {
   if (from === '') return text;
   const parts = text.split(from);
-  limitLength(text.length + (parts.length - 1) * to.length, 'REPLACE');
+  limitMade(text.length + (parts.length - 1) * (to.length - from.length), 'REPLACE');
   return parts.join(to);
 }
 

@@ -92,5 +92,14 @@ export function messageAt(text: string, offset: number, message: string): string
   return `${message} [at ${line}:${column}]\n${excerpt(text, offset, column)}`;
 }
 
+/** A message of one line that ends in `[at line:column]`, with the excerpt of the text below it; others as they are. */
+export function withExcerpt(text: string, message: string): string {
+  const at = / \[at (\d+):(\d+)\]$/.exec(message);
+  if (at === null) return message;
+  let offset = 0;
+  for (let line = 1; line < Number(at[1]); line++) offset = lineEnd(text, offset) + (text.startsWith('\r\n', lineEnd(text, offset)) ? 2 : 1);
+  return `${message}\n${excerpt(text, offset, Number(at[2]))}`;
+}
+
 /** An INVALID_ARGUMENT error about a place in a statement. Used by the analyser too. */
 export const sqlErrorAt = (text: string, offset: number, message: string): TrestleError => invalidArgument(messageAt(text, offset, message));

@@ -208,7 +208,8 @@ export abstract class Cursor {
   }
   private ddlImage(): string {
     if (this.kind === TokenKind.end) return "'EOF'";
-    if (this.kind === TokenKind.error || this.word === ';') return `an unknown character ('${this.text.charAt(this.start)}').`;
+    if (this.text.charCodeAt(this.start) > 127) return 'a non-ASCII UTF-8 character. Did you perhaps copy the Spanner Cloud DDL statements from a word-processed document, including non-breaking spaces or smart quotes?';
+    if (this.kind === TokenKind.error || this.word === ';' || this.word === '!') return `an unknown character ('${this.text.charAt(this.start)}').`;
     return `'${this.text.slice(this.start, this.end)}'`;
   }
   private describe(): string {

@@ -29,7 +29,10 @@ export abstract class DdlTableParser extends DdlPartParser {
       if (!this.accept(',')) break;
     }
     this.expect(')');
-    if (this.word === 'PRIMARY' && primaryKey === undefined) primaryKey = this.parsePrimaryKey();
+    if (this.word === 'PRIMARY') {
+      if (primaryKey !== undefined) throw this.ddlFailure('Can only specify PRIMARY KEY once.');
+      primaryKey = this.parsePrimaryKey();
+    }
     const tail = this.parseTableTail();
     if (primaryKey === undefined && !columns.some((column) => column.primaryKey)) {
       throw this.ddlFailure('Must specify either table or column PRIMARY KEY');

@@ -5,7 +5,7 @@
 import { failedPrecondition, invalidArgument, notFound, TrestleError } from '../../base/errors.ts';
 import type { CreateView } from '../ast/ddl.ts';
 import type { Query, QueryBody, Select } from '../ast/query.ts';
-import { messageAt } from '../lex/position.ts';
+import { messageAt, withExcerpt } from '../lex/position.ts';
 import { typeName, typesEqual } from '../types/types.ts';
 import type { CheckedQuery, CheckFailure } from './checker.ts';
 import type { SchemaEditor } from './editor.ts';
@@ -30,8 +30,7 @@ export function createView(editor: SchemaEditor, node: CreateView): void {
   if (node.security === undefined) throw invalidArgument(`View \`${name}\` is missing the SQL SECURITY clause.`);
   if (editor.data.views.length >= MAX_VIEWS) throw failedPrecondition(`Cannot add view ${name}: the database has the maximum of ${MAX_VIEWS} views.`);
   const text = queryText(editor.text, node.query);
-  const head = `CREATE ${node.orReplace ? 'OR REPLACE ' : ''}VIEW ${node.name.parts.map((part) => `\`${part.name}\``).join('.')} SQL SECURITY ${node.security.toUpperCase()} AS `;
-  const checked = analyse(editor, text, head);
+  const checked = analyse(editor, text, headOf(name, node.security, node.orReplace));
   if (!checked.ok) {
     if (present === undefined) throw invalidArgument(`Error parsing the definition of view \`${name}\`: ${checked.message}`);
     throw failedPrecondition(`Cannot replace VIEW \`${present.name}\` because new definition is invalid with the following diagnostic message: ${checked.message}`);
@@ -53,23 +52,28 @@ function queryText(statement: string, query: Query): string {
   return statement.slice(open).trim();
 }
 
-/** `head`: what stands before the query in the statement's normal form, which positions in messages count from. */
-function analyse(editor: SchemaEditor, text: string, head = ''): CheckedQuery | CheckFailure {
-  const query = parseQuery(text);
+/** What stands before the query in the statement's normal form. */
+const headOf = (name: string, security: View['security'], orReplace = false): string =>
+  `CREATE ${orReplace ? 'OR REPLACE ' : ''}VIEW ${name.split('.').map((part) => `\`${part}\``).join('.')} SQL SECURITY ${security.toUpperCase()} AS `;
+
+/** Positions in messages count from the beginning of `head`. */
+function analyse(editor: SchemaEditor, text: string, head: string): CheckedQuery | CheckFailure {
+  const placed = ' '.repeat(head.length) + text;
+  const query = parseQuery(placed);
   const syntax = querySyntax(query);
   if (syntax.locks) return { ok: false, message: 'Unexpected lock mode in query' };
   const dependsOn = dependenciesBySyntax(editor, syntax);
   if (editor.context.checker === undefined) return { ok: true, columns: [], dependsOn };
-  const checked = checkedQuery(editor, query, text);
-  if (!checked.ok) return checked;
-  const fault = (offset: number, message: string): CheckFailure => ({ ok: false, message: messageAt(head + text, head.length + offset, message) });
+  const checked = checkedQuery(editor, query, placed);
+  if (!checked.ok) return { ok: false, message: withExcerpt(head + text, checked.message) };
+  const fault = (offset: number, message: string): CheckFailure => ({ ok: false, message: messageAt(head + text, offset, message) });
   const bare = syntax.unqualified.find(({ name }) => !syntax.ownNames.has(name.toLowerCase()) && isColumnOf(editor, syntax, name));
   if (bare !== undefined) return fault(bare.start, `${bare.name} cannot be used without a qualifier in strict name resolution mode`);
   const [loose] = syntax.loose;
   if (loose !== undefined) return fault(loose.start, loose.message);
   const select = outermostSelect(query.body);
   const unnamed = select?.as === undefined ? checked.columns.findIndex((column) => column.name === '') : -1;
-  if (unnamed >= 0) return fault(select?.items[unnamed]?.start ?? query.start, `CREATE VIEW columns must be named, but column ${unnamed + 1} has no name`);
+  if (unnamed >= 0) return fault(query.start, `CREATE VIEW columns must be named, but column ${unnamed + 1} has no name`);
   const names = checked.columns.map(({ name }) => name.toLowerCase());
   const repeated = checked.columns.find(({ name }, i) => names.indexOf(name.toLowerCase()) < i);
   if (repeated !== undefined) return fault(query.start, `CREATE VIEW has columns with duplicate name ${repeated.name}`);
@@ -134,7 +138,7 @@ export function recheckViews(editor: SchemaEditor, object: ObjectId, prefix: str
   if (editor.context.checker === undefined) return;
   for (const view of inDependencyOrder(editor)) {
     if (view.id === object || !reaches(editor, view.dependsOn, object)) continue;
-    const checked = analyse(editor, view.query.text);
+    const checked = analyse(editor, view.query.text, headOf(view.name, view.security));
     if (!checked.ok) {
       throw failedPrecondition(`${prefix} ${cause} causes the definition of VIEW \`${view.name}\` to become invalid with the following diagnostic message: ${checked.message}`);
     }

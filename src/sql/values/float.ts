@@ -4,7 +4,7 @@
  * exact value of a double as digits, from which printf-like formatting rounds half to even on the true value.
  */
 const SPACES = '[\\t\\n\\v\\f\\r ]*';
-const DECIMAL = new RegExp(`^${SPACES}([+-]?)(?:([0-9]+\\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\\.[0-9]+(?:[eE][+-]?[0-9]+)?)|(inf|infinity)|(nan)|(0x[0-9a-f]+))${SPACES}$`, 'i');
+const DECIMAL = new RegExp(`^${SPACES}([+-]?)(?:([0-9]+\\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\\.[0-9]+(?:[eE][+-]?[0-9]+)?)|(inf|infinity)|(nan)|0x(?=\\.?[0-9a-f])([0-9a-f]*)\\.?([0-9a-f]*)(?:p([+-]?[0-9]+))?)${SPACES}$`, 'i');
 
 /** Parses the text of a number as CAST to FLOAT64 does; undefined when it is none. Too large gives infinity. */
 export function parseFloat64(text: string): number | undefined {
@@ -14,7 +14,13 @@ export function parseFloat64(text: string): number | undefined {
   if (match[2] !== undefined) return sign * Number(match[2]);
   if (match[3] !== undefined) return sign * Infinity;
   if (match[4] !== undefined) return NaN;
-  return sign * Number(match[5]);
+  return sign * hexadecimal(match[5] ?? '', match[6] ?? '', Number(match[7] ?? 0));
+}
+
+/** 0xA.8p3 is 10.5 times 2 to the power of 3. Digits beyond a double's precision are rounded as BigInt's conversion does. */
+function hexadecimal(whole: string, fraction: string, exponent: number): number {
+  const power = exponent - 4 * fraction.length;
+  return Number(BigInt(`0x${whole}${fraction}`)) * 2 ** Math.max(-1100, Math.min(power, 1100));
 }
 
 /** CAST(FLOAT64 AS STRING). */

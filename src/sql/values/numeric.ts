@@ -24,8 +24,8 @@ export function divideRounded(numerator: bigint, denominator: bigint): bigint {
 
 const NUMBER = /^[\t\n\v\f\r ]*([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,9}))?[\t\n\v\f\r ]*$/;
 
-/** Parses decimal text; more than nine fractional digits round. Undefined when it is no number or out of range. */
-export function parseNumeric(text: string): bigint | undefined {
+/** Parses decimal text; more than nine fractional digits round, or with `exact` are a mistake unless they are zeros. Undefined when it is no number or out of range. */
+export function parseNumeric(text: string, exact = false): bigint | undefined {
   const match = NUMBER.exec(text);
   if (match === null) return undefined;
   const whole = match[2] ?? '';
@@ -35,6 +35,7 @@ export function parseNumeric(text: string): bigint | undefined {
   if (digits === '') return 0n;
   const places = Number(match[4] ?? 0) - fraction.length + 9;
   if (digits.length + places > 40) return undefined;
+  if (exact && places < 0 && /[1-9]/.test(digits.slice(places))) return undefined;
   if (digits.length + places < -1) return 0n;
   const value = places >= 0 ? BigInt(digits) * 10n ** BigInt(places) : divideRounded(BigInt(digits), 10n ** BigInt(-places));
   if (!inNumericRange(value)) return undefined;
