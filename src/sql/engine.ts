@@ -16,7 +16,7 @@ import { CompiledScan } from './execute/scan.ts';
 import { informationSchemaRows } from './execute/information-schema.ts';
 import { contextOf } from './execute/schema-expressions.ts';
 import { compilePlan, type NodeNumbers } from './execute/compile.ts';
-import { DEFAULT_MEMORY_LIMIT_BYTES, Frame, Memory, Pacer, type Execution, type Operator, type Plan, type Row, type VirtualTables } from './execute/runtime.ts';
+import { DEFAULT_MEMORY_LIMIT_BYTES, KEEP_AFTER_ROWS, Frame, Memory, Pacer, type Execution, type Operator, type Plan, type Row, type VirtualTables } from './execute/runtime.ts';
 import type { EvaluationContext } from './functions/registry.ts';
 import { KeySpace } from './rows/keyspace.ts';
 import type { RowWriter } from './rows/writer.ts';
@@ -43,6 +43,8 @@ export interface StatementContext {
   readonly systemTables?: VirtualTables;
   readonly signal?: AbortSignal;
   readonly memoryLimitBytes?: number;
+  /** Rows that a correlated subquery reads, for several outer rows, before the rows of all are kept by key. For tests, whose tables are small. */
+  readonly keepAfterRows?: number;
   /** Count rows per node of the plan. */
   readonly profile?: boolean;
   /** For the durations in the profile. */
@@ -311,6 +313,7 @@ function executionOf(schema: Schema, view: ReadView, context: StatementContext, 
     context: context.context,
     parameters,
     memory: new Memory(context.memoryLimitBytes ?? DEFAULT_MEMORY_LIMIT_BYTES),
+    keepAfterRows: context.keepAfterRows ?? KEEP_AFTER_ROWS,
     signal: context.signal,
     virtualTables: virtualTables(schema, context),
     statistics: { rowsScanned: 0, rowsReturned: 0, lastKey: undefined },

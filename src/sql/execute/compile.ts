@@ -2,7 +2,7 @@
 import type { Expr } from '../bind/tree.ts';
 import { isVolatile, visitRel } from '../bind/walk.ts';
 import { drivingScan } from '../plan/partition.ts';
-import type { Phys, PhysAggregate, PhysScan } from '../plan/physical.ts';
+import { childrenOf, type Phys, type PhysAggregate, type PhysKeyed, type PhysScan } from '../plan/physical.ts';
 import type { KeySpace } from '../rows/keyspace.ts';
 import type { SqlType } from '../types/types.ts';
 import type { Row, Plan, Frame, Operator } from './runtime.ts';
@@ -11,7 +11,8 @@ import { compileAggregate, hashAggregatePlan, type CompiledAggregation, rowKey, 
 import { applyPlan, type CompiledSubquery } from './apply.ts';
 import { compileExpr, layoutOf, PlanScope, type Evaluate } from './expressions.ts';
 import { mergeJoinPlan } from './merge-join.ts';
-import { hashJoinPlan, lateralJoinPlan, loopJoinPlan, type JoinParts } from './joins.ts';
+import { hashJoinPlan, keyer, lateralJoinPlan, loopJoinPlan, type JoinParts } from './joins.ts';
+import { keyedRowsPlan } from './keyed-rows.ts';
 import { lookupJoinPlan } from './lookup-join.ts';
 import { partialAggregatePlan } from './partial-aggregate.ts';
 import { assertPlan, filterPlan, limitPlan, projectPlan, samplePlan, setPlan, unionPlan, unitPlan, unnestPlan, unnestRows } from './operators.ts';
@@ -48,6 +49,8 @@ class Compiler {
   }
 
   private number(p: Phys): number {
+    const known = this.numbers.get(p);
+    if (known !== undefined) return known;
     const number = this.numbers.size;
     this.numbers.set(p, number);
     return number;
@@ -77,8 +80,10 @@ class Compiler {
       case 'hashJoin': {
         const parts = this.joinParts(p, scope);
         const left = p.leftKeys.map((k) => this.expr(k, [p.left], scope));
+        const before = scope.uses;
         const right = p.rightKeys.map((k) => this.expr(k, [p.right], scope));
-        return (p.kind === 'mergeJoin' ? mergeJoinPlan : hashJoinPlan)(parts, { left, right, types: p.leftKeys.map((k) => k.type) });
+        const shared = scope.uses === before ? parts.shared : undefined;
+        return (p.kind === 'mergeJoin' ? mergeJoinPlan : hashJoinPlan)({ ...parts, shared }, { left, right, types: p.leftKeys.map((k) => k.type) });
       }
       case 'loopJoin':
         return loopJoinPlan(this.joinParts(p, scope));
@@ -115,6 +120,8 @@ class Compiler {
         return samplePlan(this.plan(p.input, scope), p.method, this.expr(p.size, [], scope), p.weight !== undefined);
       case 'with':
         return this.with(p, scope);
+      case 'keyed':
+        return this.keyed(p, scope);
       case 'spool':
         return spoolPlan(this.spool(p.id));
       case 'assert':
@@ -146,11 +153,31 @@ class Compiler {
     return {
       type: p.type,
       left: this.plan(p.left, scope),
-      right: this.plan(p.right, scope),
+      ...this.right(p, scope),
       leftWidth: p.left.columns.length,
       rightWidth: p.right.columns.length,
       condition: this.optional(p.condition, [p.left, p.right], scope),
     };
+  }
+
+  /** The right side of a join, which may be the same in all runs of a subplan. */
+  private right(p: Phys & { kind: 'hashJoin' | 'mergeJoin' | 'loopJoin' }, scope: PlanScope): Pick<JoinParts, 'right' | 'shared'> {
+    const before = scope.uses;
+    const right = this.plan(p.right, scope);
+    return { right, shared: scope.nested && scope.uses === before ? { spools: this.spoolsOf(p.right) } : undefined };
+  }
+
+  private keyed(p: PhysKeyed, scope: PlanScope): Plan {
+    const direct = this.plan(p.direct, scope);
+    // One scan is done in place of the other: in the profile they are the same.
+    if (p.direct.kind === 'scan' && p.rows.kind === 'scan') this.numbers.set(p.rows, this.number(p.direct));
+    const before = scope.uses;
+    const rows = this.plan(p.rows, scope);
+    const isShared = scope.uses === before;
+    const types = p.keys.map((key) => key.type);
+    const keyOf = keyer(p.keys.map((key) => this.expr(key, [p.rows], scope)), types);
+    const valueOf = keyer(p.values.map((value) => this.expr(value, [], scope)), types);
+    return keyedRowsPlan({ direct, rows: isShared ? rows : undefined, keyOf, valueOf, spools: this.spoolsOf(p.rows) });
   }
 
   /** The enclosing values that a subplan refers to, as expressions over the enclosing row. */
@@ -209,6 +236,11 @@ class Compiler {
       this.spools.set(id, key);
     }
     return key;
+  }
+
+  /** Of the WITH names that a plan refers to; those that it defines itself are not found in any frame around it. */
+  private spoolsOf(p: Phys): readonly object[] {
+    return p.kind === 'spool' ? [this.spool(p.id)] : childrenOf(p).flatMap((child) => this.spoolsOf(child));
   }
 
   private with(p: Phys & { kind: 'with' }, scope: PlanScope): Plan {

@@ -21,14 +21,17 @@ export type Evaluate = (row: Row, frame: Frame) => SqlValue;
 export class PlanScope {
   /** Ids of the enclosing columns that this plan refers to, in the order of the frame's arguments. */
   readonly arguments: number[] = [];
+  /** How often it was referred to them. */
+  uses = 0;
   private variables = 0;
-  private readonly nested: boolean;
+  readonly nested: boolean;
 
   constructor(nested: boolean) {
     this.nested = nested;
   }
 
   argument(id: number): number {
+    this.uses++;
     const known = this.arguments.indexOf(id);
     if (known >= 0) return known;
     assert(this.nested, 'a column of the statement is not found in any row');

@@ -8,7 +8,7 @@ import { groupingKey, isPlainKey, joinKeys } from '../values/compare.ts';
 import type { SqlType } from '../types/types.ts';
 import type { SqlValue } from '../values/value.ts';
 import type { Evaluate } from './expressions.ts';
-import { BATCH_ROWS, collect, type Frame, type Operator, type Plan, type Row } from './runtime.ts';
+import { BATCH_ROWS, collect, rowBytes, type Frame, type Operator, type Plan, type Row } from './runtime.ts';
 
 export const nulls = (width: number): Row => new Array<SqlValue>(width).fill(null);
 
@@ -126,6 +126,15 @@ export interface JoinParts {
   readonly leftWidth: number;
   readonly rightWidth: number;
   readonly condition: Evaluate | undefined;
+  /** The join is part of a subplan, and its right side the same in each run, but for the WITH names that it is made of. */
+  readonly shared?: { readonly spools: readonly object[] } | undefined;
+}
+
+/** The frame for which rows are the same in every run: where the innermost of these WITH names is defined, or the statement's. */
+export function ownerOf(spools: readonly object[], frame: Frame): Frame {
+  let owner = frame;
+  while (owner.parent !== undefined && !spools.some((spool) => owner.cells.has(spool))) owner = owner.parent;
+  return owner;
 }
 
 /** Runs `prepare` before the first row is asked for. */
@@ -159,7 +168,7 @@ export function loopJoinPlan(join: JoinParts): Plan {
     };
     const operator = new LeftDrivenOperator(driven, join.left(frame), frame);
     return prepared(async () => {
-      right = await collect(join.right(frame), frame);
+      right = await keptRight(join, frame, (owner) => collect(join.right(owner), owner));
     }, operator);
   };
 }
@@ -170,10 +179,10 @@ export interface HashKeys {
   readonly types: readonly SqlType[];
 }
 
-type KeyOfRow = (row: Row, frame: Frame) => unknown;
+export type KeyOfRow = (row: Row, frame: Frame) => unknown;
 
 /** The key of a row in a Map, or undefined when a part is NULL, which equals nothing. */
-function keyer(evaluators: readonly Evaluate[], types: readonly SqlType[]): KeyOfRow {
+export function keyer(evaluators: readonly Evaluate[], types: readonly SqlType[]): KeyOfRow {
   const keys = types.map((t) => groupingKey(t));
   const [evaluate] = evaluators;
   const [only] = keys;
@@ -199,31 +208,72 @@ function keyer(evaluators: readonly Evaluate[], types: readonly SqlType[]): KeyO
 /** What an entry of a table of hashes takes beside its row. */
 const ENTRY_BYTES = 96;
 
-async function buildTable(rows: readonly Row[], keyOf: KeyOfRow, frame: Frame): Promise<Map<unknown, Row[]>> {
-  const table = new Map<unknown, Row[]>();
-  for (const row of rows) {
-    if (frame.isPauseDue()) await frame.pause();
-    const key = keyOf(row, frame);
-    if (key === undefined) continue;
-    const list = table.get(key);
-    if (list !== undefined) list.push(row);
-    else {
-      frame.memory.take(typeof key === 'string' ? ENTRY_BYTES + key.length : ENTRY_BYTES);
-      table.set(key, [row]);
+export const NO_CANDIDATES: readonly Row[] = [];
+
+/** Rows by key, in the order in which they came. They count for the memory of the frame. */
+export class TableOfHashes {
+  readonly rows: Row[] = [];
+  bytes = 0;
+  private readonly byKey = new Map<unknown, Row[]>();
+  private readonly keyOf: KeyOfRow;
+  private readonly frame: Frame;
+
+  constructor(keyOf: KeyOfRow, frame: Frame) {
+    this.keyOf = keyOf;
+    this.frame = frame;
+  }
+
+  async add(rows: readonly Row[]): Promise<void> {
+    const { frame, byKey } = this;
+    let bytes = 0;
+    for (const row of rows) {
+      if (frame.isPauseDue()) await frame.pause();
+      bytes += rowBytes(row);
+      this.rows.push(row);
+      const key = this.keyOf(row, frame);
+      if (key === undefined) continue;
+      const list = byKey.get(key);
+      if (list !== undefined) list.push(row);
+      else {
+        bytes += typeof key === 'string' ? ENTRY_BYTES + key.length : ENTRY_BYTES;
+        byKey.set(key, [row]);
+      }
     }
+    this.bytes += bytes;
+    frame.memory.take(bytes);
+  }
+
+  get(key: unknown): readonly Row[] {
+    return this.byKey.get(key) ?? NO_CANDIDATES;
+  }
+
+  release(): void {
+    this.frame.memory.give(this.bytes);
+    this.bytes = 0;
+  }
+}
+
+/** All rows of a plan by key. */
+async function tableOf(plan: Plan, keyOf: KeyOfRow, frame: Frame): Promise<TableOfHashes> {
+  const table = new TableOfHashes(keyOf, frame);
+  const operator = plan(frame);
+  try {
+    for (let batch = await operator.next(); batch !== undefined; batch = await operator.next()) {
+      frame.checkCancelled();
+      await table.add(batch);
+    }
+  } finally {
+    await operator.close();
   }
   return table;
 }
-
-const NO_CANDIDATES: readonly Row[] = [];
 
 export function hashJoinPlan(join: JoinParts, keys: HashKeys): Plan {
   const leftKey = keyer(keys.left, keys.types);
   const rightKey = keyer(keys.right, keys.types);
   const leftNulls = nulls(join.leftWidth);
   return (frame) => {
-    let table: ReadonlyMap<unknown, Row[]> = new Map();
-    let rightRows: readonly Row[] = [];
+    let table: TableOfHashes | undefined;
     const matched = new Set<Row>();
     const keeps = keepsRight(join.type);
     const driven: LeftDriven = {
@@ -232,17 +282,26 @@ export function hashJoinPlan(join: JoinParts, keys: HashKeys): Plan {
       rightWidth: join.rightWidth,
       candidates: (row) => {
         const key = leftKey(row, frame);
-        return key === undefined ? NO_CANDIDATES : (table.get(key) ?? NO_CANDIDATES);
+        return key === undefined || table === undefined ? NO_CANDIDATES : table.get(key);
       },
       onMatch: keeps ? (row) => void matched.add(row) : undefined,
-      last: keeps ? () => rightRows.filter((row) => !matched.has(row)).map((row) => leftNulls.concat(row)) : undefined,
+      last: keeps ? () => (table?.rows ?? []).filter((row) => !matched.has(row)).map((row) => leftNulls.concat(row)) : undefined,
     };
     const operator = new LeftDrivenOperator(driven, join.left(frame), frame);
     return prepared(async () => {
-      rightRows = await collect(join.right(frame), frame);
-      table = await buildTable(rightRows, rightKey, frame);
+      table = await keptRight(join, frame, (owner) => tableOf(join.right, rightKey, owner));
     }, operator);
   };
+}
+
+/** What is made of the right side: once for all runs where that is the same in each. */
+async function keptRight<T extends object>(join: JoinParts, frame: Frame, make: (owner: Frame) => Promise<T>): Promise<T> {
+  if (join.shared === undefined) return await make(frame);
+  const owner = ownerOf(join.shared.spools, frame);
+  const known = owner.cells.get(join) as Promise<T> | undefined;
+  const made = known ?? make(owner);
+  if (known === undefined) owner.cells.set(join, made);
+  return await made;
 }
 
 /** `rowsFor` gives the right side for one left row. */

@@ -35,12 +35,14 @@ export const BATCH_ROWS = 1024;
 /** Bytes that one statement may hold in sorts, groups, tables of hashes and results of subqueries. */
 export const DEFAULT_MEMORY_LIMIT_BYTES = 256 * 1024 * 1024;
 
+export const KEEP_AFTER_ROWS = 1000;
+
 /** An account of memory. What a subplan takes counts for the statement until the run of the subplan ends. */
 export class Memory {
   /** The most that was held at once. */
   peak = 0;
   private used = 0;
-  private readonly limit: number;
+  readonly limit: number;
   private readonly parent: Memory | undefined;
 
   constructor(limit: number, parent?: Memory) {
@@ -106,6 +108,8 @@ export interface Execution {
   readonly context: EvaluationContext;
   readonly parameters: readonly SqlValue[];
   readonly memory: Memory;
+  /** Rows that a correlated subquery reads before it keeps the rows of all outer rows by key. */
+  readonly keepAfterRows: number;
   readonly signal: AbortSignal | undefined;
   readonly virtualTables: VirtualTables;
   readonly statistics: ScanStatistics;
@@ -230,6 +234,7 @@ export function bareFrame(context: EvaluationContext, parameters: readonly SqlVa
     context,
     parameters,
     memory: new Memory(memoryLimitBytes),
+    keepAfterRows: KEEP_AFTER_ROWS,
     signal: undefined,
     virtualTables: noReads,
     statistics: { rowsScanned: 0, rowsReturned: 0, lastKey: undefined },

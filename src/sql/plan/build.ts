@@ -3,11 +3,12 @@
  * makes unnecessary, limits that stop scans early, grouping in a stream.
  */
 import type { Assignment, Column, Expr, Hints, JoinType, Rel, SortKey } from '../bind/tree.ts';
-import { columnExpr, substitute } from '../bind/walk.ts';
+import { columnExpr, freeOfRel, substitute } from '../bind/walk.ts';
 import { isFloating } from '../types/traits.ts';
 import { INT64 } from '../types/types.ts';
 import { chooseAccess, satisfies, type Access } from './access.ts';
-import { conjunction, conjuncts, isMovable, usesOnly } from './conjuncts.ts';
+import { conjunction, conjuncts, equalSides, isMovable, usesOnly } from './conjuncts.ts';
+import { keyedConditions, type KeyedConditions } from './keyed.ts';
 import { beginAtScan } from './partial.ts';
 import { hashJoin, joinColumns, mergeJoin, type Built } from './key-joins.ts';
 import type { OrderPart, Phys, PhysAggregate, PhysScan } from './physical.ts';
@@ -109,9 +110,21 @@ class Builder {
     let input = rel.input;
     while (input.kind === 'filter') input = input.input;
     const conditions = chain(rel, input);
-    if (input.kind === 'table') return this.access(input, conditions, wanted);
+    const keyed = this.options.optimize ? keyedConditions(input, conditions) : undefined;
+    if (input.kind === 'table') return this.keyedAccess(input, conditions, keyed, wanted) ?? this.access(input, conditions, wanted);
     const built = this.build(input, wanted);
-    return { ...built, phys: filterOver(built.phys, conditions), rows: Math.max(1, built.rows * 0.1 ** conditions.length) };
+    const rows = Math.max(1, built.rows * 0.1 ** conditions.length);
+    if (keyed === undefined) return { ...built, phys: filterOver(built.phys, conditions), rows };
+    return { ...built, phys: keyedOver(keyed, filterOver(built.phys, conditions), filterOver(built.phys, keyed.own)), rows };
+  }
+
+  /** A table in a subplan whose rows for an enclosing row cannot be sought. */
+  private keyedAccess(table: Rel & { kind: 'table' }, conditions: readonly Expr[], keyed: KeyedConditions | undefined, wanted: readonly OrderPart[]): Built | undefined {
+    if (keyed === undefined) return undefined;
+    const [direct, rows] = [conditions, keyed.own].map((each) => chooseAccess(table, each, wanted, this.options.statistics));
+    if (direct === undefined || rows === undefined || direct.prefix > rows.prefix || direct.read < rows.read) return undefined;
+    const order = satisfies(direct.order, wanted, new Set()) && satisfies(rows.order, wanted, new Set()) ? wanted : [];
+    return { phys: keyedOver(keyed, direct.scan, rows.scan), order, rows: direct.rows };
   }
 
   private buildProject(rel: Rel & { kind: 'project' }, wanted: readonly OrderPart[]): Built {
@@ -208,7 +221,7 @@ class Builder {
     }
     if (rel.type === 'inner' && this.options.optimize) return this.buildChain(rel, wanted);
     const left = this.build(rel.left, rel.type === 'full' ? [] : wanted);
-    return this.joinWith(left, rel.right, rel.type, conjuncts(rel.condition), rel.hints);
+    return this.joinWith({ built: left, isOuter: isOuter(rel.left) }, rel.right, rel.type, conjuncts(rel.condition), rel.hints);
   }
 
   /** Inner joins in a chain: begins with the input that has the fewest rows, goes on with what can be looked up by key. */
@@ -221,7 +234,7 @@ class Builder {
     const start = keepOrder ? 0 : this.cheapest(remaining);
     const first = remaining.splice(start, 1)[0];
     if (first === undefined) return { phys: { kind: 'unit', columns: [] }, order: [], rows: 1 };
-    let current = this.build(first.rel, wanted);
+    let current: LeftSide = { built: this.build(first.rel, wanted), isOuter: isOuter(first.rel) };
     let pending = conditions;
     const have = new Set(first.ids);
     while (remaining.length > 0) {
@@ -231,10 +244,10 @@ class Builder {
       const later = new Set(remaining.flatMap((r) => [...r.ids]));
       const now = pending.filter((c) => usesOnly(c, later));
       pending = pending.filter((c) => !now.includes(c));
-      current = this.joinWith(current, next.rel, 'inner', now, hints);
+      current = { built: this.joinWith(current, next.rel, 'inner', now, hints), isOuter: current.isOuter || isOuter(next.rel) };
       for (const id of next.ids) have.add(id);
     }
-    return { ...current, phys: filterOver(current.phys, pending) };
+    return { ...current.built, phys: filterOver(current.built.phys, pending) };
   }
 
   private cheapest(inputs: readonly JoinInput[]): number {
@@ -296,10 +309,10 @@ class Builder {
   private hasEqualSides(left: Built, right: Rel, conditions: readonly Expr[]): boolean {
     const leftIds = new Set(left.phys.columns.map((c) => c.id));
     const rightIds = new Set(right.columns.map((c) => c.id));
-    return conditions.some((c) => equalSides(c, leftIds, rightIds) !== undefined);
+    return conditions.some((c) => sidesOf(c, leftIds, rightIds) !== undefined);
   }
 
-  private joinWith(left: Built, rightRel: Rel, type: JoinType, conditions: readonly Expr[], hints: Hints): Built {
+  private joinWith({ built: left, isOuter: isLeftOuter }: LeftSide, rightRel: Rel, type: JoinType, conditions: readonly Expr[], hints: Hints): Built {
     const hint = (name: string): string | undefined => hints.get(name) ?? this.options.hints.get(name);
     const method = hint('join_method') ?? hint('join_type');
     const wantsHash = method !== undefined && HASH_METHODS.has(method);
@@ -319,7 +332,7 @@ class Builder {
     const rightKeys: Expr[] = [];
     const rest: Expr[] = [];
     for (const c of conditions) {
-      const sides = equalSides(c, leftIds, rightIds);
+      const sides = sidesOf(c, leftIds, rightIds);
       if (sides === undefined || !this.options.optimize || wantsLoop) rest.push(c);
       else {
         leftKeys.push(sides.left);
@@ -330,11 +343,27 @@ class Builder {
     }
     const condition = conjunction(rest);
     if (leftKeys.length > 0 && method === 'merge_join') return mergeJoin(type, { built: left, keys: leftKeys }, { built: right, keys: rightKeys }, condition);
-    if (leftKeys.length > 0) return hashJoin(type, { built: left, keys: leftKeys }, { built: right, keys: rightKeys }, condition, hint('hash_join_build_side'));
+    if (leftKeys.length > 0) return hashJoin(type, { built: left, keys: leftKeys }, { built: right, keys: rightKeys }, condition, keptSide(type, isLeftOuter, isOuter(rightRel)) ?? hint('hash_join_build_side'));
     const columns = joinColumns(type, left.phys, right.phys);
     const order = type === 'full' || type === 'right' ? [] : left.order;
     return { phys: { kind: 'loopJoin', columns, type, left: left.phys, right: right.phys, condition }, order, rows: left.rows * right.rows };
   }
+}
+
+/** The left side of a join in the making. */
+interface LeftSide {
+  readonly built: Built;
+  /** In a subplan: it depends on the enclosing row. */
+  readonly isOuter: boolean;
+}
+
+const isOuter = (rel: Rel): boolean => freeOfRel(rel).size > 0;
+
+/** In a subplan, the side of which a table of hashes is built: the one that is the same in each run, so that it is built once. */
+function keptSide(type: JoinType, isLeftOuter: boolean, isRightOuter: boolean): string | undefined {
+  if (isLeftOuter === isRightOuter) return undefined;
+  if (isLeftOuter) return 'build_right';
+  return type === 'inner' ? 'build_left' : undefined;
 }
 
 /** Not by looking up rows one by one. */
@@ -378,16 +407,10 @@ function lookupJoin(left: Built, { access, items }: Pick<Lookup, 'access' | 'ite
   return { phys: { kind: 'project', columns: all.map((i) => i.column), input: joined, items: all }, order: left.order, rows };
 }
 
-function equalSides(c: Expr, left: ReadonlySet<number>, right: ReadonlySet<number>): { readonly left: Expr; readonly right: Expr } | undefined {
-  if (c.kind !== 'call' || c.call.definition.name !== '$equal') return undefined;
-  const [a, b] = c.args;
-  if (a === undefined || b === undefined || a.kind === 'lambda' || a.kind === 'keyword' || b.kind === 'lambda' || b.kind === 'keyword') return undefined;
-  // Hashes tell values apart as grouping does, which for these types is as = does.
-  if (a.type.kind === 'STRUCT' || a.type.kind === 'ARRAY' || a.type.kind === 'JSON') return undefined;
-  if (usesOnly(a, right) && usesOnly(b, left) && !usesOnly(b, right)) return { left: a, right: b };
-  if (usesOnly(b, right) && usesOnly(a, left) && !usesOnly(a, right)) return { left: b, right: a };
-  return undefined;
-}
+const sidesOf = (c: Expr, left: ReadonlySet<number>, right: ReadonlySet<number>): ReturnType<typeof equalSides> =>
+  equalSides(c, (e) => usesOnly(e, right), (e) => usesOnly(e, left) && !usesOnly(e, right));
+
+const keyedOver = ({ keys, values, rest }: KeyedConditions, direct: Phys, rows: Phys): Phys => filterOver({ kind: 'keyed', columns: direct.columns, direct, rows, keys, values }, rest);
 
 function filterOver(input: Phys, conditions: readonly Expr[]): Phys {
   const condition = conjunction(conditions);

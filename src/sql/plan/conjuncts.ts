@@ -1,5 +1,6 @@
 /** Conditions as lists of conjuncts, and what can be said of them. */
 import { BOOL } from '../types/types.ts';
+import { supportsGrouping } from '../types/traits.ts';
 import type { Expr, Rel } from '../bind/tree.ts';
 import { freeColumns, hasSubquery, isVolatile } from '../bind/walk.ts';
 
@@ -31,6 +32,19 @@ export function usesOnly(e: Expr, without: ReadonlySet<number>): boolean {
 }
 
 export const usesAny = (e: Expr, ids: ReadonlySet<number>): boolean => !usesOnly(e, ids);
+
+/**
+ * The sides of an equality, one of each kind, whichever comes first in the text. Of types whose values tables of hashes tell
+ * apart as = does, but for NaN, which = says is not equal to itself.
+ */
+export function equalSides(c: Expr, isLeft: (e: Expr) => boolean, isRight: (e: Expr) => boolean): { readonly left: Expr; readonly right: Expr } | undefined {
+  if (c.kind !== 'call' || c.call.definition.name !== '$equal') return undefined;
+  const [a, b] = c.args;
+  if (a === undefined || b === undefined || a.kind === 'lambda' || a.kind === 'keyword' || b.kind === 'lambda' || b.kind === 'keyword') return undefined;
+  if (!supportsGrouping(a.type)) return undefined;
+  if (isLeft(a) && isRight(b)) return { left: a, right: b };
+  return isLeft(b) && isRight(a) ? { left: b, right: a } : undefined;
+}
 
 /** May be evaluated elsewhere, or more often, than written. */
 export const isMovable = (e: Expr): boolean => !isVolatile(e) && !hasSubquery(e);

@@ -58,6 +58,8 @@ export function describeNode(p: Phys): readonly string[] {
       return [`sample ${p.method}`, describe(p.size)];
     case 'with':
       return [`with ${p.id}`];
+    case 'keyed':
+      return ['rows kept by key', `${list(p.keys)} = ${list(p.values)}`];
     case 'spool':
       return [`rows of with ${p.id}`];
     case 'assert':

@@ -10,12 +10,12 @@
  */
 import { NO_HINTS } from '../bind/hints.ts';
 import type { AggregateExpr, Assignment, Column, Expr, Rel, SubqueryExpr } from '../bind/tree.ts';
-import { columnExpr, freeColumns, freeOfRel, hasSubquery, isVolatile, substitute, visitRel } from '../bind/walk.ts';
+import { columnExpr, freeColumns, freeOfRel, hasSubquery, substitute } from '../bind/walk.ts';
 import { aggregatorOf } from '../functions/resolve.ts';
 import { BOOL } from '../types/types.ts';
-import { supportsGrouping } from '../types/traits.ts';
 import { chooseAccess } from './access.ts';
-import { conjunction, conjuncts, idsOf, TRUE, usesOnly } from './conjuncts.ts';
+import { conjunction, conjuncts, equalSides, idsOf, TRUE, usesOnly } from './conjuncts.ts';
+import { mayVary } from './keyed.ts';
 import { NO_STATISTICS } from './statistics.ts';
 import { equal, untie, type Fresh } from './untie.ts';
 
@@ -28,14 +28,15 @@ export function joinGrouped(left: Rel, column: Column, subquery: SubqueryExpr, f
   if (!usesOnly(value, outer) || aggregate.aggregates.some((a) => !usesOnly(a.aggregate, outer)) || mayVary(subquery.rel)) return undefined;
   const untied = untie(aggregate.input, outer, undefined);
   if (untied === undefined || isSeekable(untied.rel, untied.conditions)) return undefined;
-  const pairs = untied.conditions.map((c) => keyPair(c, outer));
+  const fromOuter = (e: Expr): boolean => [...freeColumns(e)].every((id) => outer.has(id));
+  const pairs = untied.conditions.map((c) => equalSides(c, fromOuter, (e) => usesOnly(e, outer)));
   const groups: Assignment[] = [];
   const conditions: Expr[] = [];
   for (const pair of pairs) {
     if (pair === undefined) return undefined;
-    const group = fresh.column('', pair.inner.type);
-    groups.push({ column: group, expr: pair.inner });
-    conditions.push(equal(pair.outer, columnExpr(group)));
+    const group = fresh.column('', pair.right.type);
+    groups.push({ column: group, expr: pair.right });
+    conditions.push(equal(pair.left, columnExpr(group)));
   }
   const grouped: Rel = { ...aggregate, columns: [...groups.map((g) => g.column), ...aggregate.columns], input: untied.rel, grouped: true, groups };
   const matched = fresh.column('', BOOL);
@@ -58,23 +59,6 @@ function aggregationOf(s: SubqueryExpr): { readonly aggregate: Rel & { kind: 'ag
   }
   if (rel.kind !== 'aggregate' || rel.grouped || hasSubquery(value)) return undefined;
   return { aggregate: rel, value };
-}
-
-function mayVary(rel: Rel): boolean {
-  let varies = false;
-  visitRel(rel, (e) => void (varies ||= isVolatile(e)), (r) => void (varies ||= r.kind === 'sample' || r.kind === 'limit'));
-  return varies;
-}
-
-/** The sides of an equality between the outer row and the inner one. */
-function keyPair(c: Expr, outer: ReadonlySet<number>): { readonly outer: Expr; readonly inner: Expr } | undefined {
-  if (c.kind !== 'call' || c.call.definition.name !== '$equal') return undefined;
-  const [a, b] = c.args;
-  if (a === undefined || b === undefined || a.kind === 'lambda' || a.kind === 'keyword' || b.kind === 'lambda' || b.kind === 'keyword') return undefined;
-  if (!supportsGrouping(a.type) || a.type.kind === 'STRUCT') return undefined;
-  const fromOuter = (e: Expr): boolean => [...freeColumns(e)].every((id) => outer.has(id));
-  if (fromOuter(a) && usesOnly(b, outer)) return { outer: a, inner: b };
-  return fromOuter(b) && usesOnly(a, outer) ? { outer: b, inner: a } : undefined;
 }
 
 /** Whether the conditions lead to the rows of a table by its key or an index. */

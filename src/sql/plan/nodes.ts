@@ -255,6 +255,11 @@ class Writer {
         return this.one('Sample', p.input, { sampling_method: p.method });
       case 'with':
         return this.two('With', p.definition, p.body, 'Spool Build', 'Main');
+      case 'keyed': {
+        const node = this.one('Spool Scan', p.direct);
+        this.text(node, p.keys.map((key, i) => `${describe(key)} = ${describe(p.values[i] ?? key)}`).join(' AND '), 'Seek Condition');
+        return node;
+      }
       case 'spool':
         return this.relational('Spool Scan', { spool: String(p.id) }, '');
       case 'assert': {

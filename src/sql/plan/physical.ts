@@ -73,8 +73,24 @@ export type Phys =
   | { readonly kind: 'limit'; readonly columns: readonly Column[]; readonly input: Phys; readonly count: Expr | undefined; readonly offset: Expr | undefined }
   | { readonly kind: 'sample'; readonly columns: readonly Column[]; readonly input: Phys; readonly method: 'bernoulli' | 'reservoir'; readonly size: Expr; readonly weight: Column | undefined }
   | { readonly kind: 'with'; readonly columns: readonly Column[]; readonly id: number; readonly definition: Phys; readonly body: Phys }
+  | PhysKeyed
   | { readonly kind: 'spool'; readonly columns: readonly Column[]; readonly id: number }
   | { readonly kind: 'assert'; readonly columns: readonly Column[]; readonly input: Phys; readonly condition: Expr; readonly text: string; readonly payload: readonly Expr[] };
+
+/**
+ * Rows of a subplan whose keys equal values of the enclosing row. `direct` reads just them; it is run as long as little
+ * was read. Then `rows`, which has those of all enclosing rows, is read once and kept by its keys. What else depends on the
+ * enclosing row is for whoever reads this. Of both, the columns are the same.
+ */
+export interface PhysKeyed {
+  readonly kind: 'keyed';
+  readonly columns: readonly Column[];
+  readonly direct: Phys;
+  readonly rows: Phys;
+  readonly keys: readonly Expr[];
+  /** Of the enclosing row. */
+  readonly values: readonly Expr[];
+}
 
 /** Matches `leftKeys` with `rightKeys`; the table of hashes is built of the right side. */
 export interface PhysHashJoin {
@@ -163,6 +179,8 @@ export function childrenOf(p: Phys): readonly Phys[] {
     case 'sample':
     case 'assert':
       return [p.input];
+    case 'keyed':
+      return [p.direct];
     case 'apply':
       return [p.input, ...p.subqueries.map((s) => s.plan)];
     case 'hashJoin':

@@ -145,6 +145,7 @@ const execution: Execution = {
   partition: undefined,
   profile: undefined,
   monotonicMicros: () => 0,
+  keepAfterRows: Infinity,
   pacer: new Pacer(() => 0, undefined),
 };
 
