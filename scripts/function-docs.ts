@@ -23,6 +23,14 @@ function row(definition: FunctionDefinition): string {
   return `| ${[...new Set(signatures)].join('<br>')} | ${definition.doc.replaceAll('|', '\\|')}${aliases} |`;
 }
 
+/** Window functions are part of the language, not of the table. */
+const WINDOW_FUNCTIONS = `## Window functions
+
+| call | |
+|---|---|
+| \`IS_FIRST(k) OVER ([PARTITION BY …] [ORDER BY …]) → BOOL\` | Whether the row is among the first \`k\` of its partition, in a SELECT list, its ORDER BY, or pipe EXTEND. \`k\` is a literal or a parameter and at least 1; without ORDER BY any \`k\` rows are the first. |
+`;
+
 /** The whole page. */
 export function functionDocs(): string {
   const families = new Map<string, FunctionDefinition[]>();
@@ -34,6 +42,7 @@ export function functionDocs(): string {
     '<!-- Made by scripts/function-docs.ts. Change src/sql/functions/ and run: npm run docs -->\n',
     `${String(named)} functions and ${String(ALL_FUNCTIONS.length - named)} operators. An argument in square brackets may be left out. \`ANY\` stands for any type, \`T2\` and \`T3\` for a second and a third one. A function returns NULL when an argument is NULL, unless its description says otherwise.\n`,
     ...sections,
+    WINDOW_FUNCTIONS,
   ].join('\n');
 }
 

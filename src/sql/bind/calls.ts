@@ -2,7 +2,7 @@
  * Function calls: scalar functions, aggregates with their modifiers, lambdas, named arguments, keywords, user-defined
  * functions (bound in place). Source: GoogleSQL "Function calls", "Aggregate function calls".
  */
-import type { Argument, Expression, FunctionCall, Lambda } from '../ast/expressions.ts';
+import type { Argument, Expression, FunctionCall, Lambda, WindowSpecification } from '../ast/expressions.ts';
 import type { SourceRange } from '../ast/node.ts';
 import type { OrderItem } from '../ast/query.ts';
 import { unimplemented } from '../../base/errors.ts';
@@ -10,7 +10,7 @@ import { findFunction, requireFunction } from '../functions/catalogue.ts';
 import type { FunctionDefinition } from '../functions/registry.ts';
 import type { CallArgument } from '../functions/resolve.ts';
 import { parseExpression } from '../parse/parse.ts';
-import { supportsGrouping, supportsOrdering } from '../types/traits.ts';
+import { isFloating, supportsGrouping, supportsOrdering } from '../types/traits.ts';
 import { BOOL, INT64, STRING, typeName, type SqlType } from '../types/types.ts';
 import { ExpressionBinder } from './expressions.ts';
 import { bindHints } from './hints.ts';
@@ -29,7 +29,7 @@ interface GivenArgument {
 const TAKES_INTERVAL = new Set(['DATE_ADD', 'DATE_SUB', 'ADDDATE', 'SUBDATE', 'TIMESTAMP_ADD', 'TIMESTAMP_SUB', 'GENERATE_DATE_ARRAY', 'GENERATE_TIMESTAMP_ARRAY']);
 /** Array functions that GoogleSQL writes out as subqueries, which have no SAFE. form. */
 const NOT_SAFE = new Set(['ARRAY_FILTER', 'ARRAY_TRANSFORM', 'ARRAY_INCLUDES', 'ARRAY_INCLUDES_ANY', 'ARRAY_INCLUDES_ALL']);
-const WINDOW_ONLY = new Set(['ROW_NUMBER', 'RANK', 'DENSE_RANK', 'PERCENT_RANK', 'CUME_DIST', 'NTILE', 'LEAD', 'LAG', 'FIRST_VALUE', 'LAST_VALUE', 'NTH_VALUE', 'PERCENTILE_CONT', 'PERCENTILE_DISC']);
+const WINDOW_ONLY = new Set(['IS_FIRST', 'ROW_NUMBER', 'RANK', 'DENSE_RANK', 'PERCENT_RANK', 'CUME_DIST', 'NTILE', 'LEAD', 'LAG', 'FIRST_VALUE', 'LAST_VALUE', 'NTH_VALUE', 'PERCENTILE_CONT', 'PERCENTILE_DISC']);
 
 /** A literal without a type's name before it: 1.5, but not NUMERIC '1.5'. */
 export const isPlainLiteral = (e: Expression): boolean => e.kind.endsWith('Literal') && e.kind !== 'typedLiteral' && e.kind !== 'rangeLiteral';
@@ -39,12 +39,12 @@ export abstract class CallBinder extends ExpressionBinder {
     bindHints(e.hint, 'function', (n, m) => this.error(n, m));
     const name = e.name.parts.map((p) => p.name).join('.');
     const upper = name.toUpperCase();
-    if (e.over !== undefined) throw upper === 'IS_FIRST' ? this.notImplemented('window function IS_FIRST') : this.error(e, 'Analytic functions not supported');
+    if (e.over !== undefined) return this.bindWindowCall(e, e.over, upper, scope);
     const definition = findFunction(upper);
     if (definition === undefined || name.startsWith('$')) {
       const udf = this.catalog.findFunction(e.name.parts.map((p) => p.name));
       if (udf !== undefined) return this.bindUserFunction(e, udf, scope);
-      if (WINDOW_ONLY.has(upper)) throw this.error(e, `Analytic function ${upper} is not supported`);
+      if (WINDOW_ONLY.has(upper)) throw this.error(e, upper === 'IS_FIRST' ? 'Analytic function IS_FIRST cannot be called without an OVER clause' : `Analytic function ${upper} is not supported`);
       // What GoogleSQL has and Spanner lacks is UNIMPLEMENTED; what nobody knows is a mistake.
       if (!name.startsWith('$')) this.located(e.name, () => requireFunction(name));
       throw this.error(e.name, `Function not found: ${name}`);
@@ -109,6 +109,38 @@ export abstract class CallBinder extends ExpressionBinder {
     if (others === undefined || others.exprs.length === 0) return values;
     void node;
     return values.map((v) => (isError(v) ? { ...v, type: others.type } : v));
+  }
+
+  /** IS_FIRST, the one window function that Spanner has. Source: Spanner "Numbering functions", "Window function calls". */
+  private bindWindowCall(e: FunctionCall, window: WindowSpecification, name: string, scope: Scope | undefined): Expr {
+    if (name !== 'IS_FIRST') throw this.error(e, 'Analytic functions not supported');
+    if (!this.windowsAllowed) throw this.error(e, `Analytic function not allowed in ${this.aggregates.clause ?? 'this clause'}`);
+    if (e.distinct || e.having !== undefined || e.orderBy.length > 0 || e.limit !== undefined || e.nullHandling !== undefined || e.safe) throw this.error(e, 'Analytic function IS_FIRST takes no modifiers');
+    if (window.base !== undefined) throw this.error(window.base, `Unrecognized window alias ${window.base.name}`);
+    if (window.frame !== undefined) throw this.error(window.frame, 'Window framing clause is not allowed for analytic function IS_FIRST');
+    return this.withWindows(false, () => {
+      const [argument] = e.args;
+      const given = e.args.map((a) => this.aggregateArgument(a, name, scope));
+      const count = given.length === 1 && given[0] !== undefined ? this.tryCoerce(given[0], INT64) : undefined;
+      if (argument === undefined || count === undefined) {
+        const types = given.map((g) => typeName(g.type)).join(', ');
+        throw this.error(e, `No matching signature for analytic function IS_FIRST ${given.length === 0 ? 'with no arguments' : `for argument types: ${types}`}. Supported signature: IS_FIRST(INT64)`);
+      }
+      const partition = window.partitionBy.map((p) => {
+        const expr = this.settle(this.bind(p, scope));
+        if (!supportsGrouping(expr.type) || expr.type.kind === 'STRUCT' || expr.type.kind === 'ARRAY' || isFloating(expr.type)) throw this.error(p, `Partitioning by expressions of type ${typeName(expr.type)} is not allowed`);
+        return expr;
+      });
+      return { kind: 'isFirst', type: BOOL, count: this.firstCount(count, argument), partition, keys: this.bindSortKeys(window.orderBy, (x) => this.bind(x, scope)) };
+    });
+  }
+
+  private firstCount(count: Expr, node: SourceRange): Expr {
+    const plain = count.kind === 'cast' ? count.operand : count;
+    if ((plain.kind !== 'const' && plain.kind !== 'parameter') || (plain.kind === 'const' && plain.value === null)) {
+      throw this.error(node, 'Argument 1 to IS_FIRST must be a non-NULL literal or query parameter');
+    }
+    return count;
   }
 
   // ---- Arguments

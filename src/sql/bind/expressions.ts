@@ -39,6 +39,9 @@ const isUntypedStruct = (e: Expression): e is StructConstructor => e.kind === 's
 export abstract class ExpressionBinder extends OperandBinder {
   protected aggregates: AggregatePlace = { clause: 'this clause', call: undefined, found: 0 };
 
+  /** Whether window functions may stand here: in a SELECT list and in its ORDER BY. */
+  protected windowsAllowed = false;
+
   abstract bindSubquery(query: Query, scope: Scope | undefined): BoundQuery;
   protected abstract bindCall(e: FunctionCall, scope: Scope | undefined): Expr;
 
@@ -48,10 +51,20 @@ export abstract class ExpressionBinder extends OperandBinder {
     const place: AggregatePlace = { clause, call, found: 0 };
     this.aggregates = place;
     try {
-      const result = body();
+      const result = this.withWindows(false, body);
       return { result, aggregates: place.found };
     } finally {
       this.aggregates = saved;
+    }
+  }
+
+  protected withWindows<T>(allowed: boolean, body: () => T): T {
+    const saved = this.windowsAllowed;
+    this.windowsAllowed = allowed;
+    try {
+      return body();
+    } finally {
+      this.windowsAllowed = saved;
     }
   }
 

@@ -12,6 +12,7 @@ import { QueryBinder } from './query.ts';
 import { fold, NameList, Scope, type NamedColumn, type Range } from './scope.ts';
 import type { Assignment, Column, Expr, Rel, SortKey } from './tree.ts';
 import { columnExpr } from './walk.ts';
+import { Windows } from './windows.ts';
 
 export abstract class PipeBinder extends QueryBinder {
   protected override bindPipes(query: Query, input: BoundTable, outer: Scope | undefined): BoundTable {
@@ -112,8 +113,10 @@ export abstract class PipeBinder extends QueryBinder {
   private extend(pipe: PipeExtend, table: BoundTable, scope: Scope): BoundTable {
     const window = pipe.windows[0];
     if (window !== undefined) throw this.error(window, 'WINDOW clause is not supported');
-    const items = this.inClause('pipe EXTEND', () => this.bindItems(pipe.items, scope, true)).result;
-    const rel = this.withColumns(table.rel, items.map((i) => ({ column: i.column, expr: i.expr })));
+    const items = this.inClause('pipe EXTEND', () => this.withWindows(true, () => this.bindItems(pipe.items, scope, true))).result;
+    const windows = new Windows(table.rel, (name, type) => this.newColumn(name, type));
+    const added = items.map((i) => ({ column: i.column, expr: windows.take(i.expr) }));
+    const rel = this.withColumns(windows.relation(), added);
     const names = copyNames(table.names, table.names.columns);
     for (const i of items) names.addColumn({ name: i.column.name, expr: columnExpr(i.column) });
     return { rel, names };

@@ -18,6 +18,7 @@ import { bindHints, NO_HINTS } from './hints.ts';
 import { BIND_LIMITS } from './limits.ts';
 import { fold, NameList, Scope, type NamedColumn } from './scope.ts';
 import type { AggregateExpr, AggregateItem, Assignment, Column, Expr, Hints, Rel, SortKey } from './tree.ts';
+import { containsWindow, Windows } from './windows.ts';
 import { columnExpr, containsAggregate, exprKey, freeColumns, mapChildren, mapRelParts, substitute, visitExpr, visitRel } from './walk.ts';
 
 /** One output of the select list before grouping. `explicit`: it has a name that the rest of the query may use. */
@@ -122,11 +123,11 @@ export abstract class SelectBinder extends FromBinder {
       const condition = this.bindCondition(select.where, scope, 'WHERE clause', 'WHERE clause');
       rel = { kind: 'filter', columns: rel.columns, input: rel, condition };
     }
-    const list = this.inClause(hasFrom ? undefined : 'SELECT without FROM clause', () => this.bindItems(select.items, scope, hasFrom));
+    const list = this.inClause(hasFrom ? undefined : 'SELECT without FROM clause', () => this.withWindows(hasFrom, () => this.bindItems(select.items, scope, hasFrom)));
     const items = list.result;
     const { aliasScope, outputs } = this.aliases(items, scope);
     const having = select.having === undefined ? undefined : this.inClause(undefined, () => this.bindHaving(select.having, aliasScope, outputs));
-    const sort = order === undefined ? undefined : this.inClause(undefined, () => this.bindOrder(order, items, aliasScope));
+    const sort = order === undefined ? undefined : this.inClause(undefined, () => this.withWindows(true, () => this.bindOrder(order, items, aliasScope)));
     const aggregates = list.aggregates + (having?.aggregates ?? 0) + (sort?.aggregates ?? 0);
     const grouped = select.groupBy !== undefined;
     if (having !== undefined && !grouped && list.aggregates === 0) {
@@ -145,7 +146,10 @@ export abstract class SelectBinder extends FromBinder {
       rel = grouping.relation(rel, grouped, hints);
     }
     if (condition !== undefined) rel = { kind: 'filter', columns: rel.columns, input: rel, condition };
-    const outputsNow = items.map((item, i): Assignment => ({ column: item.column, expr: exprs[i] ?? item.expr }));
+    const windows = new Windows(rel, (name, type) => this.newColumn(name, type));
+    const outputsNow = items.map((item, i): Assignment => ({ column: item.column, expr: windows.take(exprs[i] ?? item.expr) }));
+    keys = keys.map((k) => ({ ...k, expr: containsWindow(k.expr) ? windows.take(this.throughAliases(k.expr, outputs)) : k.expr }));
+    rel = windows.relation();
     return this.finishSelect(select, rel, outputsNow, keys);
   }
 

@@ -47,7 +47,8 @@ export type Expr =
   | SubqueryExpr
   | DeferredExpr
   | DefaultExpr
-  | AggregateExpr;
+  | AggregateExpr
+  | IsFirstExpr;
 
 /** `source`: literal and untyped constants coerce further than others (types/coercion.ts). */
 export interface ConstExpr {
@@ -201,6 +202,15 @@ export interface AggregateExpr {
   readonly at: number;
 }
 
+/** IS_FIRST(count) OVER (…). Occurs while a SELECT is bound only; then it is a column of a `firstRows` relation. */
+export interface IsFirstExpr {
+  readonly kind: 'isFirst';
+  readonly type: SqlType;
+  readonly count: Expr;
+  readonly partition: readonly Expr[];
+  readonly keys: readonly SortKey[];
+}
+
 export interface Assignment {
   readonly column: Column;
   readonly expr: Expr;
@@ -226,6 +236,7 @@ export type Rel =
   | SortRel
   | LimitRel
   | SampleRel
+  | FirstRowsRel
   | WithRel
   | WithReferenceRel
   | AssertRel;
@@ -336,6 +347,16 @@ export interface SampleRel {
   readonly method: 'bernoulli' | 'reservoir';
   readonly size: Expr;
   readonly weight: Column | undefined;
+}
+/** The input with one more column: whether the row is among the first `count` of its partition in the order of `keys`. */
+export interface FirstRowsRel {
+  readonly kind: 'firstRows';
+  readonly columns: readonly Column[];
+  readonly input: Rel;
+  readonly column: Column;
+  readonly count: Expr;
+  readonly partition: readonly Expr[];
+  readonly keys: readonly SortKey[];
 }
 /** `definition` is computed once however often `body` refers to it. */
 export interface WithRel {

@@ -48,6 +48,8 @@ export function mapChildren(e: Expr, f: ExprMapper, r: RelMapper): Expr {
       return { ...e, operand: f(e.operand), array: f(e.array) };
     case 'subquery':
       return { ...e, rel: r(e.rel), operand: e.operand === undefined ? undefined : f(e.operand) };
+    case 'isFirst':
+      return { ...e, count: f(e.count), partition: e.partition.map(f), keys: mapKeys(e.keys, f) };
     case 'aggregate':
       return {
         ...e,
@@ -106,6 +108,8 @@ export function mapRelParts(rel: Rel, r: RelMapper, f: ExprMapper): Rel {
       return { ...rel, input: r(rel.input), count: rel.count === undefined ? undefined : f(rel.count), offset: rel.offset === undefined ? undefined : f(rel.offset) };
     case 'sample':
       return { ...rel, input: r(rel.input), size: f(rel.size) };
+    case 'firstRows':
+      return { ...rel, input: r(rel.input), count: f(rel.count), partition: rel.partition.map(f), keys: mapKeys(rel.keys, f) };
     case 'with':
       return { ...rel, definition: r(rel.definition), body: r(rel.body) };
     case 'assert':
@@ -238,6 +242,7 @@ export function exprKey(e: Expr): string {
     case 'subquery':
     case 'default':
     case 'aggregate':
+    case 'isFirst':
       return `#${identity(e)}`;
     case 'call':
       if (e.call.definition.volatility === 'volatile') return `#${identity(e)}`;

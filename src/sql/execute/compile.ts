@@ -15,6 +15,7 @@ import { hashJoinPlan, keyer, lateralJoinPlan, loopJoinPlan, type JoinParts } fr
 import { keyedRowsPlan } from './keyed-rows.ts';
 import { lookupJoinPlan } from './lookup-join.ts';
 import { partialAggregatePlan } from './partial-aggregate.ts';
+import { firstRowsPlan } from './first-rows.ts';
 import { assertPlan, filterPlan, limitPlan, projectPlan, samplePlan, setPlan, unionPlan, unitPlan, unnestPlan, unnestRows } from './operators.ts';
 import { CompiledScan, compileScan, type ScanOptions } from './scan.ts';
 import { sortPlan, type CompiledSortKey } from './sort.ts';
@@ -118,6 +119,12 @@ class Compiler {
         return limitPlan(this.plan(p.input, scope), this.optional(p.count, [], scope), this.optional(p.offset, [], scope));
       case 'sample':
         return samplePlan(this.plan(p.input, scope), p.method, this.expr(p.size, [], scope), p.weight !== undefined);
+      case 'firstRows': {
+        const input = this.plan(p.input, scope);
+        const keys = p.keys.map((key): CompiledSortKey => ({ key, value: this.expr(key.expr, [p.input], scope), collation: this.optional(key.collation, [], scope) }));
+        const partition = p.partition.map((e) => this.expr(e, [p.input], scope));
+        return firstRowsPlan(input, { count: this.expr(p.count, [], scope), partition, keyOf: rowKey(p.partition.map((e) => e.type)), keys });
+      }
       case 'with':
         return this.with(p, scope);
       case 'keyed':

@@ -149,7 +149,8 @@ export function compileExpr(e: Expr, scope: ExprScope): Evaluate {
       // Stands in a value of INSERT or UPDATE alone; the row writer knows it.
       return () => DEFAULT_VALUE as unknown as SqlValue;
     case 'aggregate':
-      throw new TypeError('an aggregate call outside of an aggregation');
+    case 'isFirst':
+      throw new TypeError('an aggregate or window call outside of its relation');
   }
 }
 

@@ -96,6 +96,7 @@ export class ExpressionWriter {
       case 'subquery':
       case 'default':
       case 'aggregate':
+      case 'isFirst':
         throw new TypeError(`${e.kind} is not for fragments`);
     }
   }

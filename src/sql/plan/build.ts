@@ -83,6 +83,10 @@ class Builder {
         const input = this.build(rel.input, []);
         return { ...input, phys: { kind: 'sample', columns: rel.weight === undefined ? input.phys.columns : [...input.phys.columns, rel.weight], input: input.phys, method: rel.method, size: rel.size, weight: rel.weight } };
       }
+      case 'firstRows': {
+        const input = this.build(rel.input, wanted);
+        return { ...input, phys: { ...rel, columns: [...input.phys.columns, rel.column], input: input.phys } };
+      }
       case 'with': {
         const definition = this.exact(rel.definition);
         const body = this.build(rel.body, wanted);

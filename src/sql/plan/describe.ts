@@ -47,6 +47,8 @@ export function describe(e: Expr): string {
       return `${e.form.toUpperCase()} subquery`;
     case 'default':
       return 'DEFAULT';
+    case 'isFirst':
+      return `IS_FIRST(${describe(e.count)})`;
     case 'aggregate':
       return `${e.call.definition.name.replace('$count_star', 'COUNT')}(${e.distinct ? 'DISTINCT ' : ''}${e.args.length === 0 ? '*' : e.args.map(describe).join(', ')})`;
   }

@@ -1,5 +1,6 @@
 /** A physical plan as indented text. The text is stable: golden files and the console depend on it. */
 import { describe, describeSeeks } from './describe.ts';
+import type { SortKey } from '../bind/tree.ts';
 import { childrenOf, type Phys } from './physical.ts';
 
 export function explain(plan: Phys): string {
@@ -14,6 +15,7 @@ export function explain(plan: Phys): string {
   return lines.join('\n');
 }
 
+const sortText = (keys: readonly SortKey[]): string => keys.map((k) => `${describe(k.expr)}${k.descending ? ' DESC' : ''}`).join(', ');
 const list = (exprs: readonly Parameters<typeof describe>[0][]): string => exprs.map(describe).join(', ');
 
 /** The node's name, then its details. */
@@ -51,11 +53,13 @@ export function describeNode(p: Phys): readonly string[] {
     case 'set':
       return [`${p.operator} ${p.all ? 'all' : 'distinct'}`];
     case 'sort':
-      return [p.limit === undefined ? 'sort' : 'top', p.keys.map((k) => `${describe(k.expr)}${k.descending ? ' DESC' : ''}`).join(', '), ...limits(p.limit, p.offset)];
+      return [p.limit === undefined ? 'sort' : 'top', sortText(p.keys), ...limits(p.limit, p.offset)];
     case 'limit':
       return ['limit', ...limits(p.count, p.offset)];
     case 'sample':
       return [`sample ${p.method}`, describe(p.size)];
+    case 'firstRows':
+      return [`first ${describe(p.count)}`, ...(p.partition.length === 0 ? [] : [`of each ${list(p.partition)}`]), ...(p.keys.length === 0 ? [] : [`by ${sortText(p.keys)}`])];
     case 'with':
       return [`with ${p.id}`];
     case 'keyed':

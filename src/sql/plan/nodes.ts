@@ -253,6 +253,13 @@ class Writer {
       }
       case 'sample':
         return this.one('Sample', p.input, { sampling_method: p.method });
+      case 'firstRows': {
+        const node = this.one('Window', p.input, { window_function: 'IS_FIRST' });
+        this.scalar(node, p.count, 'Count');
+        for (const e of p.partition) this.scalar(node, e, 'Partition');
+        for (const k of p.keys) this.scalar(node, k.expr, 'Key');
+        return node;
+      }
       case 'with':
         return this.two('With', p.definition, p.body, 'Spool Build', 'Main');
       case 'keyed': {

@@ -72,6 +72,7 @@ export type Phys =
   | { readonly kind: 'sort'; readonly columns: readonly Column[]; readonly input: Phys; readonly keys: readonly SortKey[]; readonly limit: Expr | undefined; readonly offset: Expr | undefined }
   | { readonly kind: 'limit'; readonly columns: readonly Column[]; readonly input: Phys; readonly count: Expr | undefined; readonly offset: Expr | undefined }
   | { readonly kind: 'sample'; readonly columns: readonly Column[]; readonly input: Phys; readonly method: 'bernoulli' | 'reservoir'; readonly size: Expr; readonly weight: Column | undefined }
+  | { readonly kind: 'firstRows'; readonly columns: readonly Column[]; readonly input: Phys; readonly column: Column; readonly count: Expr; readonly partition: readonly Expr[]; readonly keys: readonly SortKey[] }
   | { readonly kind: 'with'; readonly columns: readonly Column[]; readonly id: number; readonly definition: Phys; readonly body: Phys }
   | PhysKeyed
   | { readonly kind: 'spool'; readonly columns: readonly Column[]; readonly id: number }
@@ -177,6 +178,7 @@ export function childrenOf(p: Phys): readonly Phys[] {
     case 'sort':
     case 'limit':
     case 'sample':
+    case 'firstRows':
     case 'assert':
       return [p.input];
     case 'keyed':

@@ -106,6 +106,8 @@ function prune(rel: Rel, needed: Needed): Rel {
       const weight = rel.weight !== undefined && needed.has(rel.weight.id) ? rel.weight : undefined;
       return { ...rel, columns: weight === undefined ? input.columns : [...input.columns, weight], input, weight };
     }
+    case 'firstRows':
+      return pruneFirstRows(rel, needed);
     case 'with': {
       const body = prune(rel.body, needed);
       return { ...rel, columns: body.columns, definition: pruneRoot(rel.definition), body };
@@ -117,3 +119,8 @@ function prune(rel: Rel, needed: Needed): Rel {
   }
 }
 
+function pruneFirstRows(rel: Rel & { kind: 'firstRows' }, needed: Needed): Rel {
+  if (!needed.has(rel.column.id)) return prune(rel.input, needed);
+  const input = prune(rel.input, plus(needed, ...rel.partition, ...rel.keys.map((k) => k.expr)));
+  return { ...rel, columns: [...input.columns, rel.column], input };
+}

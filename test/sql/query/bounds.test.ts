@@ -47,6 +47,8 @@ describe('memory is bounded', () => {
     'SELECT k FROM t WHERE v NOT IN (SELECT v FROM t)',
     'WITH w AS (SELECT v FROM t) SELECT COUNT(*) FROM w a, w b',
     'SELECT MAX(v) FROM (SELECT v FROM t TABLESAMPLE RESERVOIR (1400 ROWS))',
+    'SELECT v, IS_FIRST(1) OVER (ORDER BY v) FROM t',
+    'SELECT v, IS_FIRST(1) OVER (PARTITION BY v) FROM t',
   ]) {
     it(sql, async () => {
       expect(await failure(sql)).toBe(Code.RESOURCE_EXHAUSTED);
@@ -65,6 +67,7 @@ describe('nothing is kept', () => {
     'SELECT k, COUNT(*) FROM t GROUP BY k',
     'SELECT t.k, u.n FROM t JOIN u ON u.g = t.g WHERE t.k < 30',
     'SELECT COUNT(*) FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.g = t.g AND u.n >= 0)',
+    'SELECT v, IS_FIRST(1) OVER (PARTITION BY g) FROM t',
     'SELECT k FROM t UNION ALL SELECT n FROM u',
     'SELECT k, (SELECT MAX(n) FROM u WHERE u.g = t.g) FROM t',
   ]) {
