@@ -12,6 +12,7 @@
  */
 import { TrestleError, Code, type ErrorDetail } from '../base/errors.ts';
 import type { NodeId, Timestamp, TxnId } from '../base/ids.ts';
+import type { Signal } from '../base/signal.ts';
 import type { TransactionSystem } from '../txn/types.ts';
 import type { SqlDatabase } from './sql.ts';
 import type { DatabaseStatistics } from './statistics.ts';
@@ -48,7 +49,7 @@ export interface ForwardedCall {
   readonly request: Uint8Array;
   /** Microseconds left for the call; undefined without a deadline. */
   readonly timeoutMicros?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: Signal;
 }
 
 /** The other node did not answer. `delivered` is false only when the call certainly did not reach it. */
@@ -188,7 +189,7 @@ export interface OperationStore {
   cancel(name: string): Promise<void>;
   delete(name: string): Promise<void>;
   /** Resolves when the operation is done, or after `timeoutMicros` with its state then. */
-  wait(name: string, timeoutMicros: number, signal: AbortSignal): Promise<OperationRecord>;
+  wait(name: string, timeoutMicros: number, signal: Signal): Promise<OperationRecord>;
 }
 
 export interface SessionRecord {

@@ -1,5 +1,6 @@
 /** grpc.health.v1.Health: SERVING while this node takes calls. Source: grpc/health/v1/health.proto. */
 import { notFound } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import type { Call, MethodTable } from './call.ts';
 import { ProtoReader } from './wire/reader.ts';
 import { ProtoWriter } from './wire/writer.ts';
@@ -36,10 +37,10 @@ function listMessage(services: readonly string[], status: number): Buffer {
   return writer.finish();
 }
 
-const aborted = (signal: AbortSignal): Promise<void> =>
+const aborted = (signal: Signal): Promise<void> =>
   new Promise((resolve) => {
     if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
+    else signal.addEventListener('abort', () => resolve());
   });
 
 /** Adds the health methods. The empty name stands for the server as a whole. */

@@ -8,6 +8,7 @@ import type * as protobuf from 'protobufjs';
 import { Readable } from 'node:stream';
 import type { Logger } from '../base/env.ts';
 import { cancelled, Code, codeName, invalidArgument, notFound } from '../base/errors.ts';
+import { SignalSource } from '../base/signal.ts';
 import type { Call, MethodTable } from './call.ts';
 import { apiRoot, jsonMapping } from './descriptor.ts';
 import { httpRules, type HttpRule } from './http-rules.ts';
@@ -135,9 +136,9 @@ export function addRestApi(app: FastifyInstance, methods: MethodTable, log: Logg
 
   const serve = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const path = request.url.split('?', 1)[0] ?? '';
-    const controller = new AbortController();
+    const signal = new SignalSource();
     reply.raw.once('close', () => {
-      if (!reply.raw.writableFinished) controller.abort(cancelled('The client has gone.'));
+      if (!reply.raw.writableFinished) signal.abort(cancelled('The client has gone.'));
     });
     const fail = (error: unknown): Json => errorJson(statusOf(error, path, log));
     try {
@@ -145,7 +146,7 @@ export function addRestApi(app: FastifyInstance, methods: MethodTable, log: Logg
       const method = methods.get(route.path);
       if (method === undefined) throw notFound(`There is no method ${route.path}.`);
       const bytes = encodeRequest(route, requestJson(route, groups, request.body, request.query));
-      const call: Call = { method: route.path, forwarded: false, signal: controller.signal, timeoutMicros: () => undefined };
+      const call: Call = { method: route.path, forwarded: false, signal, timeoutMicros: () => undefined };
       if (method.kind === 'unary') return await reply.send(decodeAnswer(route, await method.run(bytes, call)));
       const answers = method.run(bytes, call)[Symbol.asyncIterator]();
       const first = await answers.next();

@@ -8,6 +8,7 @@
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../base/env.ts';
 import { unimplemented } from '../base/errors.ts';
+import { SignalSource, type Signal } from '../base/signal.ts';
 import type { Backend, ForwardedCall } from './backend.ts';
 import type { Call, MethodTable } from './call.ts';
 import type { Edge } from './data/edge.ts';
@@ -47,12 +48,12 @@ const DEFAULT_GRACE_MS = 1_000;
 class ForwardedGrpcCall implements Call {
   readonly method: string;
   readonly forwarded = true;
-  readonly signal: AbortSignal;
+  readonly signal: Signal;
   private readonly endMs: number | undefined;
 
   constructor(call: ForwardedCall) {
     this.method = call.method;
-    this.signal = call.signal ?? new AbortController().signal;
+    this.signal = call.signal ?? new SignalSource();
     this.endMs = call.timeoutMicros === undefined ? undefined : Date.now() + call.timeoutMicros / 1000;
   }
 

@@ -4,6 +4,7 @@
  * that go to a client as run-time values (sql/values/value.ts) with their types.
  */
 import type { Key, Timestamp, TxnId } from '../base/ids.ts';
+import type { Signal } from '../base/signal.ts';
 import type { SqlType, StructField } from '../sql/types/types.ts';
 import type { SqlValue } from '../sql/values/value.ts';
 import type { ActivePartitionedDml, Footprint } from './statistics.ts';
@@ -44,7 +45,7 @@ export interface IndexAdvice {
 }
 
 export interface StatementOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: Signal;
   /** Count what each node of the plan does. */
   readonly profile?: boolean;
   /** One of the ranges that `partitionQuery` or `partitionRead` answered: only its part of the rows is wanted. */

@@ -16,6 +16,7 @@ import { CorruptBytes } from '../base/bytes.ts';
 import type { Environment, TimerHandle } from '../base/env.ts';
 import { Code, TrestleError, cancelled, deadlineExceeded, resourceExhausted, unimplemented } from '../base/errors.ts';
 import type { NodeId } from '../base/ids.ts';
+import { SignalSource, type Signal } from '../base/signal.ts';
 import { DEADLINE_GRID_MICROS, MAX_CALLS_PER_PEER, MAX_CALLS_TOGETHER, MAX_PAYLOAD_BYTES, MAX_STREAMS_PER_PEER, STREAM_WINDOW_CHUNKS } from './limits.ts';
 import { RpcUnavailable } from './rpc-error.ts';
 import { GatheredAnswers, OpenCalls, type OnAnswer } from './rpc-each.ts';
@@ -26,7 +27,7 @@ import { Channel, type Transport } from './transport.ts';
 export interface CallOptions {
   /** DEADLINE_EXCEEDED after this long, give or take DEADLINE_GRID_MICROS. Absent: as long as the peer is up. */
   readonly timeoutMicros?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: Signal;
 }
 
 export interface StreamOptions extends CallOptions {
@@ -36,8 +37,8 @@ export interface StreamOptions extends CallOptions {
 
 type MaybePromise<T> = T | Promise<T>;
 /** `body` is a view of a receive buffer: copy what is kept for long. Throw a TrestleError to answer with one. */
-export type Handler = (from: NodeId, body: Buffer, signal: AbortSignal) => MaybePromise<Uint8Array>;
-export type StreamHandler = (from: NodeId, body: Buffer, signal: AbortSignal) => AsyncIterable<Uint8Array>;
+export type Handler = (from: NodeId, body: Buffer, signal: Signal) => MaybePromise<Uint8Array>;
+export type StreamHandler = (from: NodeId, body: Buffer, signal: Signal) => AsyncIterable<Uint8Array>;
 
 export type RpcEnvironment = Pick<Environment, 'clock' | 'scheduler' | 'random' | 'log' | 'fatal'>;
 
@@ -50,7 +51,7 @@ interface Outgoing {
   readonly stream: RpcStream | undefined;
   /** Of several calls that were made together. */
   readonly each: OpenCalls | undefined;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Signal | undefined;
   onAbort: (() => void) | undefined;
   readonly resolve: (body: Buffer) => void;
   readonly reject: (error: TrestleError) => void;
@@ -58,7 +59,7 @@ interface Outgoing {
 
 /** A call that a peer made and that this node has not answered yet. */
 interface Incoming {
-  readonly controller: AbortController;
+  readonly signal: SignalSource;
   readonly producer: StreamProducer | undefined;
 }
 
@@ -208,13 +209,13 @@ export class Rpc {
       call.onAbort = (): void => {
         this.abandon(id, cancelled(`call of ${method} was cancelled`));
       };
-      call.signal.addEventListener('abort', call.onAbort, { once: true });
+      call.signal.addEventListener('abort', call.onAbort);
     }
     if (deadline < this.sweepAt) this.armSweep(deadline);
     return id;
   }
 
-  private refusal(to: NodeId, method: string, isStream: boolean, signal: AbortSignal | undefined): TrestleError | undefined {
+  private refusal(to: NodeId, method: string, isStream: boolean, signal: Signal | undefined): TrestleError | undefined {
     if (signal?.aborted === true) return cancelled(`call of ${method} was cancelled`);
     if (this.closed) return new RpcUnavailable('this node is shutting down', false);
     if (!this.isUp(to)) return new RpcUnavailable(`node ${to} is down (${method})`, false);
@@ -297,7 +298,7 @@ export class Rpc {
   }
 
   private stop(incoming: Incoming): void {
-    incoming.controller.abort(cancelled(NO_SIGNAL_LEFT));
+    incoming.signal.abort(cancelled(NO_SIGNAL_LEFT));
     incoming.producer?.stop();
   }
 
@@ -368,14 +369,14 @@ export class Rpc {
       this.answer(from, encodeError(id, handler === undefined ? unknownMethod(method) : resourceExhausted('too many calls in flight')));
       return;
     }
-    const controller = new AbortController();
+    const signal = new SignalSource();
     const settle = (message: () => Buffer): void => {
       // False when the peer went down or gave up meanwhile: nobody waits any more.
       if (peer.incoming.delete(id)) this.answer(from, message());
     };
     let result: MaybePromise<Uint8Array>;
     try {
-      result = handler.run(from, body, controller.signal);
+      result = handler.run(from, body, signal);
     } catch (error) {
       this.answer(from, encodeError(id, this.toTrestleError(handler.name, error)));
       return;
@@ -384,7 +385,7 @@ export class Rpc {
       this.answer(from, this.encodeReply(id, handler.name, result));
       return;
     }
-    peer.incoming.set(id, { controller, producer: undefined });
+    peer.incoming.set(id, { signal, producer: undefined });
     result.then(
       (answer) => {
         settle(() => this.encodeReply(id, handler.name, answer));
@@ -403,7 +404,7 @@ export class Rpc {
       this.answer(from, encodeError(id, handler === undefined ? unknownMethod(method) : resourceExhausted('too many calls in flight')));
       return;
     }
-    const incoming: Incoming = { controller: new AbortController(), producer: undefined };
+    const incoming: Incoming = { signal: new SignalSource(), producer: undefined };
     peer.incoming.set(id, incoming);
     const answers = new GatheredAnswers(bodies.length, (ready, isLast) => {
       if (peer.incoming.get(id) !== incoming) return;
@@ -413,7 +414,7 @@ export class Rpc {
     bodies.forEach((body, index) => {
       const failed = (error: unknown): void => answers.add(index, this.toTrestleError(handler.name, error));
       try {
-        const result = handler.run(from, body, incoming.controller.signal);
+        const result = handler.run(from, body, incoming.signal);
         if (result instanceof Uint8Array) answers.add(index, result);
         else result.then((answer) => answers.add(index, answer), failed);
       } catch (error) {
@@ -435,8 +436,8 @@ export class Rpc {
       this.answer(from, encodeError(id, handler === undefined ? unknownMethod(method) : resourceExhausted('too many streams open')));
       return;
     }
-    const controller = new AbortController();
-    const open = (): boolean => peer.incoming.get(id)?.controller === controller;
+    const signal = new SignalSource();
+    const open = (): boolean => peer.incoming.get(id)?.signal === signal;
     const producer = new StreamProducer(credit, {
       chunk: (chunk) => {
         if (open()) this.answer(from, encodeBody(Kind.chunk, id, chunk));
@@ -447,9 +448,9 @@ export class Rpc {
         this.answer(from, error === undefined ? encodeBare(Kind.end, id) : encodeError(id, this.toTrestleError(handler.name, error)));
       },
     });
-    peer.incoming.set(id, { controller, producer });
+    peer.incoming.set(id, { signal, producer });
     try {
-      producer.start(handler.run(from, body, controller.signal));
+      producer.start(handler.run(from, body, signal));
     } catch (error) {
       peer.incoming.delete(id);
       this.answer(from, encodeError(id, this.toTrestleError(handler.name, error)));

@@ -2,6 +2,7 @@
 import type { OperationRecord, OperationStore, Page, PageRequest } from '../api/backend.ts';
 import type { Environment } from '../base/env.ts';
 import { alreadyExists, failedPrecondition, notFound } from '../base/errors.ts';
+import type { Signal } from '../base/signal.ts';
 import type { ReadWriteTransaction, WriteOp } from '../txn/types.ts';
 import { deleteRecord, Kind, putRecord, type MetaStore } from './meta.ts';
 import { pageOf } from './paging.ts';
@@ -82,7 +83,7 @@ export class Operations implements OperationStore {
     await this.meta.sweep<OperationRecord>(Kind.operation, ({ done, endMicros }) => done && (endMicros ?? horizon) < horizon);
   }
 
-  async wait(name: string, timeoutMicros: number, signal: AbortSignal): Promise<OperationRecord> {
+  async wait(name: string, timeoutMicros: number, signal: Signal): Promise<OperationRecord> {
     const end = this.env.clock.monotonicMicros() + timeoutMicros;
     for (;;) {
       const record = await this.get(name);

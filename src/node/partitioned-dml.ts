@@ -8,6 +8,7 @@
 import type { StatementOptions } from '../api/sql.ts';
 import { aborted, cancelled, Code, TrestleError } from '../base/errors.ts';
 import type { Key, Timestamp } from '../base/ids.ts';
+import type { Signal } from '../base/signal.ts';
 import { keyAfter } from '../splits/ranges.ts';
 import type { Router } from '../splits/router.ts';
 import type { KeyRange, ReadView, ReadWriteTransaction } from '../txn/types.ts';
@@ -27,7 +28,7 @@ export interface PartitionedWork {
   /** Runs the statement over the rows in `range`; answers how many it changed. */
   readonly run: (transaction: ReadWriteTransaction, range: KeyRange) => Promise<number>;
   readonly checkpoints: DmlCheckpoints | undefined;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Signal | undefined;
   readonly progress: StatementOptions['progress'];
 }
 

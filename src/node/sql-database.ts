@@ -5,6 +5,7 @@ import type {
 import type { Footprint } from '../api/statistics.ts';
 import { aborted, failedPrecondition, invalidArgument, notFound, unimplemented } from '../base/errors.ts';
 import type { Key, Timestamp } from '../base/ids.ts';
+import type { Signal } from '../base/signal.ts';
 import { parameterValues, SqlEngine, type PreparedStatement as EngineStatement, type StatementContext } from '../sql/engine.ts';
 import { expressionChecker } from '../sql/bind/checker.ts';
 import { SchemaEvaluator } from '../sql/execute/schema-expressions.ts';
@@ -403,7 +404,7 @@ function typedKeySet(spec: ReadSpec, layout: TableLayout | IndexLayout): KeySetV
 class KeySetRows {
   private readonly view: ReadView;
   private readonly layout: TableLayout | IndexLayout;
-  private readonly options: { readonly lock?: LockMode; readonly signal?: AbortSignal };
+  private readonly options: { readonly lock?: LockMode; readonly signal?: Signal };
   private readonly steps: (KeyRange | { readonly keys: KeyRange['from'][] })[];
   private left: number;
   /** Of the rows answered so far. */
@@ -415,7 +416,7 @@ class KeySetRows {
     layout: TableLayout | IndexLayout,
     keySet: { readonly keys: readonly KeyRange['from'][]; readonly ranges: readonly KeyRange[] },
     limit: number,
-    options: { readonly lock?: LockMode; readonly signal?: AbortSignal },
+    options: { readonly lock?: LockMode; readonly signal?: Signal },
   ) {
     this.view = view;
     this.layout = layout;

@@ -7,6 +7,7 @@ import type { Environment } from '../base/env.ts';
 import { TrestleError, Code, unavailable } from '../base/errors.ts';
 import type { ByteReader } from '../base/bytes.ts';
 import type { Key, NodeId, SplitId } from '../base/ids.ts';
+import type { Signal } from '../base/signal.ts';
 import { MAX_CALLS_TOGETHER } from '../net/limits.ts';
 import { RpcUnavailable } from '../net/rpc-error.ts';
 import type { Rpc } from '../net/rpc.ts';
@@ -24,7 +25,7 @@ const MAX_BUNDLE_BYTES = 4 * 1024 * 1024;
 const DEFAULT_LIMIT_MICROS = 20_000_000;
 
 export interface RouteOptions {
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Signal | undefined;
   readonly limitMicros?: number;
   /** Asked first, whether it leads or not: a replica near by. */
   readonly first?: NodeId | undefined;
@@ -225,7 +226,7 @@ export class Router {
     }
   }
 
-  private async attempt(rpc: Rpc, node: NodeId, method: string, body: Uint8Array, timeoutMicros: number, signal: AbortSignal | undefined) {
+  private async attempt(rpc: Rpc, node: NodeId, method: string, body: Uint8Array, timeoutMicros: number, signal: Signal | undefined) {
     try {
       return readAnswer(await rpc.call(node, method, body, signal === undefined ? { timeoutMicros } : { timeoutMicros, signal }));
     } catch (error) {

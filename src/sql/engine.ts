@@ -4,6 +4,7 @@
  */
 import { invalidArgument, unimplemented } from '../base/errors.ts';
 import type { Key } from '../base/ids.ts';
+import type { Signal } from '../base/signal.ts';
 import type { KeyRange, ReadView, ReadWriteTransaction } from '../txn/types.ts';
 import type { Statement } from './ast/statement.ts';
 import { Binder, type BoundStatement } from './bind/dml.ts';
@@ -41,7 +42,7 @@ export interface StatementContext {
   readonly context: EvaluationContext;
   /** Rows of SPANNER_SYS tables by complete name, in the order of bind/system-tables.ts. Absent: the tables are empty. */
   readonly systemTables?: VirtualTables;
-  readonly signal?: AbortSignal;
+  readonly signal?: Signal;
   readonly memoryLimitBytes?: number;
   /** Rows that a correlated subquery reads, for several outer rows, before the rows of all are kept by key. For tests, whose tables are small. */
   readonly keepAfterRows?: number;

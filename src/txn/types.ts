@@ -5,6 +5,7 @@
  * A record is the stored form of one row: cells by column id (storage/record.ts). Values read are record bytes.
  */
 import type { Key, Timestamp, TxnId } from '../base/ids.ts';
+import type { Signal } from '../base/signal.ts';
 
 /** Key-value pair of a row as read: `record` in the format of storage/record.ts, `timestamp` of the version. */
 export interface Row {
@@ -29,7 +30,7 @@ export interface ReadOptions {
   readonly lock?: LockMode;
   /** Read to write by: the rows that DML looks for, constraints. At repeatable read it must be unchanged at the commit, too. */
   readonly forWrite?: boolean;
-  readonly signal?: AbortSignal;
+  readonly signal?: Signal;
   /** Called for each part of the read that another node has answered. For statistics. */
   readonly onRemoteCall?: () => void;
 }
@@ -168,7 +169,7 @@ export interface Cell {
 export interface CommitOptions {
   /** 0 to 500 ms: how long the leader may delay the commit to batch it with others. */
   readonly maxCommitDelayMicros?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: Signal;
 }
 
 export interface CommitResult {

@@ -12,6 +12,7 @@
  */
 import { alreadyExists, cancelled, invalidArgument, notFound, outOfRange, unavailable } from '../../src/base/errors.ts';
 import { key, type Key, type Timestamp } from '../../src/base/ids.ts';
+import type { Signal } from '../../src/base/signal.ts';
 import type { DmlResult, KeySetSpec, Mutation, PreparedStatement, PartitionedRun, ReadSpec, RowStream, SqlDatabase, SqlRow, StatementOptions, StatementParameters } from '../../src/api/sql.ts';
 import { NO_FOOTPRINT } from '../../src/api/statistics.ts';
 import { arrayOf, field, INT64, STRING, type SqlType, type StructField } from '../../src/sql/types/types.ts';
@@ -49,7 +50,7 @@ export class FakeSql implements SqlDatabase {
   /** Statements run, for tests that count them. */
   readonly executed: string[] = [];
   /** Of the calls of the queries and DML that came. */
-  readonly signals: AbortSignal[] = [];
+  readonly signals: Signal[] = [];
   /** Of partitioned DML. */
   readonly runs: PartitionedRun[] = [];
   /** Batches that were read of endless statements, and how many of those run. */
@@ -94,7 +95,7 @@ export class FakeSql implements SqlDatabase {
     return stream(statement.columns, [[[1]]]);
   }
 
-  private endless(columns: readonly StructField[], signal: AbortSignal | undefined): RowStream {
+  private endless(columns: readonly StructField[], signal: Signal | undefined): RowStream {
     this.running++;
     return {
       columns,

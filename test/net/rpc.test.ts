@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { Code, TrestleError, aborted, notFound } from '../../src/base/errors.ts';
+import type { Signal } from '../../src/base/signal.ts';
 import { RpcUnavailable } from '../../src/net/rpc-error.ts';
 import { Rpc } from '../../src/net/rpc.ts';
 import { N1, N2, N3, pair, sleep, until, type TestNode } from './support.ts';
@@ -64,7 +65,7 @@ describe('Rpc calls', () => {
 
   test('a peer that is not there: certainly not executed; one that goes: maybe', async () => {
     const { a, b, client, server } = await rpcs();
-    let signal: AbortSignal | undefined;
+    let signal: Signal | undefined;
     server.handle('wait', (_, __, s) => {
       signal = s;
       return never();
@@ -97,7 +98,7 @@ describe('Rpc calls', () => {
 
   test('deadline and signal end the call and reach the handler', async () => {
     const { client, server } = await rpcs();
-    const signals: AbortSignal[] = [];
+    const signals: Signal[] = [];
     server.handle('wait', (_, __, signal) => {
       signals.push(signal);
       return never();
@@ -191,7 +192,7 @@ describe('Rpc calls made together', () => {
 
   test('all that are open end with the deadline, the peer, and an unknown method', async () => {
     const { a, client, server } = await rpcs();
-    const signals: AbortSignal[] = [];
+    const signals: Signal[] = [];
     server.handle('some', (_, body, signal) => {
       signals.push(signal);
       return body.toString() === 'now' ? text('done') : never();

@@ -1,5 +1,6 @@
 /** A run of a statement or read made into its answer: one ResultSet, or a stream of PartialResultSets. */
 import { failedPrecondition } from '../../base/errors.ts';
+import type { Signal } from '../../base/signal.ts';
 import { MAX_UNARY_RESULT_BYTES } from '../limits.ts';
 import { resultStream } from '../result-stream.ts';
 import { encodeResumeToken, type ResumePoint } from '../resume.ts';
@@ -13,7 +14,7 @@ const ROWS_FIELD = 2;
 const STATS_FIELD = 3;
 const PRECOMMIT_FIELD = 5;
 
-export async function answerAtOnce(run: Run, meter: AnswerMeter, signal: AbortSignal): Promise<Buffer> {
+export async function answerAtOnce(run: Run, meter: AnswerMeter, signal: Signal): Promise<Buffer> {
   let isHeard = false;
   try {
     const writer = new ProtoWriter();

@@ -4,6 +4,7 @@
  * Source: spanner.proto, ExecuteBatchDmlRequest.
  */
 import { Code, invalidArgument, TrestleError } from '../../base/errors.ts';
+import type { Signal } from '../../base/signal.ts';
 import type { Call } from '../call.ts';
 import type { GatewayTransaction, StatementOutcome } from '../gateway-transaction.ts';
 import { MAX_BATCH_STATEMENTS } from '../limits.ts';
@@ -104,7 +105,7 @@ function interrupted(entry: GatewayTransaction, done: number, reason: unknown): 
   return done > 0 && entry.active ? entry.abort('The transaction was aborted: a batch of statements was interrupted.') : reason;
 }
 
-async function runOne(entry: GatewayTransaction, request: StatementRequest, signal: AbortSignal): Promise<StatementOutcome> {
+async function runOne(entry: GatewayTransaction, request: StatementRequest, signal: Signal): Promise<StatementOutcome> {
   checkStatement(request);
   const statement = await entry.database.sql.prepare(request.sql, request.paramTypes);
   if (statement.kind === 'query') throw invalidArgument(`ExecuteBatchDml takes DML statements only: ${request.sql.slice(0, 200)}`);

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { invalidArgument } from '../../base/errors.ts';
 import { txnId, type TxnId } from '../../base/ids.ts';
+import type { Signal } from '../../base/signal.ts';
 import { isInterruption } from '../gateway-transaction.ts';
 
 const MAX_RUNS = 10_000;
@@ -23,7 +24,7 @@ export class PartitionedDmlRuns {
   }
 
   /** Answers the lower bound of the rows changed. */
-  async run(id: TxnId, fingerprint: string, signal: AbortSignal, execute: () => Promise<number>): Promise<number> {
+  async run(id: TxnId, fingerprint: string, signal: Signal, execute: () => Promise<number>): Promise<number> {
     for (let earlier = this.runs.get(id); earlier !== undefined; earlier = this.runs.get(id)) {
       if (earlier.fingerprint !== fingerprint) throw invalidArgument('A partitioned DML transaction can only run one statement.');
       try {

@@ -1,6 +1,7 @@
 /** Read and StreamingRead. Source: spanner.proto, ReadRequest. */
 import { crc32 } from 'node:zlib';
 import { invalidArgument } from '../../base/errors.ts';
+import type { Signal } from '../../base/signal.ts';
 import type { Call } from '../call.ts';
 import { readInPartitionedDml } from '../messages.ts';
 import { decodeResumeToken, type ResumePoint } from '../resume.ts';
@@ -23,7 +24,7 @@ function checkRequest(request: ReadRequest): void {
   readPartition(request);
 }
 
-async function startRead(edge: Edge, open: OpenSession, request: ReadRequest, resume: ResumePoint | undefined, meter: ReadMeter, signal: AbortSignal): Promise<Run> {
+async function startRead(edge: Edge, open: OpenSession, request: ReadRequest, resume: ResumePoint | undefined, meter: ReadMeter, signal: Signal): Promise<Run> {
   const target = await resolveTarget(edge, open, request.transaction, request.transactionTag, { resume, replicas: decodeDirectedRead(request.directedRead) });
   if (target.kind === 'partitionedDml') throw readInPartitionedDml();
   if (target.kind === 'singleUseReadWrite') throw invalidArgument('A single-use transaction of a read must be read-only.');

@@ -4,6 +4,7 @@
  */
 import { aborted, cancelled, Code, invalidArgument, TrestleError } from '../../base/errors.ts';
 import type { Timestamp, TxnId } from '../../base/ids.ts';
+import type { Signal } from '../../base/signal.ts';
 import type { ReadWriteOptions, ReplicaSelection, Snapshot, TimestampBound } from '../../txn/types.ts';
 import { GatewayTransaction } from '../gateway-transaction.ts';
 import { MAX_FUTURE_READ_MICROS } from '../limits.ts';
@@ -79,7 +80,7 @@ export function beginPartitionedDml(edge: Edge, open: OpenSession, mode: Extract
  * Waits until the timestamp of a snapshot has come, which is when its schema and its rows are known. DEADLINE_EXCEEDED at
  * once when it is too far ahead: a transaction may be begun there, but not read.
  */
-export async function untilReadable(edge: Edge, at: Timestamp, signal: AbortSignal): Promise<void> {
+export async function untilReadable(edge: Edge, at: Timestamp, signal: Signal): Promise<void> {
   if (at > edge.nowMicros() + MAX_FUTURE_READ_MICROS) throw new TrestleError(Code.DEADLINE_EXCEEDED, 'The read timestamp is too far in the future.');
   for (let left = at - edge.nowMicros(); left > 0; left = at - edge.nowMicros()) {
     if (signal.aborted) throw cancelled('The call was cancelled.');
@@ -88,7 +89,7 @@ export async function untilReadable(edge: Edge, at: Timestamp, signal: AbortSign
 }
 
 /** Ends early when the signal is aborted. */
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
+function sleep(ms: number, signal: Signal): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
       clearTimeout(timer);

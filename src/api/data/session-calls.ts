@@ -3,6 +3,7 @@
  * sessions, which cannot be deleted, are not kept. Source: spanner.proto, DeleteSession.
  */
 import { cancelled } from '../../base/errors.ts';
+import { SignalSource } from '../../base/signal.ts';
 import type { SessionRecord } from '../backend.ts';
 import type { Call } from '../call.ts';
 
@@ -11,8 +12,8 @@ class SessionCall implements Call {
   readonly method: string;
   readonly forwarded: boolean;
   private readonly call: Call;
-  private readonly controller = new AbortController();
-  private readonly onAbort = (): void => this.controller.abort(this.call.signal.reason);
+  readonly signal = new SignalSource();
+  private readonly onAbort = (): void => this.signal.abort(this.call.signal.reason);
 
   constructor(call: Call) {
     this.call = call;
@@ -22,16 +23,12 @@ class SessionCall implements Call {
     else call.signal.addEventListener('abort', this.onAbort);
   }
 
-  get signal(): AbortSignal {
-    return this.controller.signal;
-  }
-
   timeoutMicros(): number | undefined {
     return this.call.timeoutMicros();
   }
 
   cancel(): void {
-    this.controller.abort(cancelled('The call was cancelled: its session was deleted.'));
+    this.signal.abort(cancelled('The call was cancelled: its session was deleted.'));
   }
 
   /** Its client's signal may live on: another call could have it. */

@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import { cancelled, invalidArgument } from '../../base/errors.ts';
+import type { Signal } from '../../base/signal.ts';
 import type { GatewayTransaction, StatementOutcome } from '../gateway-transaction.ts';
 import type { Key } from '../../base/ids.ts';
 import { dmlInSingleUse, dmlNeedsReadWrite, readInPartitionedDml } from '../messages.ts';
@@ -62,7 +63,7 @@ export async function startStatement(
   mode: QueryMode,
   resume: ResumePoint | undefined,
   meter: StatementMeter,
-  signal: AbortSignal,
+  signal: Signal,
 ): Promise<Run> {
   if (request.requestTag !== '') edge.log.debug('api.tagged', { session: open.session.name, requestTag: request.requestTag });
   checkQueryOptions(request.queryOptions);
@@ -89,7 +90,7 @@ export function endingUnheard(edge: Edge, target: Target, run: Run): Run {
 }
 
 interface RunLimits {
-  readonly signal: AbortSignal;
+  readonly signal: Signal;
   /** Of a stream that goes on: where. */
   readonly after?: Key;
 }
@@ -244,7 +245,7 @@ export async function executeDml(
   entry: GatewayTransaction,
   statement: PreparedStatement,
   request: StatementRequest,
-  signal: AbortSignal,
+  signal: Signal,
   profile = false,
 ): Promise<StatementOutcome> {
   entry.database.sql.checkParameters?.(statement, request.params);
@@ -276,7 +277,7 @@ async function runDml(
   statement: PreparedStatement,
   base: MetadataBase,
   meter: StatementMeter,
-  signal: AbortSignal,
+  signal: Signal,
 ): Promise<Run> {
   const startMicros = edge.nowMicros();
   const outcome = await entry.runOnce(
@@ -314,7 +315,7 @@ async function runPartitionedDml(
   target: Extract<Target, { kind: 'partitionedDml' }>,
   statement: PreparedStatement,
   base: MetadataBase,
-  signal: AbortSignal,
+  signal: Signal,
 ): Promise<Run> {
   if (statement.kind === 'insert') throw invalidArgument('INSERT is not supported in a partitioned DML transaction.');
   if (statement.columns.length > 0) throw invalidArgument('THEN RETURN is not supported in a partitioned DML transaction.');

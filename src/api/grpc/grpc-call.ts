@@ -1,5 +1,6 @@
 /** One call over an HTTP/2 stream: its request messages, its deadline and end, and the ways to answer it. */
 import { cancelled, deadlineExceeded, invalidArgument, resourceExhausted, type TrestleError } from '../../base/errors.ts';
+import { SignalSource, type Signal } from '../../base/signal.ts';
 import type { Call } from '../call.ts';
 import { CommonHeaders, type HeaderList } from '../http2/header-encoder.ts';
 import type { Headers } from '../http2/hpack.ts';
@@ -29,7 +30,7 @@ export class GrpcCall implements Call, StreamOwner {
   private readonly encoding: string;
   private readonly owner: CallOwner;
   private reader = new FrameReader();
-  private controller: AbortController | undefined;
+  private source: SignalSource | undefined;
   /** Takes what the client sends; undefined when nothing more is wanted. */
   private take: ((chunk: Buffer) => void) | undefined;
   private atEnd: (() => void) | undefined;
@@ -50,12 +51,12 @@ export class GrpcCall implements Call, StreamOwner {
 
   // ---- as handlers see it
 
-  get signal(): AbortSignal {
-    if (this.controller === undefined) {
-      this.controller = new AbortController();
+  get signal(): Signal {
+    if (this.source === undefined) {
+      this.source = new SignalSource();
       if (this.closed) this.abort(cancelled('The call was cancelled.'));
     }
-    return this.controller.signal;
+    return this.source;
   }
 
   timeoutMicros(): number | undefined {
@@ -63,7 +64,7 @@ export class GrpcCall implements Call, StreamOwner {
   }
 
   private abort(reason: TrestleError): void {
-    this.controller?.abort(reason);
+    this.source?.abort(reason);
   }
 
   /** The deadline has passed: the work is stopped, and the client told. */

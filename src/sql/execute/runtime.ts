@@ -7,6 +7,7 @@
  */
 import { cancelled, resourceExhausted } from '../../base/errors.ts';
 import type { Key } from '../../base/ids.ts';
+import type { Signal } from '../../base/signal.ts';
 import type { EvaluationContext } from '../functions/registry.ts';
 import type { SqlValue } from '../values/value.ts';
 import type { KeyRange, ReadView } from '../../txn/types.ts';
@@ -110,7 +111,7 @@ export interface Execution {
   readonly memory: Memory;
   /** Rows that a correlated subquery reads before it keeps the rows of all outer rows by key. */
   readonly keepAfterRows: number;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Signal | undefined;
   readonly virtualTables: VirtualTables;
   readonly statistics: ScanStatistics;
   /** Limits the scan that drives the plan: one partition of a query or of a partitioned DML statement. */
