@@ -41,3 +41,21 @@ export class SignalSource implements Signal {
     for (const listener of listeners) listener();
   }
 }
+
+/** A signal of its own that is aborted with another one as well. */
+export class FollowingSignal extends SignalSource {
+  private readonly outer: Signal | undefined;
+  private readonly onAbort = (): void => this.abort(this.outer?.reason);
+
+  constructor(outer: Signal | undefined) {
+    super();
+    this.outer = outer;
+    if (outer?.aborted === true) this.onAbort();
+    else outer?.addEventListener('abort', this.onAbort);
+  }
+
+  /** Stops following: the other one may live on for long. */
+  release(): void {
+    this.outer?.removeEventListener('abort', this.onAbort);
+  }
+}

@@ -6,7 +6,9 @@
  * What is read ahead is bounded in bytes, and by how much the reader has taken, unless it is known to want everything: one
  * that stops after a few rows has caused no more than a few answers, and those under way are given up.
  */
+import { cancelled } from '../base/errors.ts';
 import type { Key } from '../base/ids.ts';
+import { FollowingSignal, type Signal } from '../base/signal.ts';
 import { intersect } from '../splits/ranges.ts';
 import type { Router } from '../splits/router.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
@@ -23,7 +25,7 @@ const MAX_AHEAD_ANSWERS = 16;
 const FIRST_ANSWER_BYTES = 128 * 1024;
 const ANSWER_BYTES = 256;
 
-export type FetchAhead = (split: SplitDescriptor, spec: ScanSpec, signal: AbortSignal | undefined) => ReturnType<FetchBatch>;
+export type FetchAhead = (split: SplitDescriptor, spec: ScanSpec, signal: Signal | undefined) => ReturnType<FetchBatch>;
 
 /** Part of the range, with the answers that were not taken yet, in order. */
 class Part {
@@ -62,7 +64,7 @@ export class AheadCursor implements PortionCursor {
   private readonly fragment: Uint8Array;
   private readonly fetch: FetchBatch;
   /** Gives up what is under way; made when something is read ahead. */
-  private stop: { readonly controller: AbortController; readonly signal: AbortSignal } | undefined;
+  private stop: FollowingSignal | undefined;
   /** What no part has been made of. */
   private rest: KeyRange;
   private readonly parts: Part[] = [];
@@ -100,14 +102,11 @@ export class AheadCursor implements PortionCursor {
     return undefined;
   }
 
-  private signal(): AbortSignal | undefined {
+  private signal(): Signal | undefined {
     const { signal: outer, readAhead } = this.options;
     if (this.stop === undefined && this.taken < 2 && readAhead !== 'everything') return outer;
-    if (this.stop === undefined) {
-      const controller = new AbortController();
-      this.stop = { controller, signal: outer === undefined ? controller.signal : AbortSignal.any([outer, controller.signal]) };
-    }
-    return this.stop.signal;
+    this.stop ??= new FollowingSignal(outer);
+    return this.stop;
   }
 
   private ask(part: Part): void {
@@ -155,7 +154,8 @@ export class AheadCursor implements PortionCursor {
     this.isClosed = true;
     this.parts.length = 0;
     this.rest = { from: '' as Key, to: '' as Key };
-    this.stop?.controller.abort();
+    this.stop?.abort(cancelled('The scan was closed.'));
+    this.stop?.release();
     return Promise.resolve();
   }
 }

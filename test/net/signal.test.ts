@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { SignalSource } from '../../src/base/signal.ts';
+import { FollowingSignal, SignalSource } from '../../src/base/signal.ts';
 
 test('a signal tells each of its listeners once, with the first reason', () => {
   const signal = new SignalSource();
@@ -40,4 +40,14 @@ test('a listener that takes itself off the list hides none of the others', () =>
   }
   signal.abort('over');
   expect(heard).toEqual([0, 1, 2]);
+});
+
+test('a signal that follows another is aborted with it, for its reason, until it stops following', () => {
+  const outer = new SignalSource();
+  const followers = [new FollowingSignal(outer), new FollowingSignal(outer), new FollowingSignal(undefined)];
+  followers[1]?.release();
+  outer.abort('gone');
+  expect(followers.map(({ aborted }) => aborted)).toEqual([true, false, false]);
+  expect(followers[0]?.reason).toBe('gone');
+  expect(new FollowingSignal(outer).reason).toBe('gone');
 });

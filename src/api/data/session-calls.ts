@@ -3,7 +3,7 @@
  * sessions, which cannot be deleted, are not kept. Source: spanner.proto, DeleteSession.
  */
 import { cancelled } from '../../base/errors.ts';
-import { SignalSource } from '../../base/signal.ts';
+import { FollowingSignal } from '../../base/signal.ts';
 import type { SessionRecord } from '../backend.ts';
 import type { Call } from '../call.ts';
 
@@ -11,16 +11,14 @@ import type { Call } from '../call.ts';
 class SessionCall implements Call {
   readonly method: string;
   readonly forwarded: boolean;
+  readonly signal: FollowingSignal;
   private readonly call: Call;
-  readonly signal = new SignalSource();
-  private readonly onAbort = (): void => this.signal.abort(this.call.signal.reason);
 
   constructor(call: Call) {
     this.call = call;
     this.method = call.method;
     this.forwarded = call.forwarded;
-    if (call.signal.aborted) this.onAbort();
-    else call.signal.addEventListener('abort', this.onAbort);
+    this.signal = new FollowingSignal(call.signal);
   }
 
   timeoutMicros(): number | undefined {
@@ -29,11 +27,6 @@ class SessionCall implements Call {
 
   cancel(): void {
     this.signal.abort(cancelled('The call was cancelled: its session was deleted.'));
-  }
-
-  /** Its client's signal may live on: another call could have it. */
-  release(): void {
-    this.call.signal.removeEventListener('abort', this.onAbort);
   }
 }
 
@@ -79,7 +72,7 @@ export class SessionCalls {
   }
 
   private leave(session: string, call: SessionCall): void {
-    call.release();
+    call.signal.release();
     const calls = this.bySession.get(session);
     calls?.delete(call);
     if (calls?.size === 0) this.bySession.delete(session);
