@@ -6,7 +6,8 @@
  * message per peer. A message that depends on something durable waits for that sync.
  *
  * Chosen entries are applied as they come, without a sync of their own: the applied slot is written together with what
- * the entry changed, so a crash loses whole entries from the end, and the log has them.
+ * the entry changed, so a crash loses whole entries from the end, and the log has them. The disk gets that state some
+ * hundred milliseconds later, and the end of what a log no longer keeps behind it.
  */
 import { assert } from '../base/assert.ts';
 import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
@@ -355,7 +356,7 @@ export class SplitHost implements HostInternals {
         if (effects.hardState !== undefined || effects.appends.length > 0) {
           const ops: WriteOp[] = effects.hardState === undefined ? [] : groups.hardStateOps(hosted.split, effects.hardState);
           ops.push(...groups.appendOps(hosted.split, effects.appends));
-          this.engine.write(ops);
+          this.engine.writeLog(ops);
           synced.push({ hosted, sequence: effects.sequence });
         }
         for (const { to, message } of effects.sends) this.enqueue(hosted.split, to, message);
@@ -432,7 +433,9 @@ export class SplitHost implements HostInternals {
       else right = this.applyCut(hosted, entry.at, entry.right, ops);
     }
     ops.push(...groups.appliedOps(hosted.split, slot, membership, hosted.storedState()));
-    this.engine.write(ops);
+    // What the new split promises must not be on disk before the split is.
+    if (right === undefined) this.engine.writeState(ops);
+    else this.engine.write(ops);
     hosted.replica.applied(slot);
     hosted.application.applied();
     if (right !== undefined) {
@@ -467,7 +470,7 @@ export class SplitHost implements HostInternals {
     hosted.replica.truncate(through);
     // The replica keeps more when somebody may still need it.
     const kept = hosted.replica.log.first;
-    if (kept > first) this.engine.write(groups.truncateOps(hosted.split, first, (kept - 1) as Slot));
+    if (kept > first) this.engine.writeState(groups.truncateOps(hosted.split, first, (kept - 1) as Slot));
   }
 
   private onPaxosEvent(hosted: HostedSplit, event: PaxosEvent): void {

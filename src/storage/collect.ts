@@ -110,7 +110,7 @@ class Collector {
 
   private write(ops: readonly WriteOp[]): void {
     this.removed += ops.length;
-    this.engine.write(ops);
+    this.engine.writeState(ops);
   }
 
   /** Writes what is left. */

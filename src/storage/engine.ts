@@ -1,19 +1,25 @@
 /**
  * The storage engine of a node: writes gather in memory and go to the disk in batches, one at a time.
  *
- *   write ──▶ gathering ──(batch starts)──▶ flushing ──(durable)──▶ gone, the disk has it
- *   get, scan read gathering, then flushing, then the disk
+ *   writeLog ───▶ log ────┐
+ *                         ├─(batch starts)──▶ flushing ──(durable)──▶ gone, the disk has it
+ *   writeState ─▶ state ──┘ (when it is due)
+ *   get, scan read state, log, both parts of flushing, then the disk
+ *
+ * The log is what others are told of once it is durable. State can be made again from the log that is on disk, so it
+ * goes there seldom: what is written over and struck again meanwhile costs the disk nothing. `write` is for everything
+ * that is neither, and takes the state before it along.
  *
  * Invariants
- *  1. A key's newest value is in the first of gathering, flushing, disk that knows the key.
- *  2. At most one batch is in flight, and everything written meanwhile goes into the next one. The disk therefore always
- *     holds a prefix of the writes, cut between turns of the event loop.
- *  3. `sync` callbacks run after the batch that carries everything written before them, in the order they were given.
- *  4. A scan reads the three as they were when it began: `flushing` no longer changes, `gathering` is a snapshot, and
+ *  1. A key's newest value is in the first of state, log, flushing, disk that knows the key.
+ *  2. At most one batch is in flight. The disk holds a prefix of what was written to the log, and a prefix of everything
+ *     else, no longer than what was written before the end of the former; both are cut between turns of the event loop.
+ *  3. `sync` callbacks run after the batch that carries every `write` and `writeLog` before them, in the order they were given.
+ *  4. A scan reads the parts as they were when it began: `flushing` no longer changes, the others are snapshots, and
  *     whether the disk's iterator sees the batch in flight does not matter, because `flushing` covers the same keys.
  *
  * Nothing written stays in memory for long: a batch starts by itself FLUSH_DELAY_MICROS after the first unsynced write,
- * or when FLUSH_BYTES have gathered. A disk error is fatal.
+ * or when FLUSH_BYTES have gathered; STATE_DELAY_MICROS and STATE_BYTES for state. A disk error is fatal.
  */
 import { assert } from '../base/assert.ts';
 import type { Environment, TimerHandle } from '../base/env.ts';
@@ -26,6 +32,10 @@ import type { Cursor, Engine, EngineStatus, Entry, ScanOptions, WriteOp } from '
 /** How long written data may wait in memory when nobody asked for it to be durable. */
 const FLUSH_DELAY_MICROS = 20_000;
 const FLUSH_BYTES = 1 << 20;
+/** After a crash the log is applied again for at most about this long. */
+const STATE_DELAY_MICROS = 500_000;
+/** What one batch may take, for the sake of the commit that waits for it. */
+const STATE_BYTES = 1 << 18;
 /** Rooms above hold writes back long before this (status().pendingBytes); beyond it the disk has stopped working. */
 const PENDING_BYTES_MAX = 1 << 28;
 const CACHE_BYTES = 8 << 20;
@@ -35,14 +45,39 @@ const ENTRY_OVERHEAD = 32;
 /** undefined: deleted. */
 type Written = SortedMap<Uint8Array | undefined>;
 
-/** Writes that go to the disk together. */
-interface Generation {
-  readonly writes: Written;
-  readonly waiting: (() => void)[];
-  bytes: number;
+/** Writes in memory, with about what they take there. */
+class Writes {
+  readonly map: Written = new SortedMap();
+  bytes = 0;
+  /** Keys that are nowhere below: to delete one leaves nothing to be written. */
+  private readonly fresh = new Set<Key>();
+
+  put({ key, value, isNew }: WriteOp): void {
+    if (value === undefined && this.fresh.delete(key)) {
+      this.remove(key);
+      return;
+    }
+    const size = this.map.size;
+    const previous = this.map.set(key, value);
+    this.bytes += (value?.length ?? 0) - (previous?.length ?? 0);
+    if (this.map.size === size) return;
+    this.bytes += key.length + ENTRY_OVERHEAD;
+    if (isNew === true) this.fresh.add(key);
+  }
+
+  /** What is written here later is older than what another part has. */
+  remove(key: Key): void {
+    if (!this.map.has(key)) return;
+    this.bytes -= key.length + ENTRY_OVERHEAD + (this.map.delete(key)?.length ?? 0);
+  }
 }
 
-const newGeneration = (): Generation => ({ writes: new SortedMap(), waiting: [], bytes: 0 });
+/** What goes to the disk together: the state is newer where both have a key. */
+interface Batch {
+  readonly log: Writes;
+  readonly state: Writes;
+  readonly waiting: (() => void)[];
+}
 
 /** The engine over a disk that is open. Check the folder's format first (format.ts). */
 export function openEngine(disk: Disk, env: Environment): Engine {
@@ -53,11 +88,17 @@ class DiskEngine implements Engine {
   private readonly disk: Disk;
   private readonly env: Environment;
   private readonly cache = new ValueCache(CACHE_BYTES);
-  private gathering = newGeneration();
-  private flushing: Generation | undefined;
+  private log = new Writes();
+  private state = new Writes();
+  /** Something in `state` is not to wait. */
+  private stateIsDue = false;
+  /** For the next batch. */
+  private waiting: (() => void)[] = [];
+  private flushing: Batch | undefined;
   private flushTimer: TimerHandle | undefined;
+  private stateTimer: TimerHandle | undefined;
   private flushSoon = false;
-  private state: 'open' | 'closing' | 'closed' | 'failed' = 'open';
+  private life: 'open' | 'closing' | 'closed' | 'failed' = 'open';
   private batchesSynced = 0;
   private bytesWritten = 0;
   private whenIdle: (() => void)[] = [];
@@ -76,9 +117,8 @@ class DiskEngine implements Engine {
   }
 
   private lookUp(key: Key): Uint8Array | undefined {
-    if (this.gathering.writes.has(key)) return this.gathering.writes.get(key);
-    if (this.flushing?.writes.has(key) === true) return this.flushing.writes.get(key);
-    assert(this.state === 'open' || this.state === 'closing', 'engine is closed');
+    for (const { map } of this.parts()) if (map.has(key)) return map.get(key);
+    assert(this.life === 'open' || this.life === 'closing', 'engine is closed');
     try {
       return this.disk.getSync(key);
     } catch (error) {
@@ -86,41 +126,71 @@ class DiskEngine implements Engine {
     }
   }
 
+  /** What is in memory, the newest first. */
+  private parts(): readonly Writes[] {
+    const { state, log, flushing } = this;
+    return flushing === undefined ? [state, log] : [state, log, flushing.state, flushing.log];
+  }
+
   scan(from: Key, to: Key, options?: ScanOptions): Cursor {
-    assert(this.state === 'open', 'engine is closed');
+    assert(this.life === 'open', 'engine is closed');
     const reverse = options?.reverse === true;
-    const layers = [this.gathering.writes.view().walk(from, to, reverse)];
-    if (this.flushing !== undefined) layers.push(this.flushing.writes.view().walk(from, to, reverse));
+    const layers = this.parts().filter(({ map }) => map.size > 0).map(({ map }) => map.view().walk(from, to, reverse));
     return new MergedCursor(layers, this.disk.iterate(from, to, reverse), reverse, (error) => this.fail(error));
   }
 
   async approximateBytes(from: Key, to: Key): Promise<number> {
-    assert(this.state === 'open', 'engine is closed');
+    assert(this.life === 'open', 'engine is closed');
     return from < to ? await this.disk.approximateBytes(from, to) : 0;
   }
 
   write(ops: readonly WriteOp[]): void {
-    assert(this.state === 'open', 'engine is closed');
-    const generation = this.gathering;
-    for (const { key, value } of ops) {
-      const size = generation.writes.size;
-      const previous = generation.writes.set(key, value);
-      generation.bytes += (value?.length ?? 0) - (previous?.length ?? 0);
-      if (generation.writes.size > size) generation.bytes += key.length + ENTRY_OVERHEAD;
-      this.cache.update(key, value);
+    this.addState(ops);
+    this.stateIsDue = true;
+    this.flushLater();
+  }
+
+  writeLog(ops: readonly WriteOp[]): void {
+    assert(this.life === 'open', 'engine is closed');
+    for (const op of ops) {
+      this.log.put(op);
+      this.state.remove(op.key);
+      this.cache.update(op.key, op.value);
+    }
+    this.flushLater();
+  }
+
+  writeState(ops: readonly WriteOp[]): void {
+    this.addState(ops);
+    if (this.state.bytes >= STATE_BYTES) {
+      this.stateIsDue = true;
+      this.flushAtEndOfTurn();
+    } else {
+      this.stateTimer ??= this.env.scheduler.after(STATE_DELAY_MICROS, () => {
+        this.stateTimer = undefined;
+        this.stateIsDue = this.state.map.size > 0;
+        this.flush();
+      });
+    }
+  }
+
+  private addState(ops: readonly WriteOp[]): void {
+    assert(this.life === 'open', 'engine is closed');
+    for (const op of ops) {
+      this.state.put(op);
+      this.cache.update(op.key, op.value);
     }
     if (this.pendingBytes() > PENDING_BYTES_MAX) this.fail(new DiskError('io', 'the disk has fallen too far behind'));
-    if (generation.bytes >= FLUSH_BYTES) this.flushAtEndOfTurn();
-    else if (this.flushing === undefined && !this.flushSoon) this.flushTimer ??= this.env.scheduler.after(FLUSH_DELAY_MICROS, () => this.flush());
   }
 
   sync(done: () => void): void {
-    assert(this.state === 'open', 'engine is closed');
-    if (this.gathering.writes.size === 0 && this.flushing !== undefined) {
+    assert(this.life === 'open', 'engine is closed');
+    if (this.log.map.size === 0 && !this.stateIsDue && this.waiting.length === 0 && this.flushing !== undefined) {
+      // What it is to wait for is under way.
       this.flushing.waiting.push(done);
       return;
     }
-    this.gathering.waiting.push(done);
+    this.waiting.push(done);
     this.flushAtEndOfTurn();
   }
 
@@ -129,17 +199,25 @@ class DiskEngine implements Engine {
   }
 
   async close(): Promise<void> {
-    if (this.state !== 'open') return;
-    this.state = 'closing';
+    if (this.life !== 'open') return;
+    this.life = 'closing';
     const idle = new Promise<void>((resolve) => this.whenIdle.push(resolve));
+    this.stateTimer?.cancel();
+    this.stateIsDue = true;
     this.flush();
     await idle;
-    this.state = 'closed';
+    this.life = 'closed';
     await this.disk.close();
   }
 
   private pendingBytes(): number {
-    return this.gathering.bytes + (this.flushing?.bytes ?? 0);
+    return this.parts().reduce((bytes, part) => bytes + part.bytes, 0);
+  }
+
+  /** Soon, though nobody may ask for it. */
+  private flushLater(): void {
+    if (this.log.bytes >= FLUSH_BYTES || (this.stateIsDue && this.state.bytes >= FLUSH_BYTES)) this.flushAtEndOfTurn();
+    else if (this.flushing === undefined && !this.flushSoon) this.flushTimer ??= this.env.scheduler.after(FLUSH_DELAY_MICROS, () => this.flush());
   }
 
   /** The rest of this turn's writes go into the same batch. While one is in flight, the next begins at its end. */
@@ -153,44 +231,48 @@ class DiskEngine implements Engine {
     this.flushTimer?.cancel();
     this.flushTimer = undefined;
     this.flushSoon = false;
-    if (this.flushing !== undefined || this.state === 'failed' || this.state === 'closed') return;
-    const generation = this.gathering;
-    this.gathering = newGeneration();
-    if (generation.writes.size === 0) {
-      this.settle(generation);
+    if (this.flushing !== undefined || this.life === 'failed' || this.life === 'closed') return;
+    const batch = { log: this.log, state: this.stateIsDue ? this.state : new Writes(), waiting: this.waiting };
+    this.log = new Writes();
+    if (this.stateIsDue) this.state = new Writes();
+    this.stateIsDue = false;
+    this.waiting = [];
+    const ops = opsOf(batch);
+    if (ops.length === 0) {
+      this.settle(batch);
       return;
     }
-    this.flushing = generation;
-    this.disk.batch(opsOf(generation.writes), (error) => {
-      if (this.state === 'failed') return;
+    this.flushing = batch;
+    this.disk.batch(ops, (error) => {
+      if (this.life === 'failed') return;
       if (error !== undefined) this.fail(error);
       this.flushing = undefined;
       this.batchesSynced++;
-      this.bytesWritten += generation.bytes;
-      this.settle(generation);
+      this.bytesWritten += batch.log.bytes + batch.state.bytes;
+      this.settle(batch);
     });
   }
 
   /** A batch is durable: its callbacks run, then the next batch begins if one is wanted. */
-  private settle(generation: Generation): void {
-    for (const done of generation.waiting) done();
+  private settle(batch: Batch): void {
+    for (const done of batch.waiting) done();
     if (this.flushing !== undefined || this.flushSoon) return;
-    const next = this.gathering;
-    if (next.waiting.length > 0 || next.bytes >= FLUSH_BYTES || (this.state === 'closing' && next.writes.size > 0)) this.flushAtEndOfTurn();
-    else if (next.writes.size > 0) this.flushTimer ??= this.env.scheduler.after(FLUSH_DELAY_MICROS, () => this.flush());
-    else if (this.state === 'closing') for (const idle of this.whenIdle.splice(0)) idle();
+    const isEmpty = this.log.map.size === 0 && !this.stateIsDue;
+    if (this.waiting.length > 0 || this.state.bytes >= STATE_BYTES || (this.life === 'closing' && !isEmpty)) this.flushAtEndOfTurn();
+    else if (!isEmpty) this.flushLater();
+    else if (this.life === 'closing') for (const idle of this.whenIdle.splice(0)) idle();
   }
 
   private fail(error: unknown): never {
-    this.state = 'failed';
+    this.life = 'failed';
     return this.env.fatal(reasonOf(error), error);
   }
 }
 
-function opsOf(writes: Written): WriteOp[] {
+function opsOf({ log, state }: Batch): WriteOp[] {
   const ops: WriteOp[] = [];
-  for (const walk = writes.view().walk('', AFTER_ALL, false); walk.key !== undefined; walk.advance()) {
-    ops.push({ key: walk.key as Key, value: walk.value });
+  for (const { map } of [log, state]) {
+    for (const walk = map.walk('', AFTER_ALL, false); walk.key !== undefined; walk.advance()) ops.push({ key: walk.key as Key, value: walk.value });
   }
   return ops;
 }
@@ -231,9 +313,8 @@ class MergedCursor implements Cursor {
   async next(max: number): Promise<readonly Entry[]> {
     assert(!this.closed, 'cursor is closed');
     if (this.position >= this.fetched.length && !this.diskEnded) await this.fetch(max);
-    const [first, ...others] = this.layers;
-    // The common case by far: nothing written lies in the range.
-    if (this.position === 0 && this.fetched.length <= max && first?.key === undefined && others.every((layer) => layer.key === undefined)) {
+    // The common case by far: nothing written lies in what was read, or before it.
+    if (this.position === 0 && this.fetched.length <= max && this.isUntouched()) {
       this.position = this.fetched.length;
       return this.fetched;
     }
@@ -253,6 +334,11 @@ class MergedCursor implements Cursor {
     }
     this.position = 0;
     this.diskEnded = this.fetched.length === 0;
+  }
+
+  private isUntouched(): boolean {
+    const last = this.fetched.at(-1)?.key;
+    return this.layers.every(({ key }) => key === undefined || (last !== undefined && this.precedes(last, key)));
   }
 
   private precedes(a: string, b: string): boolean {

@@ -4,6 +4,7 @@
  * Writes become visible at once and durable later: `sync` resolves when everything written before it is on disk. One
  * disk batch carries all that was written since the last one (group commit), and batches reach the disk whole and in
  * order: after a crash the map is as it was after some prefix of the batches, at least every one whose `sync` resolved.
+ * State that a log on disk can make again stays behind: a prefix of it too, but a shorter one.
  */
 import type { Key } from '../base/ids.ts';
 
@@ -16,6 +17,8 @@ export interface Entry {
 export interface WriteOp {
   readonly key: Key;
   readonly value: Uint8Array | undefined;
+  /** The engine has no such key: if it is deleted before the disk has it, the disk need not hear of it. */
+  readonly isNew?: boolean;
 }
 
 export interface ScanOptions {
@@ -42,9 +45,13 @@ export interface Engine {
   scan(from: Key, to: Key, options?: ScanOptions): Cursor;
   /** About how many bytes entries with from <= key < to take on the disk; what was written lately may not be counted. */
   approximateBytes(from: Key, to: Key): Promise<number>;
-  /** Visible to reads from now on; durable once a later `sync` resolves. */
+  /** Visible to reads from now on; durable, with everything before it, once a later `sync` resolves. */
   write(ops: readonly WriteOp[]): void;
-  /** Calls `done` once everything written before this call is durable. Never synchronously. A disk error is fatal to the node. */
+  /** The same, for what does not depend on state before it: that need not be durable then. */
+  writeLog(ops: readonly WriteOp[]): void;
+  /** The same, for state that can be made again: durable in order with other writes, but no sooner for a `sync`. */
+  writeState(ops: readonly WriteOp[]): void;
+  /** Calls `done` once everything written before this call, except for state, is durable. Never synchronously. A disk error is fatal to the node. */
   sync(done: () => void): void;
   status(): EngineStatus;
   /** Writes out what is pending and closes. */

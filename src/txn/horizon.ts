@@ -70,7 +70,7 @@ export class VersionHorizon {
     for (const at of this.reading.keys()) next = Math.min(next, at);
     if (next > this.now()) {
       this.known = timestamp(next);
-      this.engine.write([{ key: `${this.prefixes[0] ?? ''}a` as Key, value: new ByteWriter(8).varint(next).finish() }]);
+      this.engine.writeState([{ key: `${this.prefixes[0] ?? ''}a` as Key, value: new ByteWriter(8).varint(next).finish() }]);
     }
     return this.now();
   }

@@ -82,8 +82,8 @@ export class Ledger {
         this.recordOutcome(command.txn, command.timestamp, ops);
         return;
       case 'prepare':
+        ops.push({ key: (this.preparedPrefix + command.txn) as Key, value: bytes, isNew: !this.prepared.has(command.txn) });
         this.prepared.set(command.txn, command);
-        ops.push({ key: (this.preparedPrefix + command.txn) as Key, value: bytes });
         return;
       case 'decide': {
         // The first decision stands. This one may be known ahead of the log, from a snapshot of a split cut off later.
@@ -146,7 +146,7 @@ export class Ledger {
       return ops.length < limit;
     });
     if (isDue || aborted.since === 0) this.aborted = { since: horizon, seen: found };
-    if (ops.length > 0) this.engine.write(ops);
+    if (ops.length > 0) this.engine.writeState(ops);
   }
 
   private async each(prefix: string, visit: (suffix: string, value: Uint8Array) => unknown): Promise<void> {

@@ -18,14 +18,16 @@ type Model = Map<string, string>;
 const keys = fc.oneof(fc.constantFrom('a', 'a\0', 'a\xff', 'b', '\xff\xff', 'm\x80\x7f'), fc.integer({ min: 0, max: 300 }).map((n) => `k${String(n).padStart(3, '0')}`));
 const writes = fc.array(fc.record({ key: keys, value: fc.option(fc.string({ maxLength: 8 })) }), { minLength: 1, maxLength: 12 });
 type Step =
-  | { do: 'write'; ops: { key: string; value: string | null }[] }
+  | { do: 'write' | 'writeLog' | 'writeState'; ops: { key: string; value: string | null }[] }
   | { do: 'sync' | 'advance' | 'crash' | 'reopen' }
   | { do: 'get'; key: string }
   | { do: 'scan' | 'openCursor'; from: string; to: string; reverse: boolean; max: number }
   | { do: 'finishCursor' };
 const range = fc.record({ from: keys, to: keys, reverse: fc.boolean(), max: fc.integer({ min: 1, max: 20 }) });
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: writes.map((ops) => ({ do: 'write' as const, ops })) },
+  { weight: 3, arbitrary: writes.map((ops) => ({ do: 'write' as const, ops })) },
+  { weight: 3, arbitrary: writes.map((ops) => ({ do: 'writeLog' as const, ops })) },
+  { weight: 3, arbitrary: writes.map((ops) => ({ do: 'writeState' as const, ops })) },
   { weight: 8, arbitrary: fc.constantFrom('sync' as const, 'advance' as const).map((name) => ({ do: name })) },
   { weight: 1, arbitrary: fc.constantFrom('crash' as const, 'reopen' as const).map((name) => ({ do: name })) },
   { weight: 3, arbitrary: keys.map((key) => ({ do: 'get' as const, key })) },
@@ -60,26 +62,62 @@ interface Home {
   durable: boolean;
 }
 
-/** Runs steps against the engine and a plain map. After a crash the map must be one of the states since the last sync. */
+const END = '\xff\xff\xff';
+/** What only `writeLog` writes. */
+const LOG_PREFIX = '!';
+const STATE_BEGIN = 'a';
+
+/** A part of the engine after one of its writes. */
+interface Past {
+  readonly model: Model;
+  /** How much had been written to the log by then. */
+  readonly logWrites: number;
+}
+
+/**
+ * Runs steps against the engine and a plain map. After a crash the log must be as it was at one of its writes since the
+ * last sync, and the rest as it was at one of its writes since the last before that sync that was not of state alone, but
+ * at none that came after what the log has.
+ */
 async function check(home: Home, steps: readonly Step[]): Promise<void> {
   let engine = await home.open();
   let model: Model = new Map();
-  /** States that a crash may leave: from the last durable one to the newest. */
-  let possible: Model[] = [model];
+  let logWrites = 0;
+  /** What a crash may leave: from what is surely durable to the newest. */
+  let logs: Past[] = [{ model, logWrites }];
+  let states: Past[] = [{ model, logWrites }];
+  /** The newest of `states` that the next sync carries. */
+  let owed = states[0];
+  const write = (log: boolean, ops: readonly { key: string; value: string | null }[]): void => {
+    model = apply(model, ops);
+    if (log) logWrites++;
+    (log ? logs : states).push({ model, logWrites });
+  };
   let open: { cursor: Cursor; expected: [string, string][] } | undefined;
   for (const at of steps) {
     switch (at.do) {
       case 'write':
         engine.write(toOps(at.ops));
-        model = apply(model, at.ops);
-        possible.push(model);
+        write(false, at.ops);
+        owed = states.at(-1);
         break;
+      case 'writeState':
+        engine.writeState(toOps(at.ops).map((op) => (model.has(op.key) ? op : { ...op, isNew: true })));
+        write(false, at.ops);
+        break;
+      case 'writeLog': {
+        const ops = at.ops.map(({ key, value }) => ({ key: LOG_PREFIX + key, value }));
+        engine.writeLog(toOps(ops));
+        write(true, ops);
+        break;
+      }
       case 'sync': {
-        const synced = model;
+        const synced = { log: logs.at(-1), state: owed };
         let done = false;
         engine.sync(() => {
           done = true;
-          possible = possible.slice(possible.indexOf(synced));
+          logs = logs.slice(logs.indexOf(synced.log as Past));
+          states = states.slice(Math.max(0, states.indexOf(synced.state as Past)));
         });
         expect(done).toBe(false);
         break;
@@ -109,7 +147,9 @@ async function check(home: Home, steps: readonly Step[]): Promise<void> {
         await home.settle();
         await closed;
         engine = await home.open();
-        possible = [model];
+        states = [{ model, logWrites }];
+        logs = [...states];
+        owed = states[0];
         break;
       }
       case 'crash': {
@@ -117,11 +157,18 @@ async function check(home: Home, steps: readonly Step[]): Promise<void> {
         open = undefined;
         home.crash();
         engine = await home.open();
-        const found = shown(await drain(engine.scan(k(''), k('\xff\xff\xff'))));
-        const state = possible.find((candidate) => JSON.stringify(slice(candidate, '', '\xff\xff\xff', false)) === JSON.stringify(found));
-        expect(state, 'what a crash leaves is a state between the last sync and the last write').toBeDefined();
-        model = state ?? model;
-        possible = [model];
+        const foundIn = async (from: string, to: string): Promise<string> => JSON.stringify(shown(await drain(engine.scan(k(from), k(to)))));
+        const state = await foundIn(STATE_BEGIN, END);
+        const log = await foundIn(LOG_PREFIX, STATE_BEGIN);
+        const inLog = logs.findLast((past) => JSON.stringify(slice(past.model, LOG_PREFIX, STATE_BEGIN, false)) === log);
+        const inState = states.find((past) => JSON.stringify(slice(past.model, STATE_BEGIN, END, false)) === state);
+        expect(inLog, 'the log is as it was at a write since the last sync').toBeDefined();
+        expect(inState, 'state is as it was at a write since the last that was synced').toBeDefined();
+        expect(inState?.logWrites, 'no state without the log before it').toBeLessThanOrEqual(inLog?.logWrites ?? 0);
+        model = new Map([...slice(inState?.model ?? model, STATE_BEGIN, END, false), ...slice(inLog?.model ?? model, LOG_PREFIX, STATE_BEGIN, false)]);
+        states = [{ model, logWrites }];
+        logs = [...states];
+        owed = states[0];
         break;
       }
     }
@@ -224,6 +271,52 @@ describe('group commit', () => {
     expect(disk.getSync(k('a'))).toBeDefined();
     expect(engine.status().pendingBytes).toBe(0);
     expect(env.now).toBeLessThan(100_000);
+  });
+
+  it('lets state wait for others of its kind, and leaves out what came and went', () => {
+    const env = new TestEnvironment();
+    const disk = new SimDisk(env.scheduler, env.random);
+    const engine = openEngine(disk, env);
+    engine.writeState([{ key: k('slot'), value: text('1') }, { key: k('note'), value: text('x'), isNew: true }]);
+    engine.writeLog([{ key: k('log'), value: text('x') }]);
+    let done = false;
+    engine.sync(() => (done = true));
+    while (!done) env.step();
+    expect([disk.getSync(k('log')), disk.getSync(k('slot')), engine.get(k('note'))]).toEqual([text('x'), undefined, text('x')]);
+    engine.writeState([{ key: k('slot'), value: text('2') }, { key: k('note'), value: undefined }]);
+    env.settle();
+    expect([disk.getSync(k('slot')), disk.getSync(k('note')), engine.get(k('note'))]).toEqual([text('2'), undefined, undefined]);
+    expect(disk.batchesCompleted).toBe(2);
+    expect(env.now).toBeLessThan(1_000_000);
+  });
+
+  it('takes state along with what is written after it, and with the last batch', async () => {
+    const env = new TestEnvironment();
+    const disk = new SimDisk(env.scheduler, env.random);
+    const engine = openEngine(disk, env);
+    engine.writeState([{ key: k('state'), value: text('x') }]);
+    engine.write([{ key: k('other'), value: text('x') }]);
+    let done = false;
+    engine.sync(() => (done = true));
+    while (!done) env.step();
+    expect(disk.getSync(k('state'))).toBeDefined();
+    engine.writeState([{ key: k('last'), value: text('x') }]);
+    const closed = engine.close();
+    env.settle();
+    await closed;
+    expect(disk.getSync(k('last'))).toBeDefined();
+  });
+
+  it('does not let state gather without end', () => {
+    const env = new TestEnvironment();
+    const disk = new SimDisk(env.scheduler, env.random);
+    const engine = openEngine(disk, env);
+    for (let i = 0; i < 5_000; i++) {
+      engine.writeState([{ key: k(`s${String(i)}`), value: text('x'.repeat(1_000)) }]);
+      env.step();
+    }
+    expect(engine.status().pendingBytes).toBeLessThan(2_000_000);
+    env.settle();
   });
 
   it('calls back also when there is nothing to write, but later', () => {
