@@ -31,8 +31,6 @@ export class Learner {
   private chosen: Slot;
   private appliedThrough: Slot;
   private durablyAppliedThrough: Slot;
-  /** What was applied when each sequence number was given out. */
-  private readonly appliedAt: { readonly sequence: number; readonly applied: Slot }[] = [];
   private currentGroup: Group;
   private safe: ClosedTimestamp = { timestamp: TIMESTAMP_ZERO, slot: SLOT_ZERO };
   private readonly waiting: ClosedTimestamp[] = [];
@@ -59,20 +57,9 @@ export class Learner {
     return this.durablyAppliedThrough;
   }
 
-  /** Effects with this number go to the disk after what is applied now. */
-  beforeSequence(sequence: number): void {
-    const newest = this.appliedAt.at(-1);
-    if ((newest?.applied ?? this.durablyAppliedThrough) < this.appliedThrough) this.appliedAt.push({ sequence, applied: this.appliedThrough });
-  }
-
-  persisted(sequence: number): void {
-    let done = 0;
-    for (const mark of this.appliedAt) {
-      if (mark.sequence > sequence) break;
-      this.durablyAppliedThrough = mark.applied;
-      done++;
-    }
-    if (done > 0) this.appliedAt.splice(0, done);
+  stateDurable(through: Slot): void {
+    assert(through <= this.appliedThrough, 'durable state is ahead of what is applied');
+    if (through > this.durablyAppliedThrough) this.durablyAppliedThrough = through;
   }
 
   /** The membership that governs the slot after chosenSlot. */

@@ -142,7 +142,6 @@ export class Replica {
   /** Everything in effects up to this sequence is durable. */
   persisted(sequence: number, now: Instant): void {
     this.enter(now);
-    this.core.learner.persisted(sequence);
     this.leader?.persisted(sequence, now);
     this.candidate?.onPersisted(sequence);
     this.leave(now);
@@ -151,6 +150,11 @@ export class Replica {
   /** The host applied the chosen entries up to here. */
   applied(through: Slot): void {
     this.core.learner.applied(through);
+  }
+
+  /** The applied state on disk has everything up to here: a restart would begin from it or later. */
+  stateDurable(through: Slot): void {
+    this.core.learner.stateDurable(through);
   }
 
   /**
@@ -199,10 +203,8 @@ export class Replica {
   }
 
   takeEffects(): Effects {
-    const { learner, outbox } = this.core;
     this.leader?.flush(this.now);
-    if (outbox.isPersisting) learner.beforeSequence(outbox.nextSequence);
-    return outbox.take();
+    return this.core.outbox.take();
   }
 
   // ---- status

@@ -22,7 +22,7 @@ import { Replica } from '../paxos/replica.ts';
 import type { PaxosTuning } from '../paxos/tuning.ts';
 import type { ChosenEntry, Instant, Membership, PersistedState } from '../paxos/types.ts';
 import * as groups from '../storage/groupstore.ts';
-import type { Engine, WriteOp } from '../storage/types.ts';
+import type { Engine, StateEnd, WriteOp } from '../storage/types.ts';
 import { decodeEntry, decodeState, encodeApplication, encodeCut, emptyState, encodeState, MAX_ANCESTORS } from './entries.ts';
 import { HostedSplit } from './hosted.ts';
 import { mayBeTruncated } from './log-budget.ts';
@@ -82,6 +82,8 @@ export class SplitHost implements HostInternals {
   private readonly transport: Transport;
   private readonly splits = new Map<SplitId, HostedSplit>();
   private readonly dirty = new Set<HostedSplit>();
+  /** Applied something that their state on disk does not say yet. */
+  private readonly ahead = new Set<HostedSplit>();
   private readonly outgoing = new Map<NodeId, ByteWriter>();
   private readonly scratch = new ByteWriter();
   private turnScheduled = false;
@@ -99,6 +101,7 @@ export class SplitHost implements HostInternals {
     this.transport = options.transport;
     this.ticks = new Ticks(options.env, options.tuning.tickMicros, () => this.tick());
     this.telling = new Telling(options.env, (hosted) => this.tickNow(hosted, this.instant()));
+    this.engine.onStateFlush(() => this.endState());
     this.transport.onMessage(Channel.paxos, (from, payload) => {
       this.receive(from, payload);
     });
@@ -254,6 +257,7 @@ export class SplitHost implements HostInternals {
     if (hosted === undefined) hosted = this.create(descriptor, ancestors, membership, ops);
     else if (descriptor.generation > hosted.descriptor().generation) hosted.narrow(descriptor);
     hosted.installing = true;
+    this.ahead.delete(hosted);
     const state = encodeState({ descriptor: hosted.descriptor(), ancestors: hosted.ancestors, installing: true });
     ops.push(...groups.appliedOps(hosted.split, hosted.replica.appliedSlot, membership, state));
     this.engine.write(ops);
@@ -271,6 +275,7 @@ export class SplitHost implements HostInternals {
     await hosted.application.reload();
     hosted.installing = false;
     hosted.replica.snapshotInstalled(appliedSlot, membership, this.instant());
+    this.ahead.add(hosted);
     this.touch(hosted);
   }
 
@@ -425,14 +430,13 @@ export class SplitHost implements HostInternals {
     if (payload.kind === 'membership') hosted.membership = payload.membership;
     // Exactly as of this slot: a fence from further ahead, found on disk after a restart, would void entries that are chosen.
     else if (payload.kind === 'noop' && payload.fence !== undefined) hosted.membership = { ...hosted.membership, fence: payload.fence };
-    const { membership } = hosted;
     let right: HostedSplit | undefined;
     if (payload.kind === 'command' && this.holdsRows(hosted)) {
       const entry = decodeEntry(payload.data);
       if (entry.kind === 'application') hosted.application.apply(entry.data, ops);
       else right = this.applyCut(hosted, entry.at, entry.right, ops);
     }
-    ops.push(...groups.appliedOps(hosted.split, slot, membership, hosted.storedState()));
+    this.ahead.add(hosted);
     // What the new split promises must not be on disk before the split is.
     if (right === undefined) this.engine.writeState(ops);
     else this.engine.write(ops);
@@ -445,6 +449,18 @@ export class SplitHost implements HostInternals {
       this.touch(right);
     }
     hosted.settle(slot);
+  }
+
+  /** How far each split is, as of the rows and whatever else goes to the disk with it. */
+  private endState(): StateEnd {
+    const ends = [...this.ahead].map((hosted) => ({ hosted, slot: hosted.replica.appliedSlot }));
+    this.ahead.clear();
+    return {
+      ops: ends.flatMap(({ hosted, slot }) => groups.appliedOps(hosted.split, slot, hosted.membership, hosted.storedState())),
+      durable: () => {
+        for (const { hosted, slot } of ends) hosted.replica.stateDurable(slot);
+      },
+    };
   }
 
   private holdsRows(hosted: HostedSplit): boolean {

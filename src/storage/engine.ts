@@ -27,7 +27,7 @@ import type { Key } from '../base/ids.ts';
 import { ValueCache } from './cache.ts';
 import { DiskError, type Disk, type DiskFailure, type DiskIterator } from './disk.ts';
 import { SortedMap, type SortedWalk } from './sorted.ts';
-import type { Cursor, Engine, EngineStatus, Entry, ScanOptions, WriteOp } from './types.ts';
+import type { Cursor, Engine, EngineStatus, Entry, ScanOptions, StateEnd, WriteOp } from './types.ts';
 
 /** How long written data may wait in memory when nobody asked for it to be durable. */
 const FLUSH_DELAY_MICROS = 20_000;
@@ -77,6 +77,7 @@ interface Batch {
   readonly log: Writes;
   readonly state: Writes;
   readonly waiting: (() => void)[];
+  readonly stateDurable: (() => void) | undefined;
 }
 
 /** The engine over a disk that is open. Check the folder's format first (format.ts). */
@@ -90,6 +91,7 @@ class DiskEngine implements Engine {
   private readonly cache = new ValueCache(CACHE_BYTES);
   private log = new Writes();
   private state = new Writes();
+  private stateEnd: (() => StateEnd) | undefined;
   /** Something in `state` is not to wait. */
   private stateIsDue = false;
   /** For the next batch. */
@@ -168,10 +170,14 @@ class DiskEngine implements Engine {
     } else {
       this.stateTimer ??= this.env.scheduler.after(STATE_DELAY_MICROS, () => {
         this.stateTimer = undefined;
-        this.stateIsDue = this.state.map.size > 0;
+        this.stateIsDue = true;
         this.flush();
       });
     }
+  }
+
+  onStateFlush(end: () => StateEnd): void {
+    this.stateEnd = end;
   }
 
   private addState(ops: readonly WriteOp[]): void {
@@ -232,11 +238,7 @@ class DiskEngine implements Engine {
     this.flushTimer = undefined;
     this.flushSoon = false;
     if (this.flushing !== undefined || this.life === 'failed' || this.life === 'closed') return;
-    const batch = { log: this.log, state: this.stateIsDue ? this.state : new Writes(), waiting: this.waiting };
-    this.log = new Writes();
-    if (this.stateIsDue) this.state = new Writes();
-    this.stateIsDue = false;
-    this.waiting = [];
+    const batch = this.nextBatch();
     const ops = opsOf(batch);
     if (ops.length === 0) {
       this.settle(batch);
@@ -253,8 +255,21 @@ class DiskEngine implements Engine {
     });
   }
 
+  private nextBatch(): Batch {
+    const { log, state, waiting } = this;
+    this.log = new Writes();
+    this.waiting = [];
+    if (!this.stateIsDue) return { log, state: new Writes(), waiting, stateDurable: undefined };
+    this.stateIsDue = false;
+    const end = this.stateEnd?.();
+    for (const op of end?.ops ?? []) state.put(op);
+    this.state = new Writes();
+    return { log, state, waiting, stateDurable: end?.durable };
+  }
+
   /** A batch is durable: its callbacks run, then the next batch begins if one is wanted. */
   private settle(batch: Batch): void {
+    batch.stateDurable?.();
     for (const done of batch.waiting) done();
     if (this.flushing !== undefined || this.flushSoon) return;
     const isEmpty = this.log.map.size === 0 && !this.stateIsDue;

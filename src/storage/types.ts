@@ -32,6 +32,12 @@ export interface Cursor {
   close(): Promise<void>;
 }
 
+/** What goes to the disk with the state that is there, and what is to be called when all of it is durable. */
+export interface StateEnd {
+  readonly ops: readonly WriteOp[];
+  readonly durable: () => void;
+}
+
 export interface EngineStatus {
   readonly pendingBytes: number;
   readonly batchesSynced: number;
@@ -51,6 +57,8 @@ export interface Engine {
   writeLog(ops: readonly WriteOp[]): void;
   /** The same, for state that can be made again: durable in order with other writes, but no sooner for a `sync`. */
   writeState(ops: readonly WriteOp[]): void;
+  /** Before state goes to the disk, `end` is asked for what belongs to it. One at a time. */
+  onStateFlush(end: () => StateEnd): void;
   /** Calls `done` once everything written before this call, except for state, is durable. Never synchronously. A disk error is fatal to the node. */
   sync(done: () => void): void;
   status(): EngineStatus;

@@ -200,6 +200,7 @@ export class Cluster {
       node.durable = Math.max(node.durable, sequence);
     }
     this.releaseHeld(node);
+    node.replica.stateDurable(node.disk.appliedSlot);
     if (writes.length > 0) node.replica.persisted(node.durable, this.now(node));
     this.collect(node);
   }
