@@ -83,12 +83,16 @@ export class Progress {
   /**
    * Something after `matched` was lost: send again from there. Every message of the pipeline behind a lost one reports
    * the same gap, so a second report within `resendMicros` is ignored.
+   *
+   * `matched` may be less than it was: a member that lost power has the entries that it accepted, but what it had learnt
+   * as chosen, whatever their ballots, it knows only as far as its applied state was on disk.
    */
   rewind(matched: Slot, monotonic: number, tuning: PaxosTuning): void {
-    if (matched < this.matched || this.next === matched + 1) return;
+    if (this.next === matched + 1) return;
     if (matched === this.rewoundTo && monotonic - this.rewoundAt < tuning.resendMicros) return;
     this.rewoundAt = monotonic;
     this.rewoundTo = matched;
+    if (matched < this.matched) this.matched = matched;
     this.next = (matched + 1) as Slot;
     this.flights.length = 0;
     this.flightEntries = 0;

@@ -14,6 +14,8 @@ interface Weights {
   readonly crash: number;
   readonly partition: number;
   readonly slowDisk: number;
+  /** The log is durable and what it was applied to is not. */
+  readonly lateState: number;
   readonly truncate: number;
   readonly membership: number;
   readonly transfer: number;
@@ -42,6 +44,7 @@ function drawWeights(random: SeededRandom): Weights {
     crash: draw(0.02),
     partition: draw(0.02),
     slowDisk: draw(0.97),
+    lateState: draw(0.97),
     truncate: draw(0.05),
     membership: draw(0.02),
     transfer: draw(0.02),
@@ -112,7 +115,7 @@ class Chaos {
     for (const node of cluster.nodes.values()) if (this.chance(0.6)) cluster.tick(node);
     this.proposeSome();
     this.deliverSome();
-    for (const node of cluster.up()) if (!this.chance(weights.slowDisk)) cluster.sync(node);
+    for (const node of cluster.up()) if (!this.chance(weights.slowDisk)) cluster.sync(node, !this.chance(weights.lateState));
     if (this.chance(0.1)) cluster.sendSnapshots();
     this.breakSomething();
   }

@@ -66,6 +66,8 @@ export class TestNode {
   clockOffset = 0;
   clockRadius: number;
   pendingWrites: PendingWrite[] = [];
+  /** Applied state and truncation: durable in order, after the log that they come from, but maybe much later. */
+  pendingState: ((disk: Disk) => void)[] = [];
   held: { sequence: number; envelopes: readonly Envelope[] }[] = [];
   durable = 0;
   state: Payload[] = [];
@@ -109,6 +111,8 @@ export class Cluster {
   /** Called for each effect that is taken. */
   onEffects: ((node: TestNode, effects: Effects) => void) | undefined = undefined;
   trueMicros = START_MICROS;
+  /** What is applied stays in memory, while logs become durable. */
+  lateState = false;
   private readonly options: ClusterOptions;
   private readonly radius: number;
   private readonly writer = new ByteWriter();
@@ -190,8 +194,8 @@ export class Cluster {
     this.collect(node);
   }
 
-  /** Makes everything the node has written durable. */
-  sync(node: TestNode): void {
+  /** Makes everything the node has written durable, or its log alone. */
+  sync(node: TestNode, state = !this.lateState): void {
     if (!node.isUp) return;
     const writes = node.pendingWrites;
     node.pendingWrites = [];
@@ -200,7 +204,10 @@ export class Cluster {
       node.durable = Math.max(node.durable, sequence);
     }
     this.releaseHeld(node);
-    node.replica.stateDurable(node.disk.appliedSlot);
+    if (state) {
+      for (const write of node.pendingState.splice(0)) write(node.disk);
+      node.replica.stateDurable(node.disk.appliedSlot);
+    }
     if (writes.length > 0) node.replica.persisted(node.durable, this.now(node));
     this.collect(node);
   }
@@ -255,13 +262,10 @@ export class Cluster {
   private writeApplied(node: TestNode): void {
     const { appliedSlot, membership } = node;
     const state = [...node.state];
-    node.pendingWrites.push({
-      sequence: 0,
-      write: (disk) => {
-        disk.appliedSlot = appliedSlot;
-        disk.membership = membership;
-        disk.state = state;
-      },
+    node.pendingState.push((disk) => {
+      disk.appliedSlot = appliedSlot;
+      disk.membership = membership;
+      disk.state = state;
     });
   }
 
@@ -305,6 +309,7 @@ export class Cluster {
     node.isUp = false;
     node.ready = false;
     node.pendingWrites = [];
+    node.pendingState = [];
     node.held = [];
     node.snapshotRequests.clear();
   }
@@ -323,12 +328,9 @@ export class Cluster {
   truncate(node: TestNode, through: Slot): void {
     node.replica.truncate(through);
     const truncatedSlot = (node.replica.log.first - 1) as Slot;
-    node.pendingWrites.push({
-      sequence: 0,
-      write: (disk) => {
-        disk.truncatedSlot = truncatedSlot;
-        for (const slot of disk.entries.keys()) if (slot <= truncatedSlot) disk.entries.delete(slot);
-      },
+    node.pendingState.push((disk) => {
+      disk.truncatedSlot = truncatedSlot;
+      for (const slot of disk.entries.keys()) if (slot <= truncatedSlot) disk.entries.delete(slot);
     });
   }
 
@@ -342,9 +344,11 @@ export class Cluster {
     to.state = state;
     to.appliedSlot = appliedSlot;
     to.membership = membership;
+    const before = to.pendingState.splice(0);
     to.pendingWrites.push({
       sequence: 0,
       write: (disk) => {
+        for (const write of before) write(disk);
         disk.appliedSlot = appliedSlot;
         disk.truncatedSlot = appliedSlot;
         disk.membership = membership;
