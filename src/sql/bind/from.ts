@@ -108,7 +108,7 @@ export abstract class FromBinder extends CallBinder {
   tableRel(table: CatalogTable, hints: Hints): { readonly rel: Rel; readonly columns: readonly Column[]; readonly hidden: readonly boolean[] } {
     const stored = table.columns.filter((c) => c.computed === undefined);
     const storedColumns = stored.map((c) => this.newColumn(c.name, c.type));
-    const base: Rel = { kind: 'table', columns: storedColumns, source: stored, table, hints, lock: false };
+    const base = { kind: 'table', columns: storedColumns, source: stored, table, computed: [], hints, lock: false } satisfies Rel;
     const hidden = table.columns.map((c) => c.hidden);
     if (stored.length === table.columns.length) return { rel: base, columns: storedColumns, hidden };
     const known = new NameList();
@@ -132,7 +132,12 @@ export abstract class FromBinder extends CallBinder {
       return value?.kind === 'column' ? { id: value.id, name: c.name, type: c.type } : this.newColumn(c.name, c.type);
     });
     const items = columns.map((column) => ({ column, expr: values.get(fold(column.name)) ?? this.columnOf(column) }));
-    return { rel: { kind: 'project', columns, input: base, items }, columns, hidden };
+    const inKeys = new Set(table.indexes.flatMap((i) => i.key.map((k) => k.column.id)));
+    const computed = table.columns.flatMap((column) => {
+      const expr = values.get(fold(column.name));
+      return column.computed === undefined || expr === undefined || !inKeys.has(column.id) ? [] : [{ column, expr }];
+    });
+    return { rel: { kind: 'project', columns, input: { ...base, computed }, items }, columns, hidden };
   }
 
   private tryComputed(text: string, names: NameList): Expr | undefined {

@@ -65,9 +65,10 @@ export class SchemaCatalog implements Catalog {
   }
 
   private build(table: Table): CatalogTable {
-    const columns = table.columns.filter(({ filling }) => filling !== true).map(columnOf);
+    const inKey = new Set<number>(table.primaryKey.map((k) => k.column));
+    const columns = table.columns.filter(({ filling }) => filling !== true).map((c) => columnOf(c, inKey.has(c.id)));
     const byId = new Map(columns.map((c) => [c.id, c]));
-    const part = (k: { readonly column: number; readonly descending: boolean }): CatalogKeyPart => ({ column: byId.get(k.column) ?? columnOf(columnById(table, k.column)), descending: k.descending });
+    const part = (k: { readonly column: number; readonly descending: boolean }): CatalogKeyPart => ({ column: byId.get(k.column) ?? columnOf(columnById(table, k.column), inKey.has(k.column)), descending: k.descending });
     const primaryKey = table.primaryKey.map(part);
     const lineage = [...this.schema.ancestorsOf(table)].reverse().concat(table);
     let before = 0;
@@ -81,7 +82,8 @@ export class SchemaCatalog implements Catalog {
   }
 }
 
-function columnOf(c: Column): CatalogColumn {
+/** A row has the parts of its key, whatever makes them. */
+function columnOf(c: Column, isKey: boolean): CatalogColumn {
   const generated = c.value?.kind === 'generated' ? c.value : undefined;
   return {
     id: c.id,
@@ -90,7 +92,7 @@ function columnOf(c: Column): CatalogColumn {
     nullable: !c.notNull,
     hidden: c.hidden,
     writable: generated === undefined,
-    computed: generated !== undefined && !generated.stored ? generated.expression.text : undefined,
+    computed: generated !== undefined && !generated.stored && !isKey ? generated.expression.text : undefined,
   };
 }
 

@@ -246,12 +246,13 @@ export interface UnitRel {
   readonly kind: 'unit';
   readonly columns: readonly Column[];
 }
-/** `source[i]` is the table's column that `columns[i]` shows. `lock` under FOR UPDATE. */
+/** `source[i]` is the table's column that `columns[i]` shows. `lock` under FOR UPDATE. `computed`: keys of indexes that are not stored, over the columns of the whole table. */
 export interface TableRel {
   readonly kind: 'table';
   readonly columns: readonly Column[];
   readonly source: readonly CatalogColumn[];
   readonly table: CatalogTable;
+  readonly computed: readonly { readonly column: CatalogColumn; readonly expr: Expr }[];
   readonly hints: Hints;
   readonly lock: boolean;
 }

@@ -5,6 +5,7 @@
 import { invalidArgument } from '../../base/errors.ts';
 import type { CatalogIndex, CatalogKeyPart } from '../bind/catalog.ts';
 import type { Expr, Rel } from '../bind/tree.ts';
+import { keyView } from './computed.ts';
 import { conjunction, rejectsNulls } from './conjuncts.ts';
 import { isNarrow, type OrderPart, type PhysScan } from './physical.ts';
 import { chooseSeek, type SeekChoice } from './seek.ts';
@@ -53,19 +54,20 @@ export function chooseAccess(rel: TableRel, conditions: readonly Expr[], wanted:
 
 /** An index without the rows that have NULLs serves only conditions that exclude those. */
 function admits(index: CatalogIndex, rel: TableRel, conditions: readonly Expr[]): boolean {
+  const view = keyView(rel, index.key, conditions, new Set());
   return index.notNull.every((column) => {
     if (!column.nullable) return true;
-    const i = rel.source.findIndex((c) => c.id === column.id);
-    const id = rel.columns[i]?.id;
+    const id = view.columnOf(column.id);
     if (id === undefined) return false;
-    return conditions.some((c) => rejectsNulls(c, new Set([id])));
+    return view.conditions.some((c) => rejectsNulls(c, new Set([id])));
   });
 }
 
 function accessOf(rel: TableRel, index: CatalogIndex | undefined, conditions: readonly Expr[], own: ReadonlySet<number>, wanted: readonly OrderPart[], statistics: Statistics): Access {
   const key = index?.key ?? rel.table.primaryKey;
-  const idOf = (columnId: number): number | undefined => rel.columns[rel.source.findIndex((c) => c.id === columnId)]?.id;
-  const choice = chooseSeek(key, idOf, conditions, own);
+  const view = keyView(rel, key, conditions, own);
+  const idOf = (columnId: number): number | undefined => view.columnOf(columnId);
+  const choice = chooseSeek(key, idOf, view.conditions, view.own);
   const back = index !== undefined && !covers(index, rel);
   const point = choice.parts === key.length && key.length > 0;
   const read = estimate(choice, point, statistics.table(rel.table.id), index?.id ?? rel.table.id);
@@ -75,7 +77,8 @@ function accessOf(rel: TableRel, index: CatalogIndex | undefined, conditions: re
   const order = reverse ? descending : ascending;
   const sorted = wanted.length === 0 || satisfies(order, wanted, choice.fixed);
   const cost = read * (back ? FETCH_COST : 1) * (sorted ? 1 : 1.5) + (index === undefined ? 0 : 0.5);
-  const checked = conditions.filter((c) => !choice.consumed.has(c));
+  const consumed = new Set([...choice.consumed].map((c) => view.original.get(c) ?? c));
+  const checked = conditions.filter((c) => !consumed.has(c));
   const residual = conjunction(checked);
   const equalities = checked.filter((c) => c.kind === 'call' && c.call.definition.name === '$equal').length;
   const rows = point ? read : Math.max(1, read * residualFraction(equalities, checked.length - equalities));

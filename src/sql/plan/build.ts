@@ -7,6 +7,7 @@ import { columnExpr, freeOfRel, substitute } from '../bind/walk.ts';
 import { isFloating } from '../types/traits.ts';
 import { INT64 } from '../types/types.ts';
 import { chooseAccess, satisfies, type Access } from './access.ts';
+import { computedOrder } from './computed.ts';
 import { conjunction, conjuncts, equalSides, isMovable, usesOnly } from './conjuncts.ts';
 import { keyedConditions, type KeyedConditions } from './keyed.ts';
 import { beginAtScan } from './partial.ts';
@@ -132,7 +133,11 @@ class Builder {
   }
 
   private buildProject(rel: Rel & { kind: 'project' }, wanted: readonly OrderPart[]): Built {
-    const sources = new Map(rel.items.flatMap((i): [number, number][] => (i.expr.kind === 'column' ? [[i.column.id, i.expr.id]] : [])));
+    const computed = computedOrder(rel.input);
+    const sources = new Map(rel.items.flatMap((i): [number, number][] => {
+      const id = i.expr.kind === 'column' ? i.expr.id : computed(i.expr);
+      return id === undefined ? [] : [[i.column.id, id]];
+    }));
     const inner: OrderPart[] = [];
     for (const w of wanted) {
       const id = sources.get(w.id);

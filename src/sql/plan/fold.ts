@@ -15,7 +15,8 @@ const isConst = (e: Expr): e is Expr & { kind: 'const' } => e.kind === 'const';
 
 export function foldRel(rel: Rel, zone: string): Rel {
   const onExpr = (e: Expr): Expr => foldExpr(e, zone, onRel);
-  const onRel = (r: Rel): Rel => mapRelParts(r, onRel, onExpr);
+  // What index keys compute is compared with conditions, which are folded.
+  const onRel = (r: Rel): Rel => (r.kind === 'table' ? { ...r, computed: r.computed.map((c) => ({ ...c, expr: onExpr(c.expr) })) } : mapRelParts(r, onRel, onExpr));
   return onRel(rel);
 }
 

@@ -148,6 +148,7 @@ function hasDependents(editor: SchemaEditor, table: Table, column: Column): bool
   return (
     table.columns.some((other) => other.value?.kind === 'generated' && other.value.dependsOn.includes(column.id)) ||
     table.checks.some((rule) => rule.dependsOn.includes(column.id)) ||
+    isKeyColumn(table, column.id) ||
     editor.schema.indexesOf(table.id).some((index) => index.storing.includes(column.id) || index.whereNotNull.includes(column.id) || index.keys.some((key) => key.column === column.id)) ||
     table.foreignKeys.some((key) => key.columns.includes(column.id)) ||
     editor.schema.referencesTo(table.id).some((key) => key.referencedColumns.includes(column.id)) ||

@@ -106,8 +106,5 @@ export function checkKeyColumnValues(table: string, columns: readonly Column[], 
   for (const column of columns) {
     const isKey = primaryKey.some((part) => part.column === column.id);
     checkOnUpdateDefault(table, column, isKey);
-    if (isKey && column.value?.kind === 'generated' && !column.value.stored) {
-      throw invalidArgument(`Column ${table}.${column.name} is a generated column that is not stored, which cannot be part of the primary key.`);
-    }
   }
 }
