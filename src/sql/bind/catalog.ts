@@ -15,6 +15,8 @@ export interface CatalogColumn {
   readonly writable: boolean;
   /** Text of the expression of a generated column that is not stored; it is computed where it is read. */
   readonly computed: string | undefined;
+  /** Text of the expression of any generated column. */
+  readonly generated: string | undefined;
 }
 export interface CatalogKeyPart {
   readonly column: CatalogColumn;

@@ -15,7 +15,7 @@ import { BIND_LIMITS } from './limits.ts';
 import { fold, NameList, Scope, type NamedColumn } from './scope.ts';
 import type { CatalogTable } from './catalog.ts';
 import type { Column, Expr, Hints, JoinType, Rel } from './tree.ts';
-import { freeOfRel } from './walk.ts';
+import { freeOfRel, freeColumns } from './walk.ts';
 
 /** A relation with the names that can be used over it. */
 export interface BoundTable {
@@ -108,7 +108,7 @@ export abstract class FromBinder extends CallBinder {
   tableRel(table: CatalogTable, hints: Hints): { readonly rel: Rel; readonly columns: readonly Column[]; readonly hidden: readonly boolean[] } {
     const stored = table.columns.filter((c) => c.computed === undefined);
     const storedColumns = stored.map((c) => this.newColumn(c.name, c.type));
-    const base = { kind: 'table', columns: storedColumns, source: stored, table, computed: [], hints, lock: false } satisfies Rel;
+    const base = { kind: 'table', columns: storedColumns, source: stored, table, computed: [], derived: this.derivedKeys(table, storedColumns), hints, lock: false } satisfies Rel;
     const hidden = table.columns.map((c) => c.hidden);
     if (stored.length === table.columns.length) return { rel: base, columns: storedColumns, hidden };
     const known = new NameList();
@@ -138,6 +138,20 @@ export abstract class FromBinder extends CallBinder {
       return column.computed === undefined || expr === undefined || !inKeys.has(column.id) ? [] : [{ column, expr }];
     });
     return { rel: { kind: 'project', columns, input: { ...base, computed }, items }, columns, hidden };
+  }
+
+  /** Generated parts of the table's keys that are a function of one of its columns. */
+  private derivedKeys(table: CatalogTable, columns: readonly Column[]): (Rel & { kind: 'table' })['derived'] {
+    const generated = new Set([...table.primaryKey, ...table.indexes.flatMap((i) => i.key)].flatMap((k) => (k.column.generated === undefined ? [] : k.column)));
+    if (generated.size === 0) return [];
+    const known = new NameList();
+    for (const c of columns) known.override(c.name, this.columnOf(c));
+    return [...generated].flatMap((column) => {
+      const value = this.tryComputed(column.generated ?? '', known);
+      const expr = value === undefined ? undefined : this.tryCoerce(value, column.type);
+      const [from, second] = expr === undefined ? [] : [...freeColumns(expr)];
+      return expr === undefined || from === undefined || second !== undefined ? [] : [{ column, expr, from }];
+    });
   }
 
   private tryComputed(text: string, names: NameList): Expr | undefined {

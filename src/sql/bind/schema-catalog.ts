@@ -93,6 +93,7 @@ function columnOf(c: Column, isKey: boolean): CatalogColumn {
     hidden: c.hidden,
     writable: generated === undefined,
     computed: generated !== undefined && !generated.stored && !isKey ? generated.expression.text : undefined,
+    generated: generated?.expression.text,
   };
 }
 

@@ -246,13 +246,14 @@ export interface UnitRel {
   readonly kind: 'unit';
   readonly columns: readonly Column[];
 }
-/** `source[i]` is the table's column that `columns[i]` shows. `lock` under FOR UPDATE. `computed`: keys of indexes that are not stored, over the columns of the whole table. */
+/** `source[i]` is the table's column that `columns[i]` shows. `lock` under FOR UPDATE. `computed`: keys of indexes that are not stored, over the columns of the whole table. `derived`: generated parts of keys that are a function of one column. */
 export interface TableRel {
   readonly kind: 'table';
   readonly columns: readonly Column[];
   readonly source: readonly CatalogColumn[];
   readonly table: CatalogTable;
   readonly computed: readonly { readonly column: CatalogColumn; readonly expr: Expr }[];
+  readonly derived: readonly { readonly column: CatalogColumn; readonly expr: Expr; readonly from: number }[];
   readonly hints: Hints;
   readonly lock: boolean;
 }

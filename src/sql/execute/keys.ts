@@ -3,6 +3,7 @@
  *
  * A comparison is never TRUE for NULL, so bounds leave NULL out: it sorts first, or last in a descending part.
  */
+import { Code, TrestleError } from '../../base/errors.ts';
 import { defined } from '../../base/assert.ts';
 import { key as toKey, prefixEnd, type Key } from '../../base/ids.ts';
 import type { KeyRange } from '../../txn/types.ts';
@@ -14,7 +15,7 @@ import type { SqlValue } from '../values/value.ts';
 import { compileExpr, type Evaluate, type ExprScope } from './expressions.ts';
 import type { Frame, Row } from './runtime.ts';
 
-type CompiledPart = { readonly kind: 'equal'; readonly value: Evaluate } | { readonly kind: 'values'; readonly values: readonly Evaluate[] } | { readonly kind: 'array'; readonly array: Evaluate } | { readonly kind: 'null' };
+type CompiledPart = { readonly kind: 'equal'; readonly value: Evaluate } | { readonly kind: 'values'; readonly values: readonly Evaluate[] } | { readonly kind: 'array'; readonly array: Evaluate } | { readonly kind: 'null' } | { readonly kind: 'derived'; readonly values: readonly Evaluate[] };
 
 export interface CompiledSeek {
   readonly each: { readonly array: Evaluate; readonly slot: number } | undefined;
@@ -43,6 +44,8 @@ function compileSeek(seek: Seek, outer: ExprScope): CompiledSeek {
         return { kind: 'array', array: compile(p.array) };
       case 'null':
         return p;
+      case 'derived':
+        return { kind: 'derived', values: p.values.map(compile) };
     }
   });
   return { each, parts, bounds: seek.bounds.map((b) => ({ operator: b.operator, value: compile(b.value) })) };
@@ -55,8 +58,19 @@ function partValues(part: CompiledPart, i: number, layout: KeyLayout, row: Row, 
     const value = part.value(row, frame);
     return value === null ? [] : [layout.encodePart(i, value)];
   }
+  if (part.kind === 'derived') return [...new Set(part.values.flatMap((v) => derivedValue(v, i, layout, row, frame)))];
   const values = part.kind === 'values' ? part.values.map((v) => v(row, frame)) : ((part.array(row, frame) as readonly SqlValue[] | null) ?? []);
   return [...new Set(values.filter((v) => v !== null).map((v) => layout.encodePart(i, v)))];
+}
+
+/** A value of which nothing can be generated is in no row. */
+function derivedValue(value: Evaluate, i: number, layout: KeyLayout, row: Row, frame: Frame): readonly string[] {
+  try {
+    return [layout.encodePart(i, value(row, frame))];
+  } catch (error) {
+    if (error instanceof TrestleError && error.code === Code.OUT_OF_RANGE) return [];
+    throw error;
+  }
 }
 
 /** The prefixes that the fixed parts of one seek make. */

@@ -67,7 +67,7 @@ function accessOf(rel: TableRel, index: CatalogIndex | undefined, conditions: re
   const key = index?.key ?? rel.table.primaryKey;
   const view = keyView(rel, key, conditions, own);
   const idOf = (columnId: number): number | undefined => view.columnOf(columnId);
-  const choice = chooseSeek(key, idOf, view.conditions, view.own);
+  const choice = chooseSeek(key, idOf, view.conditions, view.own, rel.derived);
   const back = index !== undefined && !covers(index, rel);
   const point = choice.parts === key.length && key.length > 0;
   const read = estimate(choice, point, statistics.table(rel.table.id), index?.id ?? rel.table.id);

@@ -88,6 +88,8 @@ function describeSeek(seek: Seek, names: readonly string[]): string {
         return `${name} IN UNNEST(${describe(p.array)})`;
       case 'null':
         return `${name} IS NULL`;
+      case 'derived':
+        return p.values.length === 1 ? `${name} = ${p.values.map(describe).join('')}` : `${name} IN (${p.values.map(describe).join(', ')})`;
     }
   });
   const next = `$${names[seek.parts.length] ?? ''}`;

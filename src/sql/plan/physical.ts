@@ -7,12 +7,16 @@
 import type { CatalogColumn, CatalogIndex, CatalogTable } from '../bind/catalog.ts';
 import type { AggregateItem, Assignment, Column, Expr, JoinType, SortKey, SubqueryExpr } from '../bind/tree.ts';
 
-/** How one part of a key is fixed. `values` come from IN lists; `array` from IN UNNEST; `null` from IS NULL. */
+/**
+ * How one part of a key is fixed. `values` come from IN lists; `array` from IN UNNEST; `null` from IS NULL. `derived`: the
+ * part is generated of a column that has these values, so that it has one of what is generated of them; NULL is one like any other.
+ */
 export type SeekPart =
   | { readonly kind: 'equal'; readonly value: Expr }
   | { readonly kind: 'values'; readonly values: readonly Expr[] }
   | { readonly kind: 'array'; readonly array: Expr }
-  | { readonly kind: 'null' };
+  | { readonly kind: 'null' }
+  | { readonly kind: 'derived'; readonly values: readonly Expr[] };
 
 /** `starts`: begins with the value. `like`: begins with what the pattern has before its first wildcard. */
 export interface SeekBound {

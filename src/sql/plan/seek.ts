@@ -7,7 +7,7 @@
  */
 import type { CatalogKeyPart } from '../bind/catalog.ts';
 import type { Column, Expr } from '../bind/tree.ts';
-import { columnExpr } from '../bind/walk.ts';
+import { columnExpr, substitute } from '../bind/walk.ts';
 import { isFloating } from '../types/traits.ts';
 import { typesEqual } from '../types/types.ts';
 import { conjuncts, isMovable, usesOnly } from './conjuncts.ts';
@@ -45,14 +45,14 @@ const plainArg = (e: Expr & { kind: 'call' }, i: number): Expr | undefined => {
 };
 
 /** Finds the seeks of one key. `columnOf` gives the id under which the relation shows a column of the table. */
-export function chooseSeek(key: readonly CatalogKeyPart[], columnOf: ColumnOf, conditions: readonly Expr[], own: ReadonlySet<number>): SeekChoice {
-  let best = oneSeek(key, columnOf, conditions, own);
+export function chooseSeek(key: readonly CatalogKeyPart[], columnOf: ColumnOf, conditions: readonly Expr[], own: ReadonlySet<number>, derived: Derived = []): SeekChoice {
+  let best = oneSeek(key, columnOf, conditions, own, derived);
   for (const condition of conditions) {
     const alternatives = alternativesOf(condition, own);
     if (alternatives === undefined || alternatives.length === 0 || alternatives.length > MAX_ALTERNATIVES) continue;
     const others = conditions.filter((c) => c !== condition);
     const choices = alternatives.map((a) => {
-      const choice = oneSeek(key, columnOf, [...others, ...a.conditions], own);
+      const choice = oneSeek(key, columnOf, [...others, ...a.conditions], own, derived);
       return { ...choice, seeks: choice.seeks.map((s) => ({ ...s, each: a.each })), ranges: choice.ranges * (a.each === undefined ? 1 : ASSUMED_ELEMENTS) };
     });
     const parts = Math.min(...choices.map((c) => c.parts));
@@ -60,7 +60,7 @@ export function chooseSeek(key: readonly CatalogKeyPart[], columnOf: ColumnOf, c
     const ranges = choices.reduce((n, c) => n + c.ranges, 0);
     if (ranges > MAX_RANGES || parts < best.parts || (parts === best.parts && bounds <= best.bounds)) continue;
     const consumed = new Set(others.filter((o) => choices.every((c) => c.consumed.has(o))));
-    const fixed = new Set([...oneSeek(key, columnOf, others, own).fixed].filter((id) => choices.every((c) => c.fixed.has(id))));
+    const fixed = new Set([...oneSeek(key, columnOf, others, own, derived).fixed].filter((id) => choices.every((c) => c.fixed.has(id))));
     best = { seeks: choices.flatMap((c) => c.seeks), consumed, parts, bounds, ranges, fixed };
   }
   return best;
@@ -103,7 +103,7 @@ function fieldsEqual(fields: readonly Expr[], other: Expr): Expr[] {
 }
 
 /** The seek of conditions that must all hold. */
-function oneSeek(key: readonly CatalogKeyPart[], columnOf: ColumnOf, conditions: readonly Expr[], own: ReadonlySet<number>): SeekChoice {
+function oneSeek(key: readonly CatalogKeyPart[], columnOf: ColumnOf, conditions: readonly Expr[], own: ReadonlySet<number>, derived: Derived): SeekChoice {
   const parts: SeekPart[] = [];
   const consumed = new Set<Expr>();
   const fixed = new Set<number>();
@@ -111,19 +111,18 @@ function oneSeek(key: readonly CatalogKeyPart[], columnOf: ColumnOf, conditions:
   let arrays = 0;
   for (const part of key) {
     const id = columnOf(part.column.id);
-    if (id === undefined) break;
-    const found = findEquality(id, conditions, own, part, arrays);
+    const found = (id === undefined ? undefined : findEquality(id, conditions, own, part, arrays)) ?? derivedPart(part, derived, conditions, own);
     if (found === undefined) break;
-    const size = found.part.kind === 'values' ? found.part.values.length : 1;
+    const size = found.part.kind === 'values' || found.part.kind === 'derived' ? found.part.values.length : 1;
     if (ranges * size > MAX_RANGES) break;
     ranges *= size;
     if (found.part.kind === 'array') {
       arrays++;
       ranges *= ASSUMED_ELEMENTS;
     }
-    if (found.part.kind === 'equal' || found.part.kind === 'null') fixed.add(id);
+    if (id !== undefined && (found.part.kind === 'equal' || found.part.kind === 'null' || (found.part.kind === 'derived' && size === 1))) fixed.add(id);
     parts.push(found.part);
-    if (!isFloating(part.column.type)) consumed.add(found.condition);
+    if (found.part.kind !== 'derived' && !isFloating(part.column.type)) consumed.add(found.condition);
   }
   const bounds: SeekBound[] = [];
   const next = key[parts.length];
@@ -168,6 +167,31 @@ function findEquality(
     several ??= severalValues(condition, column, own, part, arrays);
   }
   return several;
+}
+
+/** Generated key parts as functions of one column of the relation, by its id. */
+export type Derived = readonly { readonly column: { readonly id: number }; readonly expr: Expr; readonly from: number }[];
+
+/** A generated part whose column has known values: what is generated of them. The conditions are still to be checked. */
+function derivedPart(part: CatalogKeyPart, derived: Derived, conditions: readonly Expr[], own: ReadonlySet<number>): { readonly part: SeekPart; readonly condition: Expr } | undefined {
+  const rule = derived.find((d) => d.column.id === part.column.id);
+  if (rule === undefined) return undefined;
+  for (const condition of conditions) {
+    const values = valuesOf(condition, rule.from, own);
+    if (values !== undefined) return { part: { kind: 'derived', values: values.map((v) => substitute(rule.expr, new Map([[rule.from, v]]))) }, condition };
+  }
+  return undefined;
+}
+
+/** The values that a condition leaves a column. Numbers with two zeros are left out, which are equal and not the same. */
+function valuesOf(condition: Expr, column: number, own: ReadonlySet<number>): readonly Expr[] | undefined {
+  const isColumn = (e: Expr | undefined): e is Expr => e?.kind === 'column' && e.id === column && !isFloating(e.type);
+  const isValue = (e: Expr | undefined, of: Expr): e is Expr => e !== undefined && isMovable(e) && usesOnly(e, own) && typesEqual(e.type, of.type);
+  if (condition.kind === 'inList') return isColumn(condition.operand) && condition.items.every((i) => isValue(i, condition.operand)) ? condition.items : undefined;
+  if (condition.kind !== 'call' || condition.call.definition.name !== '$equal' || condition.safe) return undefined;
+  const [left, right] = [plainArg(condition, 0), plainArg(condition, 1)];
+  if (isColumn(left) && isValue(right, left)) return [right];
+  return isColumn(right) && isValue(left, right) ? [left] : undefined;
 }
 
 function severalValues(condition: Expr, column: number, own: ReadonlySet<number>, part: CatalogKeyPart, arrays: number): { readonly part: SeekPart; readonly condition: Expr } | undefined {
