@@ -45,6 +45,12 @@ async function defaultOf(plan: TablePlan, context: ValueContext, column: Column)
   return value === DEFAULT_VALUE ? null : value;
 }
 
+/** What may insert a row needs values of all NOT NULL columns, also where the row exists. Source: Spanner, `Mutation.insert_or_update`. */
+export function checkRequired(plan: TablePlan, positions: readonly number[]): void {
+  const missing = plan.table.columns.filter((column, position) => column.notNull && column.value === undefined && !positions.includes(position));
+  if (missing.length > 0) throw notNullMissing(plan.table, missing);
+}
+
 /** The key values that a write gives, with defaults for new rows and generated key columns computed. */
 export async function keyValues(plan: TablePlan, context: ValueContext, given: (RowValue | undefined)[], isNew: boolean): Promise<RowValue[]> {
   for (const position of plan.keyPositions) {

@@ -15,7 +15,7 @@ import { deleteChildren, deleteKeys, deleteRange } from './deletes.ts';
 import { EntryChanges, opensKey } from './entries.ts';
 import { keyText, parentMissing, rowExists, rowMissing } from './errors.ts';
 import type { KeySpace } from './keyspace.ts';
-import { checkValue, checkWritable, completeRow, givenValues, keyValues, newRow, onUpdateValues, rowKeyText, updatedRow, type ValueContext } from './new-values.ts';
+import { checkRequired, checkValue, checkWritable, completeRow, givenValues, keyValues, newRow, onUpdateValues, rowKeyText, updatedRow, type ValueContext } from './new-values.ts';
 import type { PendingTimestamps } from './pending-timestamps.ts';
 import { plansOf, type TablePlan, type TablePlans } from './table-plan.ts';
 import { PENDING_COMMIT_TIMESTAMP, type KeyRangeValues, type KeySetValues, type KeyValues, type WriteKind, type WriteValue } from './values.ts';
@@ -71,6 +71,7 @@ export class RowWriter {
     const plan = this.plans.of(table);
     const positions = columns.map((column) => plan.position(column));
     checkWritable(plan, positions);
+    if (kind === 'insertOrUpdate') checkRequired(plan, positions);
     this.state.count(rows.length * affectedColumns(plan, kind, new Set(positions)));
     const incoming: Incoming[] = [];
     for (const values of rows) incoming.push(await this.incoming(plan, kind, positions, values));
@@ -330,5 +331,5 @@ function needsOldRows(plan: TablePlan, kind: WriteKind, given: ReadonlySet<numbe
   if (plan.generated.length > 0 || plan.checks.some((check) => isGiven(check.dependsOn)) || plan.references.some((key) => isGiven(key.columns))) return true;
   if (kind === 'update') return false;
   // A new row needs its defaults, an old one keeps its values.
-  return plan.checks.length > 0 || plan.references.length > 0 || plan.table.columns.some((column, position) => !given.has(position) && (column.notNull || column.value !== undefined || column.onUpdate !== undefined));
+  return plan.checks.length > 0 || plan.references.length > 0 || plan.table.columns.some((column, position) => !given.has(position) && (column.value !== undefined || column.onUpdate !== undefined));
 }

@@ -52,12 +52,13 @@ describe('plain tables', () => {
     expect(h.transaction.rows.size).toBe(0);
   });
 
-  it('keeps NOT NULL for upserts of new rows only', async () => {
+  it('wants NOT NULL columns of every upsert, and keeps what it does not give', async () => {
     const h = new Harness(schemaOf('CREATE TABLE T (a INT64, b INT64 NOT NULL, c INT64 NOT NULL DEFAULT (7)) PRIMARY KEY (a)'), { '7': () => 7 });
     expect(await failure(h, h.apply(upsert('T', ['a'], ['1'])))).toBe('A new row in table T does not specify a non-null value for NOT NULL column: b');
-    await h.apply(insert('T', ['a', 'b'], ['1', '2']));
-    await h.apply(upsert('T', ['a', 'c'], ['1', '8']));
-    expect(await h.rows('T')).toEqual([[1, 2, 8]]);
+    await h.apply(insert('T', ['a', 'b', 'c'], ['1', '2', '3']));
+    expect(await failure(h, h.apply(upsert('T', ['a', 'c'], ['1', '8'])))).toBe('A new row in table T does not specify a non-null value for NOT NULL column: b');
+    await h.apply(upsert('T', ['a', 'b'], ['1', '8']));
+    expect(await h.rows('T')).toEqual([[1, 8, 3]]);
     expect(await failure(h, h.apply(update('T', ['a', 'b'], ['1', null])))).toBe('Cannot specify a null value for column: T.b in table: T');
   });
 
