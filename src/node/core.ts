@@ -21,6 +21,7 @@ import type { Disk } from '../storage/disk.ts';
 import { openEngine } from '../storage/engine.ts';
 import { resumeDeletions } from '../storage/groupstore.ts';
 import { fragmentCompiler } from '../sql/fragment/run.ts';
+import type { PageOptions } from '../storage/pages.ts';
 import type { Engine } from '../storage/types.ts';
 import { writeTxnId } from '../txn/commands.ts';
 import { Gateway } from '../txn/gateway.ts';
@@ -59,6 +60,8 @@ export interface CoreOptions {
   /** Log entries kept for followers that are behind; see splits/host.ts. */
   readonly logKeepSlots?: number;
   readonly onEvent?: (event: HostEvent) => void;
+  /** What scans keep of rows in memory; see storage/pages.ts. */
+  readonly pages?: PageOptions;
   /** Asked where a key's split lies when this node has no replica of it. */
   readonly lookUp?: (key: Key) => Promise<SplitDescriptor | undefined>;
   /** Where the nodes are, for directed reads. */
@@ -92,7 +95,7 @@ export class NodeCore {
     this.options = options;
     this.self = options.self;
     this.env = options.env;
-    this.engine = openEngine(options.disk, options.env);
+    this.engine = openEngine(options.disk, options.env, { pages: options.pages });
     this.rpc = new Rpc(options.transport, options.env);
     this.host = new SplitHost({
       self: options.self,

@@ -25,6 +25,7 @@ import { assert } from '../base/assert.ts';
 import type { Environment, TimerHandle } from '../base/env.ts';
 import type { Key } from '../base/ids.ts';
 import { ValueCache } from './cache.ts';
+import { PageCache, type PageOptions } from './pages.ts';
 import { DiskError, type Disk, type DiskFailure, type DiskIterator } from './disk.ts';
 import { SortedMap, type SortedWalk } from './sorted.ts';
 import type { Cursor, Engine, EngineStatus, Entry, ScanOptions, StateEnd, WriteOp } from './types.ts';
@@ -39,6 +40,8 @@ const STATE_BYTES = 1 << 18;
 /** Rooms above hold writes back long before this (status().pendingBytes); beyond it the disk has stopped working. */
 const PENDING_BYTES_MAX = 1 << 28;
 const CACHE_BYTES = 8 << 20;
+/** Of pages: columns of about a million rows that are often scanned, and 304 MB + 48 MB are less than the 400 MB that a node may take. */
+const PAGES: PageOptions = { bytes: 48 << 20, heads: 1024 };
 /** What an entry takes beside its key and value. */
 const ENTRY_OVERHEAD = 32;
 
@@ -80,14 +83,19 @@ interface Batch {
   readonly stateDurable: (() => void) | undefined;
 }
 
+export interface EngineOptions {
+  readonly pages?: PageOptions | undefined;
+}
+
 /** The engine over a disk that is open. Check the folder's format first (format.ts). */
-export function openEngine(disk: Disk, env: Environment): Engine {
-  return new DiskEngine(disk, env);
+export function openEngine(disk: Disk, env: Environment, options: EngineOptions = {}): Engine {
+  return new DiskEngine(disk, env, options.pages ?? PAGES);
 }
 
 class DiskEngine implements Engine {
   private readonly disk: Disk;
   private readonly env: Environment;
+  readonly pages: PageCache;
   private readonly cache = new ValueCache(CACHE_BYTES);
   private log = new Writes();
   private state = new Writes();
@@ -105,9 +113,10 @@ class DiskEngine implements Engine {
   private bytesWritten = 0;
   private whenIdle: (() => void)[] = [];
 
-  constructor(disk: Disk, env: Environment) {
+  constructor(disk: Disk, env: Environment, pages: PageOptions) {
     this.disk = disk;
     this.env = env;
+    this.pages = new PageCache(pages);
   }
 
   get(key: Key): Uint8Array | undefined {
@@ -158,6 +167,7 @@ class DiskEngine implements Engine {
       this.log.put(op);
       this.state.remove(op.key);
       this.cache.update(op.key, op.value);
+      this.pages.noteWrite(op.key);
     }
     this.flushLater();
   }
@@ -185,6 +195,7 @@ class DiskEngine implements Engine {
     for (const op of ops) {
       this.state.put(op);
       this.cache.update(op.key, op.value);
+      this.pages.noteWrite(op.key);
     }
     if (this.pendingBytes() > PENDING_BYTES_MAX) this.fail(new DiskError('io', 'the disk has fallen too far behind'));
   }

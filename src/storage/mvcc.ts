@@ -37,9 +37,22 @@ export interface VersionedRow {
   readonly timestamp: Timestamp;
 }
 
+/** Rows as a scan sees them, of so many heads. */
+export interface HeadBatch {
+  readonly rows: readonly VersionedRow[];
+  /** How many there were; none at the end. */
+  readonly heads: number;
+  /** The key of the last one. */
+  readonly last: Key | undefined;
+  /** The timestamp of the newest one. Not above that of the scan: its rows are the heads that are not tombstones. */
+  readonly newest: Timestamp;
+}
+
 export interface VersionCursor {
   /** The next rows in order, at most `max`; an empty array at the end. */
   next(max: number): Promise<readonly VersionedRow[]>;
+  /** The rows of the next heads, at most `max` of these. */
+  nextHeads(max: number): Promise<HeadBatch>;
   close(): Promise<void>;
 }
 
@@ -168,29 +181,35 @@ class SnapshotCursor implements VersionCursor {
 
   async next(max: number): Promise<readonly VersionedRow[]> {
     for (;;) {
-      const entries = await this.heads.next(max);
-      if (entries.length === 0) return [];
-      const rows = await this.visible(entries);
-      if (rows.length > 0) return rows;
+      const { rows, heads } = await this.nextHeads(max);
+      if (heads === 0 || rows.length > 0) return rows;
     }
   }
 
-  private async visible(entries: readonly Entry[]): Promise<VersionedRow[]> {
+  async nextHeads(max: number): Promise<HeadBatch> {
+    const entries = await this.heads.next(max);
+    const last = entries.at(-1);
+    return { ...(await this.visible(entries)), heads: entries.length, last: last === undefined ? undefined : last.key.slice(1) as Key };
+  }
+
+  private async visible(entries: readonly Entry[]): Promise<Pick<HeadBatch, 'rows' | 'newest'>> {
+    let newest = 0 as Timestamp;
     const found: (VersionedRow | undefined)[] = [];
     const changed: number[] = [];
     let missing = false;
     for (const entry of entries) {
       const { timestamp, record } = decodeVersion(entry.value);
+      if (timestamp > newest) newest = timestamp;
       if (timestamp > this.timestamp) changed.push(found.length);
       const isVisible = record !== undefined && timestamp <= this.timestamp;
       if (!isVisible) missing = true;
       found.push(isVisible ? { key: entry.key.slice(1) as Key, record, timestamp } : undefined);
     }
-    if (!missing) return found as VersionedRow[];
+    if (!missing) return { rows: found as VersionedRow[], newest };
     for (let i = 0; i < changed.length; i += LOOK_UPS_AT_ONCE) {
       await Promise.all(changed.slice(i, i + LOOK_UPS_AT_ONCE).map((index) => this.lookUp(entries, index, found)));
     }
-    return found.filter((row) => row !== undefined);
+    return { rows: found.filter((row) => row !== undefined), newest };
   }
 
   private async lookUp(entries: readonly Entry[], index: number, found: (VersionedRow | undefined)[]): Promise<void> {

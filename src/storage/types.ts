@@ -7,6 +7,7 @@
  * State that a log on disk can make again stays behind: a prefix of it too, but a shorter one.
  */
 import type { Key } from '../base/ids.ts';
+import type { PageCache } from './pages.ts';
 
 export interface Entry {
   readonly key: Key;
@@ -45,6 +46,8 @@ export interface EngineStatus {
 }
 
 export interface Engine {
+  /** What scans have made of rows, which is dropped as these are written. */
+  readonly pages: PageCache;
   /** Synchronous: sees every write made before the call. */
   get(key: Key): Uint8Array | undefined;
   /** Entries with from <= key < to, as of this call. */

@@ -7,6 +7,7 @@ import { scanAt } from '../storage/mvcc.ts';
 import type { Engine } from '../storage/types.ts';
 import { MAX_ANSWER_BYTES, MAX_ANSWER_ROWS, MAX_GET_BYTES, MAX_LOOKED_BYTES, MAX_LOOKED_ROWS } from './limits.ts';
 import type { GetAnswer, GetRequest, ScanAnswer, ScanSpec } from './protocol.ts';
+import { PagedLook } from './paged-look.ts';
 import type { Fragment, FragmentCompiler, Row } from './types.ts';
 
 export type Collected = Omit<ScanAnswer, 'token'>;
@@ -45,6 +46,11 @@ async function collectRows(engine: Engine, spec: ScanSpec, at: Timestamp): Promi
 
 async function collectThrough(engine: Engine, spec: ScanSpec, at: Timestamp, compile: FragmentCompiler): Promise<Collected> {
   const fragment = compile(spec.fragment, { rows: Math.min(spec.limit, MAX_ANSWER_ROWS), bytes: MAX_ANSWER_BYTES });
+  if (fragment.pages !== undefined && !spec.reverse) {
+    const look = new PagedLook(engine, spec, at, fragment, fragment.pages);
+    const done = await look.run();
+    return { ...fragment.finish(), last: look.last, done };
+  }
   let cursor = scanAt(engine, spec.from, spec.to, at, { reverse: spec.reverse });
   let last: Key | undefined;
   let looked = 0;

@@ -66,6 +66,25 @@ export interface Fragment {
   /** For a scan forwards: where it may go on, if nothing between the key looked at last and there is of any use. */
   skipTo(last: Key): Key | undefined;
   finish(): FragmentResult;
+  /** Undefined: it needs the rows. */
+  readonly pages?: PageWork | undefined;
+}
+
+/** How a fragment looks at many rows at once: at what is kept of them in the pages of a node (storage/pages.ts). */
+export interface PageWork {
+  /** By which it is known in pages: the same for fragments that can share it. */
+  readonly name: string;
+  /** Whether that has all that the fragment reads. */
+  covers(kept: unknown): boolean;
+  /** What is to be kept of a stretch of rows: what is there already, if anything is, and what the fragment reads. */
+  make(rows: readonly Row[], kept: unknown): { readonly value: unknown; readonly bytes: number };
+  /** Most of these rows are of no concern: there is a quicker way past them. */
+  isSparse(rows: readonly Row[]): boolean;
+  /**
+   * Looks at all rows of a stretch; how much work that was, in rows. Undefined: they have to be looked at one by one,
+   * since nothing was done with any of them.
+   */
+  look(kept: unknown): number | undefined;
 }
 
 export interface FragmentResult {

@@ -92,6 +92,7 @@ class Pieces {
       const groups = this.groupsOf(portion.rows.map((row) => row.record));
       const rows = groups.reduce((sum, group) => sum + group.rows, 0);
       scan.looked(portion.scanned, rows, this.frame);
+      if (this.frame.isPauseDue(portion.scanned)) await this.frame.pause();
       this.groups += groups.length;
       this.rows += rows;
       if (this.rows >= ENOUGH_ROWS && this.groups * 2 > this.rows && portion.last !== undefined) this.reader = await this.fetchFrom(range, portion.last);

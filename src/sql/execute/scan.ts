@@ -12,6 +12,8 @@ import type { KeyRange, PortionCursor, RangeReadOptions, ReadOptions, Row as Sto
 import type { Expr } from '../bind/tree.ts';
 import { conjunction, conjuncts } from '../plan/conjuncts.ts';
 import type { PhysScan } from '../plan/physical.ts';
+import { isKept } from '../columns/vectors.ts';
+import { readBlocks } from '../fragment/blocks.ts';
 import { cellsToKeep, Pushed } from '../fragment/push.ts';
 import { isPushable } from '../fragment/pushable.ts';
 import type { Aggregation, TemplateInput } from '../fragment/template.ts';
@@ -41,10 +43,12 @@ export interface Batch {
   readonly rows: readonly StoredRow[];
   /** The key looked at last: the scan can go on behind it. */
   readonly last: Key | undefined;
-  /** How many rows were read here: work that the statement is paced by. */
+  /** How many rows were read. */
   readonly read: number;
   /** Rows of the table or index that were looked at elsewhere for these, which meet what was sent there; undefined: none was. */
   readonly scanned: number | undefined;
+  /** They are blocks of values (fragment/blocks.ts). */
+  readonly areValues: boolean;
 }
 
 export type BatchCursor = Cursor<Batch>;
@@ -94,7 +98,7 @@ export class CompiledScan {
       columns = entry.columns;
       const later = late.filter((c) => isPushable(c));
       const wanted = cellsToKeep(table, new Set(source.flatMap((c, i) => (columns[i] === undefined ? c.id : []))));
-      const template = { layout: table, columns: source, ids: scan.columns.map((c) => c.id), condition: conjunction(later), keep: wanted, aggregation: undefined };
+      const template = { layout: table, columns: source, ids: scan.columns.map((c) => c.id), condition: conjunction(later), keep: wanted, aggregation: undefined, asValues: false };
       const pushed = later.length === 0 && wanted === undefined ? undefined : new Pushed(template, plan);
       this.back = new BackFetch(table, entry, source, { all: compile(conjunction(late)), rest: compile(conjunction(late.filter((c) => !later.includes(c)))), pushed });
     } else this.back = undefined;
@@ -104,10 +108,14 @@ export class CompiledScan {
     const keep = cellsToKeep(this.layout, new Set(columns.flatMap((c) => c?.id ?? [])));
     // Columns behind those of the scan are for fetching rows; conditions do not refer to them.
     const known = scan.columns.flatMap(({ id, type }, i) => (columns[i] === undefined ? [] : [{ ref: id, id: columns[i].id, type }]));
-    this.template = { layout: this.layout, columns: known, ids: known.map((c) => c.ref), condition: conjunction(sent), keep, aggregation: undefined };
+    this.template = { layout: this.layout, columns: known, ids: known.map((c) => c.ref), condition: conjunction(sent), keep, aggregation: undefined, asValues: false };
     // Reads by key meet no rows of other tables.
     if (sent.length === 0 && keep === undefined && (scan.point || !this.layout.isShared)) this.remote = undefined;
-    else this.remote = { pushed: new Pushed(this.template, plan), reader: reader(columns, rest), isWhole: rest.length === 0 && this.back?.isDecided !== false };
+    else {
+      const isKeptWhole = this.back === undefined && known.length > 0 && known.every((c) => isKept(c.type));
+      const values = isKeptWhole ? new Pushed({ ...this.template, keep: undefined, asValues: true }, plan) : undefined;
+      this.remote = { pushed: new Pushed(this.template, plan), values, reader: reader(columns, rest), condition: compile(conjunction(rest)), isWhole: rest.length === 0 && this.back?.isDecided !== false };
+    }
   }
 
   private readOptions(frame: Frame): ReadOptions {
@@ -160,6 +168,12 @@ export class CompiledScan {
     const mixed = layout.isShared && !isSent;
     const rows: SqlValue[][] = [];
     let own = 0;
+    if (batch.areValues && isSent) {
+      const { condition } = remote;
+      const read = readBlocks(batch.rows, this.scan.columns.length);
+      this.count(batch.scanned, frame);
+      return { rows: condition === undefined ? read : read.filter((row) => condition(row, frame) === true), own: batch.scanned };
+    }
     for (const { key, record } of batch.rows) {
       if (mixed && !layout.owns(key)) continue;
       own++;
@@ -252,7 +266,7 @@ export class CompiledScan {
     return {
       next: async () => {
         const rows = await cursor.next();
-        return rows === undefined ? undefined : { rows, last: rows.at(-1)?.key, read: rows.length, scanned: undefined };
+        return rows === undefined ? undefined : { rows, last: rows.at(-1)?.key, read: rows.length, scanned: undefined, areValues: false };
       },
       close: () => cursor.close(),
     };
@@ -262,13 +276,15 @@ export class CompiledScan {
     const { remote } = this;
     const { view } = frame.execution;
     if (remote === undefined || view.scanThrough === undefined) return undefined;
-    const fragment = remote.pushed.fragment(frame);
-    const cursor = fragment === undefined ? undefined : view.scanThrough(fragment, range, this.rangeOptions(frame, how, remote.isWhole));
+    const options = this.rangeOptions(frame, how, remote.isWhole);
+    const asValues = options.limit === undefined && remote.values !== undefined;
+    const fragment = (asValues ? remote.values : remote.pushed).fragment(frame);
+    const cursor = fragment === undefined ? undefined : view.scanThrough(fragment, range, options);
     if (cursor === undefined) return undefined;
     return {
       next: async () => {
         const portion = await cursor.next();
-        return portion === undefined ? undefined : { rows: portion.rows, last: portion.last, read: portion.rows.length, scanned: portion.scanned };
+        return portion === undefined ? undefined : { rows: portion.rows, last: portion.last, read: asValues ? portion.scanned : portion.rows.length, scanned: portion.scanned, areValues: asValues };
       },
       close: () => cursor.close(),
     };
@@ -282,8 +298,12 @@ export class CompiledScan {
 /** What a scan sends to where the rows are. */
 interface Remote {
   readonly pushed: Pushed;
-  /** For what comes back: with the conditions that were not sent. */
+  /** The same for scans that read to their end: values come back. Undefined: rows do always. */
+  readonly values: Pushed | undefined;
+  /** For rows that come back: with the conditions that were not sent. */
   readonly reader: StoredReader;
+  /** Those conditions. */
+  readonly condition: Evaluate | undefined;
   /** No row that comes back is thrown away here. */
   readonly isWhole: boolean;
 }
@@ -354,7 +374,8 @@ export class RangeReader implements Operator {
       }
       const { rows, own } = await scan.rowsOf(batch, frame);
       scan.passed(batch.last, frame);
-      if (frame.isPauseDue(batch.read)) await frame.pause();
+      // Rows that were looked at elsewhere may have been here, in memory.
+      if (frame.isPauseDue(Math.max(batch.read, batch.scanned ?? 0))) await frame.pause();
       if (batch.scanned === undefined) await this.skipOthers(batch.last, own, batch.read);
       if (rows.length > 0) return rows;
     }

@@ -3,6 +3,7 @@ import type { Key } from '../../base/ids.ts';
 import type { Evaluate } from '../execute/expressions.ts';
 import type { RowReader } from '../rows/decode.ts';
 import type { KeyLayout } from '../rows/keyspace.ts';
+import type { PageRows } from './page-rows.ts';
 
 /** How rows are found and read. */
 export interface RowProgram {
@@ -13,6 +14,8 @@ export interface RowProgram {
   readonly condition: Evaluate | undefined;
   readonly keep: readonly number[] | undefined;
   readonly slots: number;
+  /** Undefined: the rows are needed themselves. */
+  readonly pages: PageRows | undefined;
 }
 
 /** Tells rows of the layout from those of other tables between them. */

@@ -8,15 +8,17 @@ import { ByteReader, CorruptBytes } from '../../base/bytes.ts';
 import { TrestleError } from '../../base/errors.ts';
 import type { Key } from '../../base/ids.ts';
 import { trimRecord } from '../../storage/trim.ts';
-import type { Fragment, FragmentBounds, FragmentCompiler, FragmentResult, Row as StoredRow } from '../../txn/types.ts';
+import type { Fragment, FragmentBounds, FragmentCompiler, FragmentResult, PageWork, Row as StoredRow } from '../../txn/types.ts';
 import { freeColumns } from '../bind/walk.ts';
 import { compileExpr, PlanScope, type ExprScope } from '../execute/expressions.ts';
 import { bareFrame, type Frame } from '../execute/runtime.ts';
 import type { EvaluationContext } from '../functions/registry.ts';
 import { RowReader } from '../rows/decode.ts';
 import type { SqlValue } from '../values/value.ts';
+import { ValuesFragment } from './blocks.ts';
 import { compileGroups, GroupsFragment, type GroupProgram } from './groups.ts';
 import { Ownership, type RowProgram } from './ownership.ts';
+import { PageRows, PagesOf } from './page-rows.ts';
 import { decodeTemplate, type Template } from './template.ts';
 import { readValue, readValues } from './values.ts';
 
@@ -35,13 +37,16 @@ export function fragmentCompiler(): FragmentCompiler {
     known.set(key, program);
     if (known.size > CACHE_SIZE) known.delete(known.keys().next().value ?? '');
     const frame = readFrame(input, program.slots);
-    return program.groups === undefined ? new RowsFragment(program, frame, bounds) : new GroupsFragment(program, program.groups, frame, bounds);
+    if (program.groups !== undefined) return new GroupsFragment(program, program.groups, frame, bounds);
+    return program.rest === undefined ? new RowsFragment(program, frame, bounds) : new ValuesFragment(program, program.rest, frame, bounds);
   };
 }
 
 /** What is the same for all runs of a template. */
 interface Program extends RowProgram {
   readonly groups: GroupProgram | undefined;
+  /** Of a fragment that gives values: reads the columns that the condition has not read. */
+  readonly rest: RowReader | undefined;
 }
 
 function compile(bytes: Uint8Array): Program {
@@ -54,12 +59,17 @@ function compile(bytes: Uint8Array): Program {
   }
 }
 
-function programOf({ layout, columns, condition, keep, aggregation, slots }: Template): Program {
+function programOf({ layout, columns, condition, keep, aggregation, asValues, slots }: Template): Program {
   const scope: ExprScope = { layout: new Map(columns.map((_, position) => [position, position])), plan: new PlanScope(false) };
   const read = condition === undefined ? new Set<number>() : freeColumns(condition);
   const others = new RowReader(layout, columns.map((column, position) => (read.has(position) ? undefined : column)));
+  const given = aggregation === undefined ? [] : [...aggregation.groups, ...aggregation.aggregates.flatMap((a) => a.args)];
+  if (asValues) for (const [id, { type }] of columns.entries()) given.push({ kind: 'column', id, type, name: '', at: -1 });
+  const isPaged = aggregation !== undefined || asValues || condition !== undefined;
   return {
     layout, keep, slots,
+    rest: asValues ? others : undefined,
+    pages: isPaged ? PageRows.of(layout, columns, condition, given, (e) => compileExpr(e, scope)) : undefined,
     groups: aggregation === undefined ? undefined : compileGroups(aggregation, scope, others),
     width: columns.length,
     reader: new RowReader(layout, columns.map((column, position) => (read.has(position) ? column : undefined))),
@@ -87,6 +97,8 @@ function surroundings(currentTimestampNanos: bigint, defaultTimeZone: string): E
 
 /** Rows that meet the condition, with the cells that are wanted. */
 class RowsFragment implements Fragment {
+  /** Passes by pages of which no row meets the condition. */
+  readonly pages: PageWork | undefined;
   private readonly program: RowProgram;
   private readonly frame: Frame;
   private readonly bounds: FragmentBounds;
@@ -101,6 +113,12 @@ class RowsFragment implements Fragment {
     this.bounds = bounds;
     this.ownership = new Ownership(program.layout);
     this.tried = new Array<SqlValue>(program.width).fill(null);
+    const { pages } = program;
+    this.pages = pages === undefined ? undefined : new PagesOf(pages, frame, (batch) => {
+      if (!pages.select(batch) || batch.selected > 0) return false;
+      this.ownership.own += batch.count;
+      return true;
+    });
   }
 
   get isFull(): boolean {

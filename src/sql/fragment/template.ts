@@ -2,7 +2,7 @@
  * What a fragment does with the rows of a scan, as bytes:
  *
  *   fragment    length of the template, template, time of the statement, default time zone, values of the slots
- *   template    version 01, layout of keys, columns, condition, cells to keep, aggregation
+ *   template    version 02, layout of keys, columns, condition, cells to keep, aggregation, whether rows go as values
  *
  * It stands for itself: the node that serves the rows may know an older or a newer schema, or none. The template is the
  * same for all runs of a statement, so that what is made of it can be kept.
@@ -15,7 +15,7 @@ import type { SqlType } from '../types/types.ts';
 import { ExpressionReader, ExpressionWriter, type SlotExpr } from './expressions.ts';
 import { readKeyType, readType, writeKeyType, writeType } from './types.ts';
 
-const VERSION = 1;
+const VERSION = 2;
 
 /** A column that the expressions refer to, by its position. */
 export interface FragmentColumn {
@@ -41,6 +41,8 @@ export interface Template {
   readonly keep: readonly number[] | undefined;
   /** In place of rows: groups of them. */
   readonly aggregation: Aggregation | undefined;
+  /** In place of keys and records: the values of the columns (blocks.ts). */
+  readonly asValues: boolean;
   readonly slots: number;
 }
 
@@ -64,7 +66,7 @@ class BareLayout extends KeyLayout {
 }
 
 export function encodeTemplate(input: TemplateInput): { readonly bytes: Uint8Array; readonly slots: readonly SlotExpr[] } {
-  const { layout, columns, condition, keep, aggregation } = input;
+  const { layout, columns, condition, keep, aggregation, asValues } = input;
   const out = new ByteWriter().u8(VERSION);
   writeLayout(out, layout);
   const stored = new Set(layout.stored.map((c) => c.id));
@@ -87,6 +89,7 @@ export function encodeTemplate(input: TemplateInput): { readonly bytes: Uint8Arr
       expressions.list(args);
     }
   }
+  out.bool(asValues);
   return { bytes: out.finish(), slots: expressions.slots };
 }
 
@@ -108,8 +111,9 @@ export function decodeTemplate(bytes: Uint8Array): Template {
   const condition = input.bool() ? expressions.read() : undefined;
   const keep = input.bool() ? readIds(input) : undefined;
   const aggregation = input.bool() ? readAggregation(input, expressions) : undefined;
+  const asValues = input.bool();
   input.end();
-  return { layout, columns, condition, keep, aggregation, slots: expressions.slots };
+  return { layout, columns, condition, keep, aggregation, asValues, slots: expressions.slots };
 }
 
 function readIds(input: ByteReader): number[] {

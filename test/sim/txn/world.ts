@@ -40,6 +40,8 @@ export class TxnProgram {
   }
 }
 
+/** Few rows make a page here, and few pages fill the room. */
+const PAGES = { bytes: 12_000, heads: 8 };
 const CALM = { latencyMinMicros: 200, latencySpreadMicros: 500, paxosLoss: 0, paxosRepeat: 0, paxosReorder: 0, breakage: 0, spike: 0 };
 
 export class TxnWorld {
@@ -69,7 +71,7 @@ export class TxnWorld {
       },
       boot: ({ process, transport, disk: own }) => {
         // A node that stopped before anything was durable has promised nothing either, and may found the cluster again.
-        const core = new NodeCore({ self: process.id, nodes: cluster.ids, env: process.env, disk: own.open(process), transport, founding: true, logKeepSlots });
+        const core = new NodeCore({ self: process.id, nodes: cluster.ids, env: process.env, disk: own.open(process), transport, founding: true, logKeepSlots, pages: PAGES });
         const program = new TxnProgram(process, core);
         options.equip?.(program);
         core.start().then(

@@ -89,7 +89,7 @@ describe('conditions', () => {
   });
 
   it('leave out what is not wanted of wide rows', async () => {
-    const { sent: [fragment] } = await both('SELECT k, n FROM t@{FORCE_INDEX=_BASE_TABLE} WHERE n = 3');
+    const { sent: [fragment] } = await both('SELECT k, n FROM t@{FORCE_INDEX=_BASE_TABLE} WHERE n = 3 LIMIT 100');
     const run = fragmentCompiler()(fragment ?? new Uint8Array(), { rows: 100, bytes: 1_000_000 });
     for (const [key, record] of store.records) run.look(key as Parameters<typeof run.look>[0], record);
     const { rows } = run.finish();
