@@ -13,7 +13,7 @@ import type { Frame } from '../execute/runtime.ts';
 import type { RowReader } from '../rows/decode.ts';
 import type { SqlValue } from '../values/value.ts';
 import { Ownership, type RowProgram } from './ownership.ts';
-import { PagesOf, type PageRows } from './page-rows.ts';
+import { PagesOf, type PageLook, type PageRows } from './page-rows.ts';
 import { readValue, writeValue } from './values.ts';
 
 export class ValuesFragment implements Fragment {
@@ -60,11 +60,11 @@ export class ValuesFragment implements Fragment {
     for (const value of this.row) writeValue(this.out, value);
   }
 
-  private lookAt(batch: Batch, pages: PageRows): boolean {
+  private lookAt(batch: Batch, pages: PageRows): PageLook {
     this.ownership.own += batch.count;
     if (!pages.select(batch)) {
       pages.eachRow(batch, this.row, () => this.put());
-      return true;
+      return 'by row';
     }
     const { vectors, rows, selected } = batch;
     const { out } = this;
@@ -76,7 +76,7 @@ export class ValuesFragment implements Fragment {
       }
     }
     this.rows += selected;
-    return true;
+    return 'together';
   }
 
   skipTo(last: Key): Key | undefined {

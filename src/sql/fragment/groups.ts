@@ -19,7 +19,7 @@ import type { RowReader } from '../rows/decode.ts';
 import type { SqlType } from '../types/types.ts';
 import type { SqlValue } from '../values/value.ts';
 import { Ownership, type RowProgram } from './ownership.ts';
-import { PagesOf, type PageRows } from './page-rows.ts';
+import { PagesOf, type PageLook, type PageRows } from './page-rows.ts';
 import type { Aggregation } from './template.ts';
 import { readValues, writeValues } from './values.ts';
 
@@ -147,20 +147,20 @@ export class GroupsFragment implements Fragment {
   }
 
   /** Rows in columns. */
-  private lookAt(batch: Batch, pages: PageRows): boolean {
+  private lookAt(batch: Batch, pages: PageRows): PageLook {
     this.ownership.own += batch.count;
     const { row } = this;
     // Where something does not work out for some row, which one it is, and what comes of it, is seen one by one.
     if (!pages.select(batch)) {
       pages.eachRow(batch, row, () => this.accumulate(row));
-      return true;
+      return 'by row';
     }
-    if (batch.selected === 0 || this.accumulateColumns(batch)) return true;
+    if (batch.selected === 0 || this.accumulateColumns(batch)) return 'together';
     for (let k = 0; k < batch.selected; k++) {
       fillRow(batch.vectors, batch.rows[k] ?? 0, row);
       this.accumulate(row);
     }
-    return true;
+    return 'by row';
   }
 
   /** False, with nothing done, when a key or an argument fails for some row. */

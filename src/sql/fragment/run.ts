@@ -115,9 +115,9 @@ class RowsFragment implements Fragment {
     this.tried = new Array<SqlValue>(program.width).fill(null);
     const { pages } = program;
     this.pages = pages === undefined ? undefined : new PagesOf(pages, frame, (batch) => {
-      if (!pages.select(batch) || batch.selected > 0) return false;
+      if (!pages.select(batch) || batch.selected > 0) return 'undone';
       this.ownership.own += batch.count;
-      return true;
+      return 'together';
     });
   }
 
