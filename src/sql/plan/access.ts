@@ -6,13 +6,11 @@ import { invalidArgument } from '../../base/errors.ts';
 import type { CatalogIndex, CatalogKeyPart } from '../bind/catalog.ts';
 import type { Expr, Rel } from '../bind/tree.ts';
 import { keyView } from './computed.ts';
-import { conjunction, rejectsNulls } from './conjuncts.ts';
+import { conjunction, equalSides, rejectsNulls, usesOnly } from './conjuncts.ts';
+import { costOf, FETCH_COST, sortedCost, type Wanted } from './cost.ts';
 import { isNarrow, type OrderPart, type PhysScan } from './physical.ts';
 import { chooseSeek, type SeekChoice } from './seek.ts';
-import { boundFraction, residualFraction, rowsOf, rowsPerValue, type Statistics, type TableStatistics } from './statistics.ts';
-
-/** Fetching a row by key through an index costs about as much as reading this many rows in order. */
-const FETCH_COST = 4;
+import { boundFraction, rowsOf, rowsPerValue, type Statistics, type TableStatistics } from './statistics.ts';
 
 export interface Access {
   readonly scan: PhysScan;
@@ -20,6 +18,8 @@ export interface Access {
   readonly rows: number;
   readonly read: number;
   readonly cost: number;
+  /** In the order that is wanted, of as many rows as are. */
+  readonly wantedCost: number;
   readonly order: readonly OrderPart[];
   /** Leading key parts that are fixed to one value or to a few. */
   readonly prefix: number;
@@ -28,7 +28,7 @@ export interface Access {
 type TableRel = Rel & { kind: 'table' };
 
 /** The best access under the conditions, of which those not expressed by the seek stay as the scan's residual. */
-export function chooseAccess(rel: TableRel, conditions: readonly Expr[], wanted: readonly OrderPart[], statistics: Statistics, indexesAllowed = true): Access {
+export function chooseAccess(rel: TableRel, conditions: readonly Expr[], wanted: Wanted, statistics: Statistics, indexesAllowed = true): Access {
   const forced = rel.hints.get('force_index')?.toLowerCase();
   const own = new Set(rel.columns.map((c) => c.id));
   const base = accessOf(rel, undefined, conditions, own, wanted, statistics);
@@ -46,8 +46,8 @@ export function chooseAccess(rel: TableRel, conditions: readonly Expr[], wanted:
   for (const index of rel.table.indexes) {
     if (!index.seekable || !admits(index, rel, conditions)) continue;
     const access = accessOf(rel, index, conditions, own, wanted, statistics);
-    const useful = isNarrow(access.scan) || satisfies(access.order, wanted, new Set());
-    if (useful && access.cost < best.cost) best = access;
+    const useful = isNarrow(access.scan) || satisfies(access.order, wanted.order, new Set());
+    if (useful && access.wantedCost < best.wantedCost) best = access;
   }
   return best;
 }
@@ -63,7 +63,7 @@ function admits(index: CatalogIndex, rel: TableRel, conditions: readonly Expr[])
   });
 }
 
-function accessOf(rel: TableRel, index: CatalogIndex | undefined, conditions: readonly Expr[], own: ReadonlySet<number>, wanted: readonly OrderPart[], statistics: Statistics): Access {
+function accessOf(rel: TableRel, index: CatalogIndex | undefined, conditions: readonly Expr[], own: ReadonlySet<number>, wanted: Wanted, statistics: Statistics): Access {
   const key = index?.key ?? rel.table.primaryKey;
   const view = keyView(rel, key, conditions, own);
   const idOf = (columnId: number): number | undefined => view.columnOf(columnId);
@@ -73,20 +73,20 @@ function accessOf(rel: TableRel, index: CatalogIndex | undefined, conditions: re
   const read = estimate(choice, point, statistics.table(rel.table.id), index?.id ?? rel.table.id);
   const ascending = orderOf(key, idOf, choice, false);
   const descending = orderOf(key, idOf, choice, true);
-  const reverse = wanted.length > 0 && !satisfies(ascending, wanted, choice.fixed) && satisfies(descending, wanted, choice.fixed);
+  const reverse = wanted.order.length > 0 && !satisfies(ascending, wanted.order, choice.fixed) && satisfies(descending, wanted.order, choice.fixed);
   const order = reverse ? descending : ascending;
-  const sorted = wanted.length === 0 || satisfies(order, wanted, choice.fixed);
-  const cost = read * (back ? FETCH_COST : 1) * (sorted ? 1 : 1.5) + (index === undefined ? 0 : 0.5);
+  const sorted = wanted.order.length === 0 || satisfies(order, wanted.order, choice.fixed);
   const consumed = new Set([...choice.consumed].map((c) => view.original.get(c) ?? c));
   const checked = conditions.filter((c) => !consumed.has(c));
   const residual = conjunction(checked);
-  const equalities = checked.filter((c) => c.kind === 'call' && c.call.definition.name === '$equal').length;
-  const rows = point ? read : Math.max(1, read * residualFraction(equalities, checked.length - equalities));
+  const rows = point ? read : Math.max(1, read * keptFraction(rel, checked, own, statistics.table(rel.table.id)));
+  const cost = read * (back ? FETCH_COST : 1) + (index === undefined ? 0 : 0.5);
   const scan: PhysScan = {
     kind: 'scan', columns: rel.columns, source: rel.source, table: rel.table, index, seeks: choice.seeks, point, reverse, lock: rel.lock || rel.hints.get('lock_scanned_ranges') === 'exclusive', back, residual, limit: undefined,
   };
   const fixedFirst = [...choice.fixed].map((id): OrderPart => ({ id, descending: false }));
-  return { scan, rows, read, cost, order: sorted && wanted.length > 0 ? wanted : dedupe([...fixedFirst, ...order]), prefix: choice.parts };
+  const wantedCost = sorted ? costOf({ cost, rows, start: 0 }, wanted.most) : sortedCost({ cost, rows }).cost;
+  return { scan, rows, read, cost, wantedCost, order: sorted && wanted.order.length > 0 ? wanted.order : dedupe([...fixedFirst, ...order]), prefix: choice.parts };
 }
 
 const dedupe = (order: readonly OrderPart[]): readonly OrderPart[] => order.filter((o, i) => order.findIndex((x) => x.id === o.id) === i);
@@ -95,6 +95,28 @@ function estimate(choice: SeekChoice, point: boolean, statistics: TableStatistic
   if (point) return choice.ranges;
   return Math.max(1, Math.min(rowsOf(statistics), rowsPerValue(statistics, keyOwner, choice.parts) * boundFraction(choice.bounds) * choice.ranges));
 }
+
+/** The share of rows that conditions keep which are checked row by row. */
+function keptFraction(rel: TableRel, conditions: readonly Expr[], own: ReadonlySet<number>, known: TableStatistics | undefined): number {
+  let fraction = 1;
+  let others = 0;
+  for (const c of conditions) {
+    const sides = equalSides(c, (e) => e.kind === 'column' && own.has(e.id), (e) => usesOnly(e, own));
+    if (sides === undefined) {
+      if (c.kind === 'call' && c.call.definition.name === '$equal') fraction *= EQUAL_FRACTION;
+      else others++;
+      continue;
+    }
+    const column = rel.source[rel.columns.findIndex(({ id }) => sides.left.kind === 'column' && id === sides.left.id)]?.id;
+    const keys = [{ id: rel.table.id, key: rel.table.primaryKey }, ...rel.table.indexes];
+    const shares = keys.filter(({ key }) => key[0]?.column.id === column).map(({ id }) => rowsPerValue(known, id, 1) / rowsOf(known));
+    fraction *= shares.length === 0 ? EQUAL_FRACTION : Math.min(...shares);
+  }
+  return fraction * boundFraction(Math.min(others, 4));
+}
+
+/** Of a column that no key begins with. */
+const EQUAL_FRACTION = 0.1;
 
 function covers(index: CatalogIndex, rel: TableRel): boolean {
   const has = new Set([...index.key.map((k) => k.column.id), ...index.stored.map((c) => c.id)]);

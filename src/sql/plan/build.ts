@@ -2,17 +2,20 @@
  * From the rewritten relations to the physical plan: access paths, order and method of joins, sorts that the order of keys
  * makes unnecessary, limits that stop scans early, grouping in a stream.
  */
-import type { Assignment, Column, Expr, Hints, JoinType, Rel, SortKey } from '../bind/tree.ts';
+import type { Column, Expr, Hints, JoinType, Rel, SortKey } from '../bind/tree.ts';
 import { columnExpr, freeOfRel, substitute } from '../bind/walk.ts';
 import { isFloating } from '../types/traits.ts';
 import { INT64 } from '../types/types.ts';
-import { chooseAccess, satisfies, type Access } from './access.ts';
+import { chooseAccess, satisfies } from './access.ts';
 import { computedOrder } from './computed.ts';
 import { conjunction, conjuncts, equalSides, isMovable, usesOnly } from './conjuncts.ts';
 import { keyedConditions, type KeyedConditions } from './keyed.ts';
 import { beginAtScan } from './partial.ts';
-import { hashJoin, joinColumns, mergeJoin, type Built } from './key-joins.ts';
-import type { OrderPart, Phys, PhysAggregate, PhysScan } from './physical.ts';
+import { ANYTHING, costOf, hashCost, limitOf, loopCost, sortedCost, type Built, type Wanted } from './cost.ts';
+import { orderJoins, type Chain, type JoinInput } from './join-order.ts';
+import { hashJoin, joinColumns, mergeJoin } from './key-joins.ts';
+import { lookupJoin, prefersHash, type Lookup } from './look-up.ts';
+import type { OrderPart, Phys, PhysAggregate } from './physical.ts';
 import { NO_STATISTICS, rowsOf, type Statistics } from './statistics.ts';
 
 export interface BuildOptions {
@@ -27,34 +30,41 @@ export function buildPlan(rel: Rel, options: BuildOptions): Phys {
   return new Builder(options).exact(rel);
 }
 
-/** One input of a chain of inner joins, with the conditions that are about it alone. */
-interface JoinInput {
-  readonly rel: Rel;
-  readonly ids: ReadonlySet<number>;
-}
-
 class Builder {
   private readonly options: BuildOptions;
+  /** How many rows WITH names have. */
+  private readonly spools = new Map<number, number>();
 
   constructor(options: BuildOptions) {
     this.options = options;
   }
 
   /** The plan with exactly the relation's columns in their order. */
-  exact(rel: Rel, wanted: readonly OrderPart[] = []): Phys {
-    return ordered(this.build(rel, wanted).phys, rel.columns);
+  exact(rel: Rel): Phys {
+    return this.exactly(rel).phys;
   }
 
-  private build(rel: Rel, wanted: readonly OrderPart[]): Built {
+  private exactly(rel: Rel): Built {
+    const built = this.build(rel, ANYTHING);
+    return { ...built, phys: ordered(built.phys, rel.columns) };
+  }
+
+  /** Rows of a WITH name that are in memory. */
+  private spool(id: number): Pick<Built, 'rows' | 'cost' | 'start'> {
+    const rows = this.spools.get(id) ?? 100;
+    return { rows, cost: rows * SPOOL_COST, start: 0 };
+  }
+
+  private build(rel: Rel, wanted: Wanted): Built {
     switch (rel.kind) {
       case 'unit':
-        return { phys: { kind: 'unit', columns: [] }, order: [], rows: 1 };
+        return { phys: { kind: 'unit', columns: [] }, order: [], rows: 1, cost: 1, start: 0 };
       case 'virtual':
-        return { phys: rel, order: [], rows: 100 };
+        return { phys: rel, order: [], rows: 100, cost: 100, start: 100 };
       case 'withReference':
-        return { phys: { kind: 'spool', columns: rel.columns, id: rel.id }, order: [], rows: 100 };
+        return { ...this.spool(rel.id), phys: { kind: 'spool', columns: rel.columns, id: rel.id }, order: [] };
       case 'unnest':
-        return { phys: { kind: 'unnest', columns: rel.columns, array: rel.array }, order: [], rows: 10 };
+        return { phys: { kind: 'unnest', columns: rel.columns, array: rel.array }, order: [], rows: 10, cost: 10, start: 0 };
       case 'table':
         return this.access(rel, [], wanted);
       case 'filter':
@@ -65,33 +75,40 @@ class Builder {
         return this.buildJoin(rel, wanted);
       case 'apply': {
         const input = this.build(rel.input, wanted);
-        const subqueries = rel.subqueries.map(({ column, subquery }) => ({ column, subquery, plan: this.build(subquery.rel, []).phys }));
-        return { ...input, phys: { kind: 'apply', columns: [...input.phys.columns, ...subqueries.map((s) => s.column)], input: input.phys, subqueries } };
+        const built = rel.subqueries.map(({ column, subquery }) => ({ column, subquery, plan: this.build(subquery.rel, ANYTHING) }));
+        const subqueries = built.map((s) => ({ ...s, plan: s.plan.phys }));
+        const each = built.reduce((sum, { subquery, plan }) => sum + costOf(plan, subquery.form === 'exists' ? 1 : Infinity), 0);
+        return { ...input, cost: input.cost + each * input.rows, phys: { kind: 'apply', columns: [...input.phys.columns, ...subqueries.map((s) => s.column)], input: input.phys, subqueries } };
       }
       case 'aggregate':
         return this.buildAggregate(rel);
       case 'union': {
-        const inputs = rel.inputs.map((i) => this.exact(i));
-        return { phys: { kind: 'union', columns: rel.columns, inputs }, order: [], rows: 100 * inputs.length };
+        const inputs = rel.inputs.map((i) => this.exactly(i));
+        const sum = (of: (b: Built) => number): number => inputs.reduce((n, b) => n + of(b), 0);
+        return { phys: { kind: 'union', columns: rel.columns, inputs: inputs.map((b) => b.phys) }, order: [], rows: sum((b) => b.rows), cost: sum((b) => b.cost), start: inputs[0]?.start ?? 0 };
       }
-      case 'set':
-        return { phys: { kind: 'set', columns: rel.columns, operator: rel.operator, all: rel.all, left: this.exact(rel.left), right: this.exact(rel.right) }, order: [], rows: 100 };
+      case 'set': {
+        const [left, right] = [this.exactly(rel.left), this.exactly(rel.right)];
+        return { phys: { kind: 'set', columns: rel.columns, operator: rel.operator, all: rel.all, left: left.phys, right: right.phys }, order: [], rows: left.rows, ...hashCost(left, right) };
+      }
       case 'sort':
         return this.buildSort(rel, undefined);
       case 'limit':
         return this.buildLimit(rel);
       case 'sample': {
-        const input = this.build(rel.input, []);
+        const input = this.build(rel.input, ANYTHING);
         return { ...input, phys: { kind: 'sample', columns: rel.weight === undefined ? input.phys.columns : [...input.phys.columns, rel.weight], input: input.phys, method: rel.method, size: rel.size, weight: rel.weight } };
       }
       case 'firstRows': {
-        const input = this.build(rel.input, wanted);
+        const input = this.build(rel.input, { ...wanted, most: Infinity });
         return { ...input, phys: { ...rel, columns: [...input.phys.columns, rel.column], input: input.phys } };
       }
       case 'with': {
-        const definition = this.exact(rel.definition);
+        const definition = this.exactly(rel.definition);
+        this.spools.set(rel.id, definition.rows);
         const body = this.build(rel.body, wanted);
-        return { ...body, phys: { kind: 'with', columns: body.phys.columns, id: rel.id, definition, body: body.phys } };
+        const phys: Phys = { kind: 'with', columns: body.phys.columns, id: rel.id, definition: definition.phys, body: body.phys };
+        return { ...body, phys, cost: body.cost + definition.cost, start: body.start + definition.cost };
       }
       case 'assert': {
         const input = this.build(rel.input, wanted);
@@ -102,16 +119,16 @@ class Builder {
 
   // ---- Tables, filters, projections
 
-  private access(rel: Rel & { kind: 'table' }, conditions: readonly Expr[], wanted: readonly OrderPart[]): Built {
+  private access(rel: Rel & { kind: 'table' }, conditions: readonly Expr[], wanted: Wanted): Built {
     if (!this.options.optimize) {
-      const { scan } = chooseAccess(rel, [], [], NO_STATISTICS, false);
-      return { phys: filterOver({ ...scan, index: undefined, back: false, reverse: false }, conditions), order: [], rows: 1 };
+      const { scan } = chooseAccess(rel, [], ANYTHING, NO_STATISTICS, false);
+      return { phys: filterOver({ ...scan, index: undefined, back: false, reverse: false }, conditions), order: [], rows: 1, cost: 1, start: 0 };
     }
-    const access = chooseAccess(rel, conditions, wanted, this.options.statistics);
-    return { phys: access.scan, order: access.order, rows: access.rows };
+    const { scan, order, rows, cost } = chooseAccess(rel, conditions, wanted, this.options.statistics);
+    return { phys: scan, order, rows, cost, start: 0 };
   }
 
-  private buildFilter(rel: Rel & { kind: 'filter' }, wanted: readonly OrderPart[]): Built {
+  private buildFilter(rel: Rel & { kind: 'filter' }, wanted: Wanted): Built {
     let input = rel.input;
     while (input.kind === 'filter') input = input.input;
     const conditions = chain(rel, input);
@@ -124,27 +141,27 @@ class Builder {
   }
 
   /** A table in a subplan whose rows for an enclosing row cannot be sought. */
-  private keyedAccess(table: Rel & { kind: 'table' }, conditions: readonly Expr[], keyed: KeyedConditions | undefined, wanted: readonly OrderPart[]): Built | undefined {
+  private keyedAccess(table: Rel & { kind: 'table' }, conditions: readonly Expr[], keyed: KeyedConditions | undefined, wanted: Wanted): Built | undefined {
     if (keyed === undefined) return undefined;
     const [direct, rows] = [conditions, keyed.own].map((each) => chooseAccess(table, each, wanted, this.options.statistics));
     if (direct === undefined || rows === undefined || direct.prefix > rows.prefix || direct.read < rows.read) return undefined;
-    const order = satisfies(direct.order, wanted, new Set()) && satisfies(rows.order, wanted, new Set()) ? wanted : [];
-    return { phys: keyedOver(keyed, direct.scan, rows.scan), order, rows: direct.rows };
+    const order = satisfies(direct.order, wanted.order, new Set()) && satisfies(rows.order, wanted.order, new Set()) ? wanted.order : [];
+    return { phys: keyedOver(keyed, direct.scan, rows.scan), order, rows: direct.rows, cost: direct.cost, start: 0 };
   }
 
-  private buildProject(rel: Rel & { kind: 'project' }, wanted: readonly OrderPart[]): Built {
+  private buildProject(rel: Rel & { kind: 'project' }, wanted: Wanted): Built {
     const computed = computedOrder(rel.input);
     const sources = new Map(rel.items.flatMap((i): [number, number][] => {
       const id = i.expr.kind === 'column' ? i.expr.id : computed(i.expr);
       return id === undefined ? [] : [[i.column.id, id]];
     }));
     const inner: OrderPart[] = [];
-    for (const w of wanted) {
+    for (const w of wanted.order) {
       const id = sources.get(w.id);
       if (id === undefined) break;
       inner.push({ id, descending: w.descending });
     }
-    const input = this.build(rel.input, inner.length === wanted.length ? inner : []);
+    const input = this.build(rel.input, { order: inner.length === wanted.order.length ? inner : [], most: wanted.most });
     const outputs = new Map([...sources].map(([to, from]) => [from, to]));
     const order: OrderPart[] = [];
     for (const o of input.order) {
@@ -152,13 +169,13 @@ class Builder {
       if (id === undefined) break;
       order.push({ id, descending: o.descending });
     }
-    return { phys: { kind: 'project', columns: rel.columns, input: input.phys, items: rel.items }, order, rows: input.rows };
+    return { phys: { kind: 'project', columns: rel.columns, input: input.phys, items: rel.items }, order, rows: input.rows, cost: input.cost, start: input.start };
   }
 
   private buildAggregate(rel: Rel & { kind: 'aggregate' }): Built {
     const ids = new Set(rel.groups.flatMap((g) => (g.expr.kind === 'column' ? [g.expr.id] : [])));
     const plain = ids.size === rel.groups.length && rel.groups.length > 0 && rel.groups.every((g) => g.expr.kind === 'column');
-    const input = this.extreme(rel) ?? this.build(rel.input, []);
+    const input = this.extreme(rel) ?? this.build(rel.input, ANYTHING);
     const leading = input.order.slice(0, ids.size);
     const method = rel.hints.get('group_method') ?? rel.hints.get('group_type');
     const hash = method === 'hash_group';
@@ -171,7 +188,8 @@ class Builder {
     const keys = rel.groups.map((g): SortKey => ({ expr: g.expr, descending: false, nullsFirst: true, collation: undefined }));
     const rows: Phys = sorts ? { kind: 'sort', columns: input.phys.columns, input: input.phys, keys, limit: undefined, offset: undefined } : input.phys;
     const phys: PhysAggregate = { kind: 'aggregate', columns: rel.columns, input: rows, grouped: rel.grouped, groups: rel.groups, aggregates: rel.aggregates, streaming: streaming || sorts, partial: false };
-    return { phys: this.options.optimize ? beginAtScan(phys) : phys, order, rows: rel.grouped ? Math.max(1, input.rows / 10) : 1 };
+    const cost = input.cost + input.rows;
+    return { phys: this.options.optimize ? beginAtScan(phys) : phys, order, rows: rel.grouped ? Math.max(1, input.rows / 10) : 1, cost, start: streaming ? input.start : cost };
   }
 
   /** The one row that a MIN or MAX over the first column of an order needs; undefined when there is no such order. */
@@ -184,108 +202,70 @@ class Builder {
     if ((name !== 'MIN' && name !== 'MAX') || column?.kind !== 'column' || distinct || ignoreNulls || having !== undefined || orderBy.length > 0 || limit !== undefined) return undefined;
     // NaN is the extreme of both; NULL is first in order, and an extreme of none.
     if (isFloating(column.type) || (name === 'MIN' && !isNeverNull(rel.input, column.id))) return undefined;
-    const wanted = [{ id: column.id, descending: name === 'MAX' }];
+    const wanted = { order: [{ id: column.id, descending: name === 'MAX' }], most: 1 };
     const input = this.build(rel.input, wanted);
-    if (!satisfies(input.order, wanted, new Set())) return undefined;
+    if (!satisfies(input.order, wanted.order, new Set())) return undefined;
     const count: Expr = { kind: 'const', type: INT64, value: 1, source: 'expression' };
-    return { phys: { kind: 'limit', columns: input.phys.columns, input: limitScan(input.phys, count), count, offset: undefined }, order: [], rows: 1 };
+    return { phys: { kind: 'limit', columns: input.phys.columns, input: limitScan(input.phys, count), count, offset: undefined }, order: [], rows: 1, cost: costOf(input, 1), start: input.start };
   }
 
   // ---- Order and limit
 
   private buildSort(rel: Rel & { kind: 'sort' }, limit: (Rel & { kind: 'limit' }) | undefined): Built {
-    const wanted = this.options.optimize ? wantedOrder(rel.keys) : undefined;
-    const input = this.build(rel.input, wanted ?? []);
-    const order = wanted ?? [];
-    if (wanted !== undefined && wanted.length > 0 && satisfies(input.order, wanted, new Set())) {
+    const order = (this.options.optimize ? wantedOrder(rel.keys) : undefined) ?? [];
+    // Without an order that can be had for nothing, all rows are needed.
+    const input = this.build(rel.input, { order, most: order.length === 0 ? Infinity : limitOf(limit?.count, limit?.offset) });
+    if (order.length > 0 && satisfies(input.order, order, new Set())) {
       return limit === undefined ? input : this.limited(input, limit);
     }
     const phys: Phys = { kind: 'sort', columns: input.phys.columns, input: input.phys, keys: rel.keys, limit: limit?.count, offset: limit?.offset };
-    return { phys, order, rows: input.rows };
+    return { phys, order, rows: Math.min(input.rows, limitOf(limit?.count, limit?.offset)), ...sortedCost(input) };
   }
 
   private buildLimit(rel: Rel & { kind: 'limit' }): Built {
     // A projection between LIMIT and ORDER BY changes no rows, so the limit can go below it.
     if (rel.input.kind === 'project' && rel.input.input.kind === 'sort') {
       const sorted = this.buildSort(rel.input.input, rel);
-      return { phys: { kind: 'project', columns: rel.input.columns, input: sorted.phys, items: rel.input.items }, order: [], rows: sorted.rows };
+      return { ...sorted, phys: { kind: 'project', columns: rel.input.columns, input: sorted.phys, items: rel.input.items }, order: [] };
     }
     if (rel.input.kind === 'sort') return this.buildSort(rel.input, rel);
-    return this.limited(this.build(rel.input, []), rel);
+    return this.limited(this.build(rel.input, { order: [], most: limitOf(rel.count, rel.offset) }), rel);
   }
 
   private limited(input: Built, rel: Rel & { kind: 'limit' }): Built {
     const below = rel.offset === undefined && rel.count !== undefined && this.options.optimize ? limitScan(input.phys, rel.count) : input.phys;
-    return { ...input, phys: { kind: 'limit', columns: input.phys.columns, input: below, count: rel.count, offset: rel.offset } };
+    const most = limitOf(rel.count, rel.offset);
+    return { ...input, rows: Math.min(input.rows, most), cost: costOf(input, most), phys: { kind: 'limit', columns: input.phys.columns, input: below, count: rel.count, offset: rel.offset } };
   }
 
   // ---- Joins
 
-  private buildJoin(rel: Rel & { kind: 'join' }, wanted: readonly OrderPart[]): Built {
+  private buildJoin(rel: Rel & { kind: 'join' }, wanted: Wanted): Built {
     if (rel.lateral) {
       const type = rel.type === 'left' || rel.type === 'semi' || rel.type === 'anti' ? rel.type : 'inner';
       const left = this.build(rel.left, wanted);
-      const right = this.build(rel.right, []);
-      return { phys: { kind: 'lateralJoin', columns: joinColumns(type, left.phys, right.phys), type, left: left.phys, right: right.phys, condition: rel.condition }, order: left.order, rows: left.rows * right.rows };
+      const right = this.build(rel.right, ANYTHING);
+      return { phys: { kind: 'lateralJoin', columns: joinColumns(type, left.phys, right.phys), type, left: left.phys, right: right.phys, condition: rel.condition }, order: left.order, rows: left.rows * right.rows, cost: left.cost + left.rows * right.cost, start: left.start };
     }
     if (rel.type === 'inner' && this.options.optimize) return this.buildChain(rel, wanted);
-    const left = this.build(rel.left, rel.type === 'full' ? [] : wanted);
-    return this.joinWith({ built: left, isOuter: isOuter(rel.left) }, rel.right, rel.type, conjuncts(rel.condition), rel.hints);
+    const left = this.build(rel.left, rel.type === 'full' ? ANYTHING : wanted);
+    return this.joinWith({ built: left, isOuter: isOuter(rel.left) }, rel.right, rel.type, conjuncts(rel.condition), rel.hints, wanted.most);
   }
 
-  /** Inner joins in a chain: begins with the input that has the fewest rows, goes on with what can be looked up by key. */
-  private buildChain(rel: Rel & { kind: 'join' }, wanted: readonly OrderPart[]): Built {
+  private buildChain(rel: Rel & { kind: 'join' }, wanted: Wanted): Built {
     const inputs: JoinInput[] = [];
     const conditions: Expr[] = [];
     const hints = flatten(rel, inputs, conditions);
-    const keepOrder = isTrue(hints.get('force_join_order')) || isTrue(this.options.hints.get('force_join_order')) || inputs.length > 12;
-    const remaining = [...inputs];
-    const start = keepOrder ? 0 : this.cheapest(remaining);
-    const first = remaining.splice(start, 1)[0];
-    if (first === undefined) return { phys: { kind: 'unit', columns: [] }, order: [], rows: 1 };
-    let current: LeftSide = { built: this.build(first.rel, wanted), isOuter: isOuter(first.rel) };
-    let pending = conditions;
-    const have = new Set(first.ids);
-    while (remaining.length > 0) {
-      const i = keepOrder ? 0 : this.nextInput(remaining, have, pending);
-      const next = remaining.splice(i, 1)[0];
-      if (next === undefined) break;
-      const later = new Set(remaining.flatMap((r) => [...r.ids]));
-      const now = pending.filter((c) => usesOnly(c, later));
-      pending = pending.filter((c) => !now.includes(c));
-      current = { built: this.joinWith(current, next.rel, 'inner', now, hints), isOuter: current.isOuter || isOuter(next.rel) };
-      for (const id of next.ids) have.add(id);
-    }
-    return { ...current.built, phys: filterOver(current.built.phys, pending) };
-  }
-
-  private cheapest(inputs: readonly JoinInput[]): number {
-    let best = 0;
-    let rows = Infinity;
-    for (const [i, input] of inputs.entries()) {
-      const r = this.build(input.rel, []).rows;
-      if (r < rows * 0.5) {
-        rows = r;
-        best = i;
-      }
-    }
-    return best;
-  }
-
-  private nextInput(remaining: readonly JoinInput[], have: ReadonlySet<number>, conditions: readonly Expr[]): number {
-    let best = 0;
-    let score = -1;
-    for (const [i, input] of remaining.entries()) {
-      const later = new Set(remaining.flatMap((r, j) => (j === i ? [] : [...r.ids])));
-      const usable = conditions.filter((c) => usesOnly(c, later) && !usesOnly(c, input.ids) && !usesOnly(c, have));
-      const lookup = this.lookup(input.rel, usable);
-      const s = lookup?.access.scan.point === true ? 3 : lookup !== undefined ? 2 : usable.length > 0 ? 1 : 0;
-      if (s > score) {
-        score = s;
-        best = i;
-      }
-    }
-    return best;
+    const keepsOrder = isTrue(hints.get('force_join_order')) || isTrue(this.options.hints.get('force_join_order'));
+    const { built, pending } = orderJoins(inputs, conditions, wanted, keepsOrder, {
+      begin: (input, want, all) => ({ built: this.build(input.rel, want), isOuter: isOuter(input.rel), pending: all }),
+      join: (left, input, now) => ({
+        built: this.joinWith(left, input.rel, 'inner', now, hints, wanted.most),
+        isOuter: left.isOuter || isOuter(input.rel),
+        pending: left.pending.filter((c) => !now.includes(c)),
+      }),
+    });
+    return { ...built, phys: filterOver(built.phys, pending) };
   }
 
   /** The right side as a scan by keys that come from the left, and what the side computes of the scanned columns. */
@@ -309,8 +289,8 @@ class Builder {
       table = table.input;
     }
     if (table.kind !== 'table') return undefined;
-    const access = chooseAccess(table, all, [], this.options.statistics);
-    const plain = chooseAccess(table, own, [], this.options.statistics);
+    const access = chooseAccess(table, all, ANYTHING, this.options.statistics);
+    const plain = chooseAccess(table, own, ANYTHING, this.options.statistics);
     const useful = access.prefix > plain.prefix || (access.prefix > 0 && access.scan.index !== plain.scan.index);
     return useful ? { access, items, rows: rowsOf(this.options.statistics.table(table.table.id)), isMeasured: this.options.statistics.table(table.table.id) !== undefined } : undefined;
   }
@@ -321,20 +301,20 @@ class Builder {
     return conditions.some((c) => sidesOf(c, leftIds, rightIds) !== undefined);
   }
 
-  private joinWith({ built: left, isOuter: isLeftOuter }: LeftSide, rightRel: Rel, type: JoinType, conditions: readonly Expr[], hints: Hints): Built {
+  private joinWith({ built: left, isOuter: isLeftOuter }: Pick<Chain, 'built' | 'isOuter'>, rightRel: Rel, type: JoinType, conditions: readonly Expr[], hints: Hints, most: number): Built {
     const hint = (name: string): string | undefined => hints.get(name) ?? this.options.hints.get(name);
     const method = hint('join_method') ?? hint('join_type');
     const wantsHash = method !== undefined && HASH_METHODS.has(method);
     const wantsLoop = method === 'loop_join' || method === 'nested_loop_join';
     if (type !== 'full' && type !== 'right' && !wantsHash && !wantsLoop && this.options.optimize) {
       const lookup = this.lookup(rightRel, conditions);
-      const equal = lookup !== undefined && method !== 'apply_join' && prefersHash(left, lookup) && this.hasEqualSides(left, rightRel, conditions);
+      const equal = lookup !== undefined && method !== 'apply_join' && prefersHash(left, lookup, most) && this.hasEqualSides(left, rightRel, conditions);
       if (lookup !== undefined && !equal) {
         const joined = lookupJoin(left, lookup, type, rightRel.columns);
         if (joined !== undefined) return joined;
       }
     }
-    const right = this.build(rightRel, []);
+    const right = this.build(rightRel, ANYTHING);
     const leftIds = new Set(left.phys.columns.map((c) => c.id));
     const rightIds = new Set(right.phys.columns.map((c) => c.id));
     const leftKeys: Expr[] = [];
@@ -355,15 +335,8 @@ class Builder {
     if (leftKeys.length > 0) return hashJoin(type, { built: left, keys: leftKeys }, { built: right, keys: rightKeys }, condition, keptSide(type, isLeftOuter, isOuter(rightRel)) ?? hint('hash_join_build_side'));
     const columns = joinColumns(type, left.phys, right.phys);
     const order = type === 'full' || type === 'right' ? [] : left.order;
-    return { phys: { kind: 'loopJoin', columns, type, left: left.phys, right: right.phys, condition }, order, rows: left.rows * right.rows };
+    return { phys: { kind: 'loopJoin', columns, type, left: left.phys, right: right.phys, condition }, order, rows: left.rows * right.rows, ...loopCost(left, right) };
   }
-}
-
-/** The left side of a join in the making. */
-interface LeftSide {
-  readonly built: Built;
-  /** In a subplan: it depends on the enclosing row. */
-  readonly isOuter: boolean;
 }
 
 const isOuter = (rel: Rel): boolean => freeOfRel(rel).size > 0;
@@ -375,46 +348,13 @@ function keptSide(type: JoinType, isLeftOuter: boolean, isRightOuter: boolean): 
   return type === 'inner' ? 'build_left' : undefined;
 }
 
+/** Reading a row that is in memory. */
+const SPOOL_COST = 0.2;
+
 /** Not by looking up rows one by one. */
 const HASH_METHODS: ReadonlySet<string> = new Set(['hash_join', 'push_broadcast_hash_join', 'merge_join']);
 
 const isTrue = (text: string | undefined): boolean => text?.toLowerCase() === 'true';
-
-/** A way to the right rows of a join; `items` are the right side's columns over those of the scan, when they differ. */
-interface Lookup {
-  readonly access: Access;
-  readonly items: ReadonlyMap<number, Expr> | undefined;
-  /** Rows of the right table, and whether that is known rather than assumed. */
-  readonly rows: number;
-  readonly isMeasured: boolean;
-}
-
-/** Looking up the rows of one left row, and fetching one row found, against reading a row in order. */
-const LOOK_UP_COST = 5;
-const HASH_COST = 2;
-
-/** Whether reading and hashing the whole right side is cheaper than looking up its rows for each left row. */
-function prefersHash(left: Built, { access, rows, isMeasured }: Lookup): boolean {
-  if (!isMeasured) return false;
-  const found = access.scan.point ? 1 : access.read;
-  return left.rows * (LOOK_UP_COST + found * (access.scan.back ? LOOK_UP_COST : 1)) > HASH_COST * rows + left.rows;
-}
-
-/** Undefined when the right side computes what an outer join could not leave NULL. */
-function lookupJoin(left: Built, { access, items }: Pick<Lookup, 'access' | 'items'>, type: 'inner' | 'left' | 'semi' | 'anti', rightColumns: readonly Column[]): Built | undefined {
-  if (type === 'left' && items !== undefined && [...items.values()].some((e) => e.kind !== 'column')) return undefined;
-  const leftIds = new Set(left.phys.columns.map((c) => c.id));
-  // The scan may check what is about its own row; what needs both rows is the join's condition.
-  const residual = conjuncts(access.scan.residual);
-  const own = residual.filter((c) => usesOnly(c, leftIds));
-  const both = residual.filter((c) => !usesOnly(c, leftIds));
-  const right: PhysScan = { ...access.scan, residual: conjunction(own) };
-  const joined: Phys = { kind: 'lookupJoin', columns: joinColumns(type, left.phys, right), type, left: left.phys, right, condition: conjunction(both) };
-  const rows = type === 'semi' || type === 'anti' ? left.rows * 0.5 : left.rows * (access.scan.point ? 1 : access.rows);
-  if (items === undefined || type === 'semi' || type === 'anti') return { phys: joined, order: left.order, rows };
-  const all = [...left.phys.columns.map((column): Assignment => ({ column, expr: columnExpr(column) })), ...rightColumns.map((column): Assignment => ({ column, expr: items.get(column.id) ?? columnExpr(column) }))];
-  return { phys: { kind: 'project', columns: all.map((i) => i.column), input: joined, items: all }, order: left.order, rows };
-}
 
 const sidesOf = (c: Expr, left: ReadonlySet<number>, right: ReadonlySet<number>): ReturnType<typeof equalSides> =>
   equalSides(c, (e) => usesOnly(e, right), (e) => usesOnly(e, left) && !usesOnly(e, right));

@@ -15,6 +15,7 @@ import { aggregatorOf } from '../functions/resolve.ts';
 import { BOOL } from '../types/types.ts';
 import { chooseAccess } from './access.ts';
 import { conjunction, conjuncts, equalSides, idsOf, TRUE, usesOnly } from './conjuncts.ts';
+import { ANYTHING } from './cost.ts';
 import { mayVary } from './keyed.ts';
 import { NO_STATISTICS } from './statistics.ts';
 import { equal, untie, type Fresh } from './untie.ts';
@@ -69,7 +70,7 @@ function isSeekable(rel: Rel, conditions: readonly Expr[]): boolean {
     if (table.kind === 'filter') all.push(...conjuncts(table.condition));
     table = table.input;
   }
-  return table.kind === 'table' && chooseAccess(table, all, [], NO_STATISTICS).prefix > 0;
+  return table.kind === 'table' && chooseAccess(table, all, ANYTHING, NO_STATISTICS).prefix > 0;
 }
 
 function emptyValue(aggregate: AggregateExpr): Expr {

@@ -1,14 +1,7 @@
 /** Joins by equal keys: of a side that is kept in a table of hashes, or of two sides in the order of the keys. */
 import type { Column, Expr, JoinType, SortKey } from '../bind/tree.ts';
+import { hashCost, type Built } from './cost.ts';
 import type { OrderPart, Phys } from './physical.ts';
-
-/** A plan in the making. */
-export interface Built {
-  readonly phys: Phys;
-  readonly order: readonly OrderPart[];
-  /** A guess, for the order of joins. */
-  readonly rows: number;
-}
 
 export interface KeySide {
   readonly built: Built;
@@ -24,7 +17,7 @@ export function hashJoin(type: JoinType, left: KeySide, right: KeySide, conditio
   }
   const columns = joinColumns(type, left.built.phys, right.built.phys);
   const phys: Phys = { kind: 'hashJoin', columns, type, left: left.built.phys, right: right.built.phys, leftKeys: left.keys, rightKeys: right.keys, condition };
-  return { phys, order: type === 'full' || type === 'right' ? [] : left.built.order, rows: Math.max(left.built.rows, right.built.rows) };
+  return { phys, order: type === 'full' || type === 'right' ? [] : left.built.order, rows: Math.max(left.built.rows, right.built.rows), ...hashCost(left.built, right.built) };
 }
 
 /** Keys go in the order in which the left side has its rows, or the right side; a side that is not in that order is sorted. */
@@ -35,7 +28,7 @@ export function mergeJoin(type: JoinType, left: KeySide, right: KeySide, conditi
   const columns = joinColumns(type, left.built.phys, right.built.phys);
   const phys: Phys = { kind: 'mergeJoin', columns, type, left: sortedBy(left.built, leftKeys), right: sortedBy(right.built, rightKeys), leftKeys, rightKeys, condition };
   const order = leftKeys.flatMap((key): OrderPart[] => (key.kind === 'column' ? [{ id: key.id, descending: false }] : []));
-  return { phys, order: type === 'full' || type === 'right' || order.length < leftKeys.length ? [] : order, rows: Math.max(left.built.rows, right.built.rows) };
+  return { phys, order: type === 'full' || type === 'right' || order.length < leftKeys.length ? [] : order, rows: Math.max(left.built.rows, right.built.rows), ...hashCost(left.built, right.built) };
 }
 
 type KeyPair = readonly [left: Expr, right: Expr];

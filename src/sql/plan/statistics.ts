@@ -6,6 +6,11 @@ export interface TableStatistics {
   readonly rows: number;
   /** By the id of the table or of an index: how many distinct values the first i + 1 parts of its key have, at position i. */
   readonly distinct: ReadonlyMap<number, readonly number[]>;
+  /**
+   * Where few values of a key's first part have many of the rows: how many rows one of the others has. An index is worth it
+   * for those; for the few it costs some times what reading everything would, which is the smaller mistake.
+   */
+  readonly light?: ReadonlyMap<number, number>;
 }
 
 /** Statistics of one database. `version` changes when plans may change. */
@@ -27,9 +32,8 @@ export function rowsPerValue(statistics: TableStatistics | undefined, keyOwner: 
   if (parts === 0) return rowsOf(statistics);
   const distinct = statistics?.distinct.get(keyOwner)?.[parts - 1];
   if (statistics === undefined || distinct === undefined || distinct === 0) return rowsOf(statistics) * EQUAL_FRACTION ** parts;
-  return statistics.rows / distinct;
+  return parts === 1 ? (statistics.light?.get(keyOwner) ?? statistics.rows / distinct) : statistics.rows / distinct;
 }
 
-/** The share of rows that bounds on the next part leave, and conditions that are checked row by row. */
+/** The share of rows that bounds on the next part leave, or conditions of other kinds. */
 export const boundFraction = (bounds: number): number => BOUND_FRACTION ** bounds;
-export const residualFraction = (equalities: number, others: number): number => 0.1 ** equalities * BOUND_FRACTION ** Math.min(others, 4);

@@ -20,25 +20,31 @@ export interface GatherOptions {
 export async function gatherStatistics(view: ReadView, space: KeySpace, table: Table, options: GatherOptions): Promise<TableStatistics> {
   const own = await countKeys(view, space.table(table), options);
   const distinct = new Map([[table.id, own.distinct]]);
+  const light = new Map<number, number>();
+  if (own.light !== undefined) light.set(table.id, own.light);
   for (const index of space.schema.indexesOf(table.id)) {
     if (index.state !== 'ready') continue;
     const counted = await countKeys(view, space.index(index), options);
     // Of a walk that did not reach the end: as many distinct values for each row as in the part that was seen.
     const scale = counted.isWhole || counted.rows === 0 ? 1 : own.rows / counted.rows;
+    if (counted.light !== undefined) light.set(index.id, counted.light);
     distinct.set(index.id, counted.distinct.map((n) => n * scale));
   }
-  return { rows: own.rows, distinct };
+  return { rows: own.rows, distinct, ...(light.size === 0 ? {} : { light }) };
 }
 
 interface Counted {
   readonly rows: number;
   readonly distinct: readonly number[];
+  /** Rows of one value of the first part that is not one of few with many. */
+  readonly light: number | undefined;
   readonly isWhole: boolean;
 }
 
 async function countKeys(view: ReadView, layout: KeyLayout, { pause, maxKeys = MAX_KEYS }: GatherOptions): Promise<Counted> {
   const distinct = layout.parts.map(() => 0);
   let previous: readonly string[] = [];
+  const runs = new Runs();
   let rows = 0;
   let seen = 0;
   const cursor = view.scan(layout.prefixRange([]));
@@ -48,6 +54,7 @@ async function countKeys(view: ReadView, layout: KeyLayout, { pause, maxKeys = M
         if (layout.isShared && !layout.owns(key)) continue;
         rows++;
         const prefixes = layout.prefixesOf(key);
+        runs.next(prefixes[0] === previous[0]);
         for (let i = 0; i < prefixes.length; i++) {
           if (prefixes[i] === previous[i]) continue;
           distinct[i] = (distinct[i] ?? 0) + 1;
@@ -55,11 +62,45 @@ async function countKeys(view: ReadView, layout: KeyLayout, { pause, maxKeys = M
         previous = prefixes;
       }
       seen += batch.length;
-      if (seen >= maxKeys) return { rows, distinct, isWhole: false };
+      if (seen >= maxKeys) return { rows, distinct, light: runs.light(), isWhole: false };
       await pause();
     }
   } finally {
     await cursor.close();
   }
-  return { rows, distinct, isWhole: true };
+  return { rows, distinct, light: runs.light(), isWhole: true };
+}
+
+/** Values that count as having many rows: a tenth of all of them, or more. */
+const HEAVY_SHARE = 0.1;
+const MAX_HEAVY = 1 / HEAVY_SHARE;
+
+/** How many rows in a row have the same value. */
+class Runs {
+  private rows = 0;
+  private count = 0;
+  private current = 0;
+  /** The longest, at most as many as can be heavy. */
+  private longest: number[] = [];
+
+  next(isSame: boolean): void {
+    this.rows++;
+    if (isSame) this.current++;
+    else this.end();
+  }
+
+  private end(): void {
+    if (this.current > 0) {
+      this.count++;
+      if (this.longest.length < MAX_HEAVY || this.current > (this.longest.at(-1) ?? 0)) this.longest = [...this.longest, this.current].sort((a, b) => b - a).slice(0, MAX_HEAVY);
+    }
+    this.current = 1;
+  }
+
+  light(): number | undefined {
+    this.end();
+    const heavy = this.longest.filter((rows) => rows >= this.rows * HEAVY_SHARE);
+    if (heavy.length === 0 || heavy.length === this.count) return undefined;
+    return (this.rows - heavy.reduce((a, b) => a + b, 0)) / (this.count - heavy.length);
+  }
 }

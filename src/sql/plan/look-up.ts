@@ -1,0 +1,48 @@
+/** Joins that look the right rows up by keys out of the left ones. */
+import type { Assignment, Column, Expr } from '../bind/tree.ts';
+import { columnExpr } from '../bind/walk.ts';
+import type { Access } from './access.ts';
+import { conjunction, conjuncts, usesOnly } from './conjuncts.ts';
+import { HASH_COST, LOOK_UP_COST, type Built } from './cost.ts';
+import { joinColumns } from './key-joins.ts';
+import type { Phys, PhysScan } from './physical.ts';
+
+/** A way to the right rows of a join; `items` are the right side's columns over those of the scan, when they differ. */
+export interface Lookup {
+  readonly access: Access;
+  readonly items: ReadonlyMap<number, Expr> | undefined;
+  /** Rows of the right table, and whether that is known rather than assumed. */
+  readonly rows: number;
+  readonly isMeasured: boolean;
+}
+
+/** Rows that one left row is assumed to find by a part of a key, at most, as long as nothing is known. */
+const ASSUMED_FOUND = 10;
+
+/** Of one left row: the rows that are read for it, or that come of it. */
+const found = ({ access: { scan }, isMeasured }: Lookup, guess: number): number => (scan.point ? 1 : isMeasured ? guess : Math.min(guess, ASSUMED_FOUND));
+
+const costOfEach = (lookup: Lookup): number => LOOK_UP_COST + found(lookup, lookup.access.read) * (lookup.access.scan.back ? LOOK_UP_COST : 1);
+
+/** Whether reading and hashing the whole right side is cheaper than looking up its rows for each left row. */
+export function prefersHash(left: Built, lookup: Lookup, most: number): boolean {
+  return lookup.isMeasured && Math.min(left.rows, most) * costOfEach(lookup) > HASH_COST * lookup.rows + left.rows;
+}
+
+/** Undefined when the right side computes what an outer join could not leave NULL. */
+export function lookupJoin(left: Built, lookup: Lookup, type: 'inner' | 'left' | 'semi' | 'anti', rightColumns: readonly Column[]): Built | undefined {
+  const { access, items } = lookup;
+  if (type === 'left' && items !== undefined && [...items.values()].some((e) => e.kind !== 'column')) return undefined;
+  const leftIds = new Set(left.phys.columns.map((c) => c.id));
+  // The scan may check what is about its own row; what needs both rows is the join's condition.
+  const residual = conjuncts(access.scan.residual);
+  const own = residual.filter((c) => usesOnly(c, leftIds));
+  const both = residual.filter((c) => !usesOnly(c, leftIds));
+  const right: PhysScan = { ...access.scan, residual: conjunction(own) };
+  const joined: Phys = { kind: 'lookupJoin', columns: joinColumns(type, left.phys, right), type, left: left.phys, right, condition: conjunction(both) };
+  const rows = type === 'semi' || type === 'anti' ? left.rows * 0.5 : left.rows * found(lookup, access.rows);
+  const built = { order: left.order, rows, cost: left.cost + left.rows * costOfEach(lookup), start: left.start };
+  if (items === undefined || type === 'semi' || type === 'anti') return { ...built, phys: joined };
+  const all = [...left.phys.columns.map((column): Assignment => ({ column, expr: columnExpr(column) })), ...rightColumns.map((column): Assignment => ({ column, expr: items.get(column.id) ?? columnExpr(column) }))];
+  return { ...built, phys: { kind: 'project', columns: all.map((i) => i.column), input: joined, items: all } };
+}
