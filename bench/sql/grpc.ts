@@ -1,4 +1,4 @@
-/** Trestle as clients see it: one process with its disk, over gRPC through the typed client. Needs a build. */
+/** Trestle as clients see it: processes with their disks, over gRPC through the typed client. Needs a build. */
 import { databaseName } from '../../src/client/admin.ts';
 import { Client, type Database } from '../../src/client/database.ts';
 import { insert, type Mutation } from '../../src/client/mutations.ts';
@@ -11,8 +11,8 @@ const NAME = { project: 'bench', instance: 'bench', database: 'bench' };
 const ROWS_PER_COMMIT = 1000;
 const COMMITS_AT_ONCE = 4;
 
-export async function overGrpc(lines: number, version: string): Promise<Peer> {
-  const cluster = await Cluster.start({ args: ['--nodes', '1'] });
+export async function overGrpc(lines: number, version: string, nodes = 1): Promise<Peer> {
+  const cluster = await Cluster.start({ args: ['--nodes', String(nodes)] });
   const client = new Client({ address: cluster.grpcAddress });
   await client.admin.ensureInstance(NAME.project, NAME.instance);
   await client.admin.createDatabase(NAME);
