@@ -48,6 +48,6 @@ export function keyedConditions(rel: Rel, conditions: readonly Expr[]): KeyedCon
 /** Whether two runs over the same tables may give different rows. */
 export function mayVary(rel: Rel): boolean {
   let varies = false;
-  visitRel(rel, (e) => void (varies ||= isVolatile(e)), (r) => void (varies ||= r.kind === 'sample' || r.kind === 'limit'));
+  visitRel(rel, (e) => void (varies ||= isVolatile(e)), (r) => void (varies ||= r.kind === 'sample' || r.kind === 'limit' || r.kind === 'firstRows'));
   return varies;
 }
