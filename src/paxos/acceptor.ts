@@ -4,18 +4,27 @@
  *
  * Invariants: `promised` never goes back; no entry is accepted below it; an answer that depends on a promise or an entry
  * goes out through `sendAfterPersist`. Entries are taken in any order within a window above what is complete.
+ *
+ * A heartbeat is answered at once, whatever waits for the disk: the answer tells of what is durable, and the lease that it
+ * grants is bound to a promise that is. Otherwise a disk that takes seconds would cost a leader its lease.
  */
 import { assert } from '../base/assert.ts';
-import type { Ballot, Slot, Timestamp } from '../base/ids.ts';
+import type { Ballot, NodeId, Slot, Timestamp } from '../base/ids.ts';
 import { SLOT_ZERO, TIMESTAMP_ZERO } from '../base/ids.ts';
 import type { Outbox } from './effects.ts';
 import type { Learner } from './learner.ts';
 import type { LeaseGrants } from './lease.ts';
 import type { ReplicaLog } from './log.ts';
-import type { Accept, PromiseReply } from './messages.ts';
+import type { Accept, Accepted, PromiseReply } from './messages.ts';
 import { payloadSize, samePayload } from './payload.ts';
 import type { PaxosTuning } from './tuning.ts';
 import type { Instant, LogEntry, Payload } from './types.ts';
+
+/** What was matched under the promised ballot, at some moment. */
+interface Mark {
+  readonly ballot: Ballot;
+  readonly matched: Slot;
+}
 
 export class Acceptor {
   private readonly log: ReplicaLog;
@@ -26,6 +35,9 @@ export class Acceptor {
   private promisedBallot: Ballot;
   /** All slots up to here are chosen, or accepted under the promised ballot. */
   private matchedThrough: Slot;
+  /** What is to be durable with which effects; and what is durable. */
+  private readonly unsynced: (Mark & { readonly sequence: number })[] = [];
+  private durable: Mark;
 
   constructor(promised: Ballot, log: ReplicaLog, learner: Learner, outbox: Outbox, grants: LeaseGrants, tuning: PaxosTuning) {
     this.promisedBallot = promised;
@@ -36,6 +48,7 @@ export class Acceptor {
     this.tuning = tuning;
     this.matchedThrough = learner.chosenSlot;
     this.extendMatched();
+    this.durable = { ballot: promised, matched: this.matchedThrough };
   }
 
   get promised(): Ballot {
@@ -51,11 +64,36 @@ export class Acceptor {
     return this.matchedThrough;
   }
 
+  /** What is accepted and promised now goes to the disk with the next effects. */
+  private note(): void {
+    const mark = { sequence: this.outbox.nextSequence, ballot: this.promisedBallot, matched: this.matched };
+    if (this.unsynced.at(-1)?.sequence === mark.sequence) this.unsynced.pop();
+    this.unsynced.push(mark);
+  }
+
+  persisted(sequence: number): void {
+    let done = 0;
+    for (const mark of this.unsynced) {
+      if (mark.sequence > sequence) break;
+      this.durable = mark;
+      done++;
+    }
+    if (done > 0) this.unsynced.splice(0, done);
+  }
+
+  /** Answers an accept when its entries are durable, and a heartbeat now, unless the promise that it rests on is not durable. */
+  answer(to: NodeId, answer: Accepted, isHeartbeat: boolean): void {
+    const isPromiseDurable = this.unsynced.length === 0 || this.durable.ballot === this.promisedBallot;
+    if (!isHeartbeat || !isPromiseDurable) this.outbox.sendAfterPersist(to, answer);
+    else this.outbox.send(to, this.unsynced.length === 0 ? answer : { ...answer, matched: this.durable.matched });
+  }
+
   promise(ballot: Ballot): void {
     assert(ballot > this.promisedBallot, 'promise goes back');
     this.promisedBallot = ballot;
     this.matchedThrough = this.learner.chosenSlot;
     this.outbox.persistHardState({ promised: ballot });
+    this.note();
   }
 
   /** Accepts one value under the promised ballot. */
@@ -68,6 +106,7 @@ export class Acceptor {
     this.log.set(entry);
     this.outbox.append(entry);
     if (slot === this.matchedThrough + 1) this.extendMatched();
+    this.note();
   }
 
   /** Takes the entries of a leader's message, as far as they are within the window. */

@@ -142,6 +142,7 @@ export class Replica {
   /** Everything in effects up to this sequence is durable. */
   persisted(sequence: number, now: Instant): void {
     this.enter(now);
+    this.core.acceptor.persisted(sequence);
     this.leader?.persisted(sequence, now);
     this.candidate?.onPersisted(sequence);
     this.leave(now);
@@ -230,12 +231,10 @@ export class Replica {
   get appliedSlot(): Slot {
     return this.core.learner.appliedSlot;
   }
-
   /** The last slot with an entry, proposals included. */
   get lastSlot(): Slot {
     return this.leader?.lastSlot ?? this.core.log.last;
   }
-
   /** What is held of it. */
   get log(): HeldLog {
     return this.core.log;
@@ -312,7 +311,8 @@ export class Replica {
     const { matched } = acceptor;
     const gap = matched < message.first + message.payloads.length - 1;
     if (message.leaseUntil === 0 && message.payloads.length === 0 && !gap) return;
-    outbox.sendAfterPersist(from, { kind: 'accepted', ballot: message.ballot, matched, applied: learner.durablyApplied, leaseEnd, clock: now.earliest, gap, suspect });
+    const answer = { kind: 'accepted', ballot: message.ballot, matched, applied: learner.durablyApplied, leaseEnd, clock: now.earliest, gap, suspect } as const;
+    acceptor.answer(from, answer, message.payloads.length === 0);
   }
 
   private onPrepare(from: NodeId, message: Prepare, now: Instant): void {
