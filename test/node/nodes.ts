@@ -29,12 +29,13 @@ export async function drain(stream: RowStream): Promise<SqlRow[]> {
   return rows;
 }
 
-/** Three nodes with one database made by `statements`. */
-export async function startNodes(options: { seed: number; statements: readonly string[]; isUp?: (node: number) => boolean }): Promise<TestNodes> {
+/** Nodes, three unless told otherwise, with one database made by `statements`. */
+export async function startNodes(options: { seed: number; nodes?: 1 | 3; statements: readonly string[]; isUp?: (node: number) => boolean }): Promise<TestNodes> {
   const backends: NodeBackend[] = [];
-  const test = await startCluster({ seed: options.seed, retentionMicros: (split) => backends[0]?.retention.ofSplit(split) });
-  const zones = [1, 2, 3].map((id) => ({ node: nodeId(id), zone: `z${String(id)}`, region: 'r' }));
-  for (const id of [1, 2, 3]) backends.push(new NodeBackend(test.core(id), { zones }, options.isUp ?? (() => true)));
+  const ids = options.nodes === 1 ? [1] : [1, 2, 3];
+  const test = await startCluster({ seed: options.seed, nodes: ids.length, retentionMicros: (split) => backends[0]?.retention.ofSplit(split) });
+  const zones = ids.map((id) => ({ node: nodeId(id), zone: `z${String(id)}`, region: 'r' }));
+  for (const id of ids) backends.push(new NodeBackend(test.core(id), { zones }, options.isUp ?? (() => true)));
   const [first] = backends;
   if (first === undefined) throw new Error('there is a first node');
   await test.run(first.instances.create({ name: INSTANCE, config: 'projects/p/instanceConfigs/trestle-local', displayName: 'i', nodeCount: 1, processingUnits: 1000, labels: {} }));
