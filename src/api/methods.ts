@@ -125,8 +125,8 @@ const refuse = (service: string, method: string): UnaryHandler => {
   return () => Promise.reject(unimplemented(`${short}.${method} is not implemented.`));
 };
 
-/** Methods that write rows, which may be as large as a message. */
-const LARGE_REQUESTS: ReadonlySet<string> = new Set(['Commit', 'BatchWrite']);
+/** Methods that write rows, which may be as large as a message; the beginning of a transaction names one of its mutations (mutation_key). */
+const LARGE_REQUESTS: ReadonlySet<string> = new Set(['BeginTransaction', 'Commit', 'BatchWrite']);
 
 function checkSize(method: string, request: Buffer): Buffer {
   if (request.length > MAX_REQUEST_BYTES && !LARGE_REQUESTS.has(method)) throw invalidArgument(`The request has ${String(request.length)} bytes; at most ${String(MAX_REQUEST_BYTES)} are allowed.`);

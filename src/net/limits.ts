@@ -1,7 +1,7 @@
 /** Bounds of the network room, with their reasons. */
 import { assert } from '../base/assert.ts';
 
-/** The largest message. A log entry holds at most 100 MiB of mutations before encoding, sent in parts; a read batch is far smaller. */
+/** The largest message: an entry of a log with one very large row. Nearly all are far smaller. */
 export const MAX_PAYLOAD_BYTES = 32 * 1024 * 1024;
 /** The largest frame: one write to a socket, many messages. Bounds what a corrupt length can make the receiver buffer. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;

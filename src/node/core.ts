@@ -27,6 +27,7 @@ import { writeTxnId } from '../txn/commands.ts';
 import { Gateway } from '../txn/gateway.ts';
 import type { HeldMode, LockOwner, Span } from '../txn/locks.ts';
 import type { OutcomeLearner, ParticipantLinks } from '../txn/links.ts';
+import { Turns } from '../txn/logging.ts';
 import { Participant } from '../txn/participant.ts';
 import { decodeIds, encodeIds, Method } from '../txn/protocol.ts';
 import { TxnService } from '../txn/service.ts';
@@ -64,6 +65,8 @@ export interface CoreOptions {
   readonly pages?: PageOptions;
   /** Asked where a key's split lies when this node has no replica of it. */
   readonly lookUp?: (key: Key) => Promise<SplitDescriptor | undefined>;
+  /** What is too large to be sent to a leader, or logged, at once; the defaults are in txn/limits.ts. */
+  readonly wholeBytes?: number;
   /** Where the nodes are, for directed reads. */
   readonly places?: readonly NodePlace[];
   /** How long old versions of a split's rows are kept, microseconds. Without it, or while it answers undefined, all are kept. */
@@ -84,6 +87,7 @@ export class NodeCore {
   /** Told of lock requests that begin to wait at a leader here; what it answers is called at the end of the wait. */
   lockObserver: ((owner: LockOwner, span: Span, mode: HeldMode) => () => void) | undefined;
   private readonly options: CoreOptions;
+  private readonly turns = new Turns();
   private readonly snapshots: Snapshots;
   private readonly rejoin: Rejoin;
   private readonly founding: Founding;
@@ -117,7 +121,7 @@ export class NodeCore {
       leaderHint: (split) => this.host.get(split)?.leaderHint(),
     });
     this.gateway = new Gateway({
-      env: options.env, rpc: this.rpc, router: this.router, host: this.host,
+      env: options.env, rpc: this.rpc, router: this.router, host: this.host, sentRequestBytes: options.wholeBytes,
       select: (split, selection) => {
         const members = this.host.get(split)?.replica.membership.members ?? options.nodes.map((node) => ({ node, kind: 'read-write' }));
         return selectReplicas(options.places ?? [], members, selection, options.self);
@@ -259,6 +263,7 @@ export class NodeCore {
 
   private links(): ParticipantLinks {
     return {
+      logOptions: { turns: this.turns, partBytes: this.options.wholeBytes },
       notifyWounded: (node: NodeId, txn: TxnId): void => {
         const body = new ByteWriter(16);
         writeTxnId(body, txn);

@@ -187,7 +187,7 @@ class ServerProcess {
     if (dataDir === undefined) return new MemoryDisk(scheduler);
     let disk: Disk;
     try {
-      disk = await openLevelDisk(dataDir);
+      disk = await openLevelDisk(dataDir, () => new Promise((resolve) => void setImmediate(resolve)));
     } catch (error) {
       throw openingError(error, dataDir);
     }

@@ -17,11 +17,12 @@ import { readDescriptor, writeDescriptor } from './answer.ts';
 import type { SplitHost } from './host.ts';
 import { intersect } from './ranges.ts';
 import { readSplitId, readSplitIds } from './read-ids.ts';
-import type { SplitDescriptor } from './types.ts';
+import type { SplitDescriptor, StateRange } from './types.ts';
 
 const FETCH = 'splits.fetch';
 const OFFER = 'splits.offer';
 const STATE_BATCH = 512;
+const LARGE_STATE_BATCH = 2;
 const STATE_CHUNK_BYTES = 1024 * 1024;
 /** An unknown split is asked about at most this often: usually the cut that makes it is on its way. */
 const UNKNOWN_GRACE_MICROS = 3_000_000;
@@ -105,7 +106,7 @@ export class Snapshots {
         const hosted = this.host.installing(header.descriptor, header.ancestors, header.membership);
         await clearRange(this.host.engine, header.descriptor.from, header.descriptor.to);
         // What was prepared here may have been decided since: nothing of it may stay.
-        for (const { from: low, to: high, shared } of hosted.application.stateRanges()) if (!shared) await clearState(this.host.engine, low, high);
+        for (const range of hosted.application.stateRanges()) if (range.shared !== true) await clearState(this.host.engine, range);
         continue;
       }
       const { from: low, to: high } = header.descriptor;
@@ -141,27 +142,30 @@ export class Snapshots {
     const descriptor = hosted.descriptor();
     // Everything is opened in this turn: the rows, the state and the applied slot belong together.
     const rows = exportRange(this.host.engine, descriptor.from, descriptor.to);
-    const states = hosted.application.stateRanges().map(({ from, to }) => this.host.engine.scan(from, to));
+    const states = hosted.application.stateRanges().map((range) => ({ cursor: this.host.engine.scan(range.from, range.to), most: batchOf(range) }));
     const out = new ByteWriter().u8(HEADER);
     writeHeader(out, { descriptor, ancestors: hosted.ancestors, appliedSlot: hosted.replica.appliedSlot, membership: hosted.membership });
     try {
       yield out.finish();
-      for (const cursor of states) {
-        for (let batch = await cursor.next(STATE_BATCH); batch.length > 0; batch = await cursor.next(STATE_BATCH)) yield* stateChunks(batch);
+      for (const { cursor, most } of states) {
+        for (let batch = await cursor.next(most); batch.length > 0; batch = await cursor.next(most)) yield* stateChunks(batch);
       }
       for (let chunk = await rows.next(); chunk !== undefined; chunk = await rows.next()) yield new ByteWriter(chunk.length + 1).u8(ROWS).raw(chunk).finish();
     } finally {
       await rows.close();
-      for (const cursor of states) await cursor.close();
+      for (const { cursor } of states) await cursor.close();
     }
   }
 }
 
+const batchOf = ({ isLarge }: StateRange): number => (isLarge === true ? LARGE_STATE_BATCH : STATE_BATCH);
+
 /** Removes what lies in a range of the engine. Nothing is synced. */
-async function clearState(engine: Engine, from: Key, to: Key): Promise<void> {
-  const cursor = engine.scan(from, to);
+async function clearState(engine: Engine, range: StateRange): Promise<void> {
+  const cursor = engine.scan(range.from, range.to);
+  const most = batchOf(range);
   try {
-    for (let batch = await cursor.next(STATE_BATCH); batch.length > 0; batch = await cursor.next(STATE_BATCH)) {
+    for (let batch = await cursor.next(most); batch.length > 0; batch = await cursor.next(most)) {
       engine.write(batch.map(({ key }) => ({ key, value: undefined })));
     }
   } finally {

@@ -40,6 +40,15 @@ export interface SplitContext {
   appliedSlot(): Slot;
 }
 
+export interface StateRange {
+  readonly from: Key;
+  readonly to: Key;
+  /** With a split that this one was cut from. */
+  readonly shared?: boolean;
+  /** Its values are large: few are to be read at a time. */
+  readonly isLarge?: boolean;
+}
+
 /** One split's replicated state, above the log. */
 export interface SplitApplication {
   /** Applies a chosen command: pushes what is to be stored into `ops`. Deterministic. */
@@ -65,8 +74,8 @@ export interface SplitApplication {
   cut(right: SplitApplication): void;
   /** Derives the memory from the engine: at start, and when the state was replaced by a snapshot. */
   reload(): Promise<void>;
-  /** Engine keys that hold this split's state beside the rows, for snapshots. `shared`: with a split that it was cut from. */
-  stateRanges(): readonly { readonly from: Key; readonly to: Key; readonly shared?: boolean }[];
+  /** Engine keys that hold this split's state beside the rows, for snapshots. */
+  stateRanges(): readonly StateRange[];
   /** The node of a gateway went down. */
   peerDown(node: NodeId): void;
   /** Called about once a second while this node runs. */

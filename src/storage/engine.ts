@@ -37,8 +37,11 @@ const FLUSH_BYTES = 1 << 20;
 const STATE_DELAY_MICROS = 500_000;
 /** What one batch may take, for the sake of the commit that waits for it. */
 const STATE_BYTES = 1 << 18;
-/** Rooms above hold writes back long before this (status().pendingBytes); beyond it the disk has stopped working. */
-const PENDING_BYTES_MAX = 1 << 28;
+/**
+ * Rooms above hold writes back long before this (status().pendingBytes); beyond it the disk has stopped working. The largest
+ * transaction becomes rows in one write of up to 128 MiB, and every node may lead one that does so at the same time.
+ */
+const PENDING_BYTES_MAX = 1 << 30;
 const CACHE_BYTES = 8 << 20;
 /** Of pages: columns of about a million rows that are often scanned, and 304 MB + 48 MB are less than the 400 MB that a node may take. */
 const PAGES: PageOptions = { bytes: 48 << 20, heads: 1024 };

@@ -23,8 +23,8 @@ const READ_AHEAD_BYTES = 1 << 18;
 /** The typings leave out what stores of browsers do not have. */
 type Database = Level<string, Buffer> & { readonly approximateSize?: (from: string, to: string) => Promise<number> };
 
-/** Opens the store in a folder, making both if need be. Throws DiskError. */
-export async function openLevelDisk(folder: string): Promise<Disk> {
+/** Opens the store in a folder, making both if need be. Throws DiskError. `othersTurn` resolves when other events had their turn. */
+export async function openLevelDisk(folder: string, othersTurn: () => Promise<void> = () => Promise.resolve()): Promise<Disk> {
   const database: Database = new Level<string, Buffer>(folder, {
     keyEncoding: 'utf8',
     valueEncoding: 'buffer',
@@ -39,14 +39,16 @@ export async function openLevelDisk(folder: string): Promise<Disk> {
   } catch (error) {
     throw diskError(error);
   }
-  return new LevelDisk(database);
+  return new LevelDisk(database, othersTurn);
 }
 
 class LevelDisk implements Disk {
   private readonly database: Database;
+  private readonly othersTurn: () => Promise<void>;
 
-  constructor(database: Database) {
+  constructor(database: Database, othersTurn: () => Promise<void>) {
     this.database = database;
+    this.othersTurn = othersTurn;
   }
 
   getSync(key: Key): Uint8Array | undefined {
@@ -81,12 +83,20 @@ class LevelDisk implements Disk {
     /* oxlint-enable promise/no-callback-in-promise */
   }
 
-  /** One call of the binding for each operation: to read them out of an array of objects costs it three times as much. */
+  /**
+   * One call of the binding for each operation: to read them out of an array of objects costs it three times as much. Each
+   * copies its value; a large transaction's are too many to do so in one turn, while peers wait for a word.
+   */
   private async write(ops: readonly WriteOp[]): Promise<void> {
     const batch = this.database.batch();
+    let bytes = 0;
     for (const { key, value } of ops) {
       if (value === undefined) batch.del(key);
       else batch.put(key, asBuffer(value));
+      bytes += value?.length ?? 0;
+      if (bytes < PUT_BYTES_PER_TURN) continue;
+      bytes = 0;
+      await this.othersTurn();
     }
     await batch.write({ sync: true });
   }
@@ -95,6 +105,9 @@ class LevelDisk implements Disk {
     await this.database.close();
   }
 }
+
+/** Bytes of values handed to the binding before other events have their turn. */
+const PUT_BYTES_PER_TURN = 4 << 20;
 
 const NO_ENTRIES: DiskIterator = {
   next: () => Promise.resolve([]),

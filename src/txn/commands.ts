@@ -7,6 +7,8 @@
  *   decide   the coordinator's decision, with its own writes; timestamp 0 means abort
  *   outcome  the decision as a participant learns it
  *   fence    writes under older versions of the schema are refused from here on
+ *   part     some of the writes of a commit, prepare or decide that follows (parts.ts)
+ *   discard  parts that nothing follows any more
  *
  * Two-phase commit over Paxos groups: Spanner, OSDI 2012, §4.2.1. Records may hold the placeholder of the commit
  * timestamp; it is filled in where the timestamp becomes known (commit and decide: before proposing; outcome: on apply).
@@ -22,14 +24,19 @@ export interface PhysicalWrite {
   readonly record: Uint8Array | undefined;
 }
 
-export interface CommitCommand {
+/** Its writes are in so many parts, which were logged before it; absent: here. */
+interface Parted {
+  readonly parts?: number;
+}
+
+export interface CommitCommand extends Parted {
   readonly kind: 'commit';
   readonly txn: TxnId;
   readonly timestamp: Timestamp;
   readonly writes: readonly PhysicalWrite[];
 }
 
-export interface PrepareCommand {
+export interface PrepareCommand extends Parted {
   readonly kind: 'prepare';
   readonly txn: TxnId;
   readonly age: number;
@@ -41,7 +48,7 @@ export interface PrepareCommand {
   readonly writes: readonly PhysicalWrite[];
 }
 
-export interface DecideCommand {
+export interface DecideCommand extends Parted {
   readonly kind: 'decide';
   readonly txn: TxnId;
   /** 0: aborted. */
@@ -64,10 +71,28 @@ export interface FenceCommand {
   readonly timestamp: Timestamp;
 }
 
-export type TxnCommand = CommitCommand | PrepareCommand | DecideCommand | OutcomeCommand;
+export interface PartCommand {
+  readonly kind: 'part';
+  readonly txn: TxnId;
+  /** 0: it has none yet. */
+  readonly timestamp: Timestamp;
+  /** From 0 on; the first one makes earlier ones of the transaction void. */
+  readonly index: number;
+  readonly writes: readonly PhysicalWrite[];
+}
+
+export interface DiscardCommand {
+  readonly kind: 'discard';
+  readonly txn: TxnId;
+  readonly timestamp: Timestamp;
+}
+
+export type TxnCommand = CommitCommand | PrepareCommand | DecideCommand | OutcomeCommand | PartCommand | DiscardCommand;
 export type Command = TxnCommand | FenceCommand;
 
-const TAG = { commit: 1, prepare: 2, decide: 3, outcome: 4, fence: 5 } as const;
+const TAG = { commit: 1, prepare: 2, decide: 3, outcome: 4, fence: 5, part: 6, discard: 7 } as const;
+/** Before a command whose writes are in parts: their number. */
+const PARTED = 8;
 /** In the place of the transaction's id where there is none. */
 export const NO_TXN = txnId('0'.repeat(32));
 
@@ -115,6 +140,7 @@ export function encodeCommand(command: Command): Uint8Array {
 }
 
 export function writeCommand(out: ByteWriter, command: Command): ByteWriter {
+  if ('parts' in command && command.parts !== undefined && command.parts > 0) out.u8(PARTED).varint(command.parts);
   out.u8(TAG[command.kind]);
   writeTxnId(out, command.txn);
   out.varint(command.timestamp);
@@ -132,8 +158,13 @@ export function writeCommand(out: ByteWriter, command: Command): ByteWriter {
       for (const split of command.participants) out.varint(split);
       writePhysicalWrites(out, command.writes);
       break;
+    case 'part':
+      out.varint(command.index);
+      writePhysicalWrites(out, command.writes);
+      break;
     case 'outcome':
     case 'fence':
+    case 'discard':
       break;
     default:
       command satisfies never;
@@ -151,6 +182,14 @@ export function decodeCommand(bytes: Uint8Array): Command {
 
 function readCommand(input: ByteReader): Command {
   const tag = input.u8();
+  if (tag !== PARTED) return readWhole(input, tag);
+  const parts = input.varint();
+  const command = readWhole(input, input.u8());
+  if (parts === 0 || (command.kind !== 'commit' && command.kind !== 'prepare' && command.kind !== 'decide')) throw new CorruptBytes('no command with parts');
+  return { ...command, parts };
+}
+
+function readWhole(input: ByteReader, tag: number): Command {
   const txn = readTxnId(input);
   const at = timestamp(input.varint());
   switch (tag) {
@@ -168,6 +207,10 @@ function readCommand(input: ByteReader): Command {
       return { kind: 'outcome', txn, timestamp: at };
     case TAG.fence:
       return { kind: 'fence', txn, timestamp: at };
+    case TAG.part:
+      return { kind: 'part', txn, timestamp: at, index: input.varint(), writes: readPhysicalWrites(input) };
+    case TAG.discard:
+      return { kind: 'discard', txn, timestamp: at };
     default:
       throw new CorruptBytes('unknown transaction command');
   }

@@ -7,22 +7,22 @@
  * timestamp is certainly past (commit wait), which overlaps replication.
  */
 import { assert } from '../base/assert.ts';
-import { ByteWriter } from '../base/bytes.ts';
 import { aborted, TrestleError, Code } from '../base/errors.ts';
 import { timestamp, type Timestamp, type TxnId } from '../base/ids.ts';
 import { isWithin, rangeCovers } from '../splits/ranges.ts';
 import type { SplitContext } from '../splits/types.ts';
 import { agree } from './agree.ts';
 import { CommitBatch } from './batching.ts';
-import { writeCommand, NO_TXN, type Command, type PhysicalWrite } from './commands.ts';
+import { NO_TXN } from './commands.ts';
 import { commitWait } from './commit-wait.ts';
-import { evaluate, locksFor, spansOf, withCommitTimestamp, type Evaluated } from './evaluate.ts';
+import { evaluate, locksFor, spansOf, withCommitTimestamp, type Evaluated, type EvaluatedWrites } from './evaluate.ts';
 import type { SchemaFence } from './fence.ts';
 import { NotLeading, RangeMoved, WriteConflictError } from './failures.ts';
 import type { VersionHorizon } from './horizon.ts';
 import type { Leadership, LeaderTxn } from './leadership.ts';
 import type { Ledger } from './ledger.ts';
 import type { ParticipantLinks } from './links.ts';
+import { CommandLog, type LoggedWrites } from './logging.ts';
 import type { Span } from './locks.ts';
 import type { Checks, CommitRequest, DecideRequest, PrepareAnswer, PrepareRequest, StatusAnswer, TxnHeader } from './protocol.ts';
 import type { WriteOp } from './types.ts';
@@ -50,9 +50,11 @@ export interface Leader {
 export class Endings {
   private readonly at: Leader;
   private readonly batch: CommitBatch;
+  private readonly log: CommandLog;
 
   constructor(at: Leader) {
     this.at = at;
+    this.log = new CommandLog(at.context, () => at.leadership, at.links.logOptions);
     this.batch = new CommitBatch(at.context.env.scheduler);
   }
 
@@ -93,14 +95,32 @@ export class Endings {
   }
 
   private async commitLocked(leadership: Leadership, txn: LeaderTxn, request: CommitRequest): Promise<Timestamp> {
-    const writes = await this.evaluateLocked(leadership, txn, request);
+    const evaluated = await this.evaluateLocked(leadership, txn, request);
     this.at.checkStill(leadership, txn);
-    const at = request.fixed > 0 ? agree(this.at.context, leadership, txn, request.fixed, writes) : this.assign(leadership, timestamp(request.checks.since + 1));
+    const { fixed } = request;
+    const agreed = fixed > 0 ? agree(this.at.context, leadership, txn, fixed, evaluated.writes) : undefined;
+    const { writes, parts }: LoggedWrites = this.log.isLarge(evaluated) ? await this.inParts(leadership, txn, evaluated, agreed) : evaluated;
+    const at = agreed ?? this.assign(leadership, timestamp(request.checks.since + 1));
     txn.assigned = at;
-    await this.log(leadership, txn, { kind: 'commit', txn: txn.owner.id, timestamp: at, writes: withCommitTimestamp(writes, at) });
+    const logged = this.log.command(leadership, txn, { kind: 'commit', txn: txn.owner.id, timestamp: at, writes: withCommitTimestamp(writes, at), ...parted(parts) });
+    leadership.settle(txn);
+    await logged;
     await this.commitWait(at);
     leadership.release(txn.owner.id, 'committed');
     return at;
+  }
+
+  /** Logs what is large. What was agreed stays open meanwhile: readers wait for it, and followers hear of nothing at or above it. */
+  private async inParts(leadership: Leadership, txn: LeaderTxn, { writes }: EvaluatedWrites, agreed: Timestamp | undefined): Promise<LoggedWrites> {
+    if (agreed !== undefined) leadership.agree(txn, agreed);
+    try {
+      const logged = await this.log.parts(leadership, txn, writes);
+      this.at.checkStill(leadership, txn);
+      return logged;
+    } catch (error) {
+      leadership.settle(txn);
+      throw error;
+    }
   }
 
   /**
@@ -127,25 +147,30 @@ export class Endings {
   }
 
   private async prepareLocked(leadership: Leadership, txn: LeaderTxn, request: PrepareRequest): Promise<PrepareAnswer> {
-    const writes = await this.evaluateLocked(leadership, txn, request);
+    const evaluated = await this.evaluateLocked(leadership, txn, request);
     this.at.checkStill(leadership, txn);
+    const { fixed } = request;
+    const agreed = fixed > 0 && evaluated.writes.length > 0 ? agree(this.at.context, leadership, txn, fixed, evaluated.writes) : undefined;
+    const { writes, parts }: LoggedWrites = this.log.isLarge(evaluated) ? await this.inParts(leadership, txn, evaluated, agreed) : evaluated;
     const ceiling = this.at.context.leaseEnd();
     txn.writes = writes;
     txn.promisedUntil = ceiling;
-    const { fixed } = request;
-    const agreed = fixed > 0 && writes.length > 0 ? agree(this.at.context, leadership, txn, fixed, writes) : undefined;
-    if (request.coordinator === this.at.context.split || writes.length === 0) {
+    const isCoordinator = request.coordinator === this.at.context.split;
+    if (isCoordinator || evaluated.writes.length === 0) {
       // Readers at or above a timestamp that is agreed wait for what it will write.
       if (agreed !== undefined) leadership.agree(txn, agreed);
-      return { floor: agreed ?? timestamp(0), ceiling, token: txn.token, committed: NOT_COMMITTED };
+      // It will decide under the lease that it then has, or not at all: that it is still the same leadership says the token.
+      return { floor: agreed ?? timestamp(0), ceiling: isCoordinator && request.ops.length > 0 ? NO_CEILING : ceiling, token: txn.token, committed: NOT_COMMITTED };
     }
     const at = agreed ?? this.assign(leadership, timestamp(0));
     txn.assigned = at;
     txn.preparedAt = this.at.context.env.clock.monotonicMicros();
     const { id, age, gateway } = txn.owner;
-    await this.log(leadership, txn, {
-      kind: 'prepare', txn: id, age, gateway, timestamp: at, coordinator: request.coordinator, reads: request.checks.reads, writes,
+    const logged = this.log.command(leadership, txn, {
+      kind: 'prepare', txn: id, age, gateway, timestamp: at, coordinator: request.coordinator, reads: request.checks.reads, writes, ...parted(parts),
     });
+    leadership.settle(txn);
+    await logged;
     return { floor: at, ceiling: NO_CEILING, token: txn.token, committed: NOT_COMMITTED };
   }
 
@@ -167,7 +192,7 @@ export class Endings {
     }
     txn.assigned = at;
     const { participants } = request;
-    const logged = this.log(leadership, txn, { kind: 'decide', txn: txn.owner.id, timestamp: at, participants, writes: withCommitTimestamp(txn.writes ?? [], at) });
+    const logged = this.log.command(leadership, txn, { kind: 'decide', txn: txn.owner.id, timestamp: at, participants, writes: withCommitTimestamp(txn.writes ?? [], at), ...parted(txn.parts) });
     const { fixed } = txn;
     leadership.settle(txn);
     try {
@@ -204,7 +229,7 @@ export class Endings {
   }
 
   private async finish(leadership: Leadership, txn: LeaderTxn, at: Timestamp): Promise<void> {
-    await this.log(leadership, txn, { kind: 'outcome', txn: txn.owner.id, timestamp: at });
+    await this.log.command(leadership, txn, { kind: 'outcome', txn: txn.owner.id, timestamp: at });
     if (at > 0) await this.commitWait(at);
     leadership.release(txn.owner.id, at > 0 ? 'committed' : 'aborted');
   }
@@ -221,7 +246,7 @@ export class Endings {
     txn.isAborting = true;
     leadership.pin(txn);
     try {
-      await this.log(leadership, txn, { kind: 'decide', txn: id, timestamp: timestamp(0), participants: [], writes: [] });
+      await this.log.command(leadership, txn, { kind: 'decide', txn: id, timestamp: timestamp(0), participants: [], writes: [] });
     } finally {
       leadership.release(id, 'aborted');
     }
@@ -276,7 +301,7 @@ export class Endings {
   }
 
   /** Checks what was read without locks, then evaluates the writes. What fails here ends the transaction. The caller has to look whether it still lives. */
-  private async evaluateLocked(leadership: Leadership, txn: LeaderTxn, { ops, checks, schemaVersion }: Ending): Promise<readonly PhysicalWrite[]> {
+  private async evaluateLocked(leadership: Leadership, txn: LeaderTxn, { ops, checks, schemaVersion }: Ending): Promise<EvaluatedWrites> {
     let evaluated: Evaluated;
     try {
       if (checks.since > 0) await this.validate(checks, spansOf(ops));
@@ -287,7 +312,7 @@ export class Endings {
       leadership.release(txn.owner.id, 'aborted');
       throw error;
     }
-    if ('writes' in evaluated) return evaluated.writes;
+    if ('writes' in evaluated) return evaluated;
     leadership.release(txn.owner.id, 'aborted');
     throw new WriteConflictError(evaluated.conflict);
   }
@@ -296,7 +321,7 @@ export class Endings {
   async raiseFence(version: Timestamp): Promise<void> {
     const leadership = this.at.leading();
     this.at.fence.expect(version);
-    if (this.at.fence.now() < version) await this.propose(leadership, { kind: 'fence', txn: NO_TXN, timestamp: version });
+    if (this.at.fence.now() < version) await this.log.propose(leadership, { kind: 'fence', txn: NO_TXN, timestamp: version });
   }
 
   private assign(leadership: Leadership, floor: Timestamp): Timestamp {
@@ -317,22 +342,15 @@ export class Endings {
     return commitWait(this.at.context.env, at);
   }
 
-  private log(leadership: Leadership, txn: LeaderTxn, command: Command): Promise<void> {
-    txn.logging = true;
-    return this.propose(leadership, command, () => {
-      txn.logging = false;
-    });
-  }
-
-  private propose(leadership: Leadership, command: Command, ended: () => void = noop): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (applied: boolean): void => {
-        ended();
-        if (applied && this.at.leadership === leadership) resolve();
-        else reject(new NotLeading());
-      };
-      if (!this.at.context.propose(writeCommand(new ByteWriter(COMMAND_BYTES), command).view(), (outcome) => settle(outcome === 'applied'))) settle(false);
-    });
+  /** Parts of transactions that ended before anything named them, here or under an earlier leader. */
+  discardAbandoned(): void {
+    const leadership = this.at.leading();
+    for (const txn of this.at.ledger.parts.unfinished.keys()) {
+      if (leadership.txns.get(txn)?.parts !== undefined) continue;
+      this.log.propose(leadership, { kind: 'discard', txn, timestamp: timestamp(0) }).catch((error: unknown) => {
+        this.at.context.env.log.debug('txn.discardFailed', { split: this.at.context.split, error: String(error) });
+      });
+    }
   }
 }
 
@@ -341,6 +359,5 @@ type Ending = TxnHeader & { readonly ops: readonly WriteOp[]; readonly checks: C
 
 const NO_CEILING = timestamp(Number.MAX_SAFE_INTEGER);
 const NOT_COMMITTED = timestamp(0);
-/** Most commands are shorter. */
-const COMMAND_BYTES = 512;
-const noop = (): void => undefined;
+const parted = (parts: number | undefined): { readonly parts?: number } => (parts === undefined ? NOT_PARTED : { parts });
+const NOT_PARTED = {};

@@ -9,11 +9,16 @@ import type { Engine } from '../storage/types.ts';
 import type { Key, Timestamp } from '../base/ids.ts';
 import { invalidArgument } from '../base/errors.ts';
 import type { PhysicalWrite } from './commands.ts';
-import { MAX_COMMAND_BYTES } from './limits.ts';
+import { MAX_ENTRY_BYTES, MAX_SPLIT_BYTES, MAX_TRANSACTION_BYTES } from './limits.ts';
 import type { Span } from './locks.ts';
 import type { KeyRange, WriteConflict, WriteOp } from './types.ts';
 
-export type Evaluated = { readonly writes: readonly PhysicalWrite[] } | { readonly conflict: WriteConflict };
+/** `bytes`: what the writes, and what was read beside them, take in the log. */
+export interface EvaluatedWrites {
+  readonly writes: readonly PhysicalWrite[];
+  readonly bytes: number;
+}
+export type Evaluated = EvaluatedWrites | { readonly conflict: WriteConflict };
 
 /** What the writes touch, in key order, each key once. */
 export function spansOf(ops: readonly WriteOp[]): Span[] {
@@ -49,13 +54,16 @@ export function locksFor(touched: readonly Span[]): readonly Span[] {
 /** Bytes that a write takes in a command beside its key and record, at most. */
 const WRITE_OVERHEAD_BYTES = 16;
 
+/** Cloud Spanner's words for a commit that is too large. */
 export const tooLarge = (): Error =>
-  invalidArgument(`The transaction writes too much at once: at most ${MAX_COMMAND_BYTES / 1024 / 1024} MiB in one split. Write less in one transaction.`);
+  invalidArgument(`The transaction exceeds the maximum total bytes-size that can be handled by Spanner. Please reduce the size or number of the writes, or use fewer indexes. (Maximum size: ${MAX_TRANSACTION_BYTES})`);
 
-/** Synchronous unless a range is deleted. Throws INVALID_ARGUMENT when the writes are more than a log entry holds with `reads`. */
+/** Synchronous unless a range is deleted. Throws INVALID_ARGUMENT when the writes, or one row, or `reads`, are more than may be logged. */
 export function evaluate(engine: Engine, ops: readonly WriteOp[], reads: readonly Span[] = []): Evaluated | Promise<Evaluated> {
   const hasRanges = ops.some((op) => op.kind === 'deleteRange');
-  const pending = new Pending(engine, spanBytes(reads), hasRanges);
+  const readBytes = spanBytes(reads);
+  if (readBytes > MAX_ENTRY_BYTES) throw invalidArgument(`The transaction reads too many rows by key in one split: their keys have ${readBytes} bytes, of at most ${MAX_ENTRY_BYTES}. Read ranges, or in a read-only transaction.`);
+  const pending = new Pending(engine, readBytes, hasRanges);
   return hasRanges ? evaluateWithRanges(engine, ops, pending) : evaluatePoints(ops, pending);
 }
 
@@ -86,7 +94,8 @@ class Pending {
 
   set(key: Key, record: Uint8Array | undefined): void {
     this.bytes += (record?.length ?? 0) + (this.rows.has(key) ? -(this.rows.get(key)?.length ?? 0) : key.length + WRITE_OVERHEAD_BYTES);
-    if (this.bytes > MAX_COMMAND_BYTES) throw tooLarge();
+    if (this.bytes > MAX_SPLIT_BYTES) throw tooLarge();
+    if (record !== undefined && record.length > MAX_ENTRY_BYTES) throw invalidArgument(`A row has ${record.length} bytes; at most ${MAX_ENTRY_BYTES} are allowed.`);
     this.rows.set(key, record);
     if (record === undefined) this.present?.delete(key);
     else this.present?.set(key, true);
@@ -128,14 +137,14 @@ class Pending {
     }
   }
 
-  writes(): PhysicalWrite[] {
+  evaluated(): EvaluatedWrites {
     const out: PhysicalWrite[] = [];
     for (const [key, record] of this.rows) {
       // Deleting what was never there needs no tombstone.
       if (record === undefined && latestVersion(this.engine, key)?.record === undefined) continue;
       out.push({ key, record });
     }
-    return out;
+    return { writes: out, bytes: this.bytes };
   }
 }
 
@@ -145,7 +154,7 @@ function evaluatePoints(ops: readonly WriteOp[], pending: Pending): Evaluated {
     const conflict = pending.apply(op);
     if (conflict !== undefined) return { conflict };
   }
-  return { writes: pending.writes() };
+  return pending.evaluated();
 }
 
 async function evaluateWithRanges(engine: Engine, ops: readonly WriteOp[], pending: Pending): Promise<Evaluated> {
@@ -158,7 +167,7 @@ async function evaluateWithRanges(engine: Engine, ops: readonly WriteOp[], pendi
     const conflict = pending.apply(op);
     if (conflict !== undefined) return { conflict };
   }
-  return { writes: pending.writes() };
+  return pending.evaluated();
 }
 
 /** The writes with the placeholder of the commit timestamp filled in. */

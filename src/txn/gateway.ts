@@ -11,6 +11,7 @@ import type { Router, SplitCall } from '../splits/router.ts';
 import { readTxnId } from './commands.ts';
 import { ByteReader } from '../base/bytes.ts';
 import { decodeIds, encodeFence, encodeIds, encodeOutcome, encodeReference, Method, readStatus, type StatusAnswer } from './protocol.ts';
+import { RequestSender } from './large.ts';
 import { Lead } from './lead.ts';
 import { Participant } from './participant.ts';
 import { GatewayTransaction } from './readwrite.ts';
@@ -35,6 +36,8 @@ export interface GatewayOptions {
   readonly rpc: Rpc;
   readonly router: Router;
   readonly host: SplitHost;
+  /** Larger requests to leaders are fetched by them (large.ts). */
+  readonly sentRequestBytes?: number | undefined;
   /** The nodes whose replicas of the split are selected, the one to ask first in front. */
   readonly select?: (split: SplitId, replicas: ReplicaSelection) => readonly NodeId[];
 }
@@ -43,6 +46,7 @@ export class Gateway implements TransactionSystem {
   readonly env: Environment;
   readonly router: Router;
   readonly host: SplitHost;
+  readonly requests: RequestSender;
   readonly select: (split: SplitId, replicas: ReplicaSelection) => readonly NodeId[];
   /** How far ahead commit timestamps are fixed. */
   readonly lead = new Lead();
@@ -52,6 +56,7 @@ export class Gateway implements TransactionSystem {
     this.env = options.env;
     this.router = options.router;
     this.host = options.host;
+    this.requests = new RequestSender(options.rpc, options.router, options.sentRequestBytes);
     this.select = options.select ?? ((): readonly NodeId[] => []);
     options.rpc.handle(Method.wounded, (_, body) => {
       this.active.get(readTxnId(new ByteReader(body)))?.wounded();

@@ -35,6 +35,8 @@ export class LeaderTxn {
   logging = false;
   /** Evaluated writes of the coordinator's own split, between prepare and decide. */
   writes: readonly PhysicalWrite[] | undefined;
+  /** How many parts of its writes this leadership has logged, without what names them; undefined: it is not at work on any. */
+  parts: number | undefined;
   /** The commit may carry any timestamp below this, though nothing was logged here. */
   promisedUntil: Timestamp = timestamp(0);
   /** The commit under way, for calls that are repeated. */
@@ -186,16 +188,14 @@ export class Leadership {
   }
 
   /** Takes the locks of a transaction again that prepared under an earlier leader. */
-  recover(prepare: PrepareCommand, preparedAt: number): void {
+  recover(prepare: PrepareCommand, writes: Iterable<PhysicalWrite>, preparedAt: number): void {
     const txn = this.begin(prepare.txn, prepare.age, prepare.gateway);
     this.pin(txn);
     txn.assigned = prepare.timestamp;
     txn.preparedAt = preparedAt;
-    const free = [
-      ...prepare.reads.map((span) => this.locks.acquire(txn.owner, span, 'shared', noop)),
-      ...prepare.writes.map((write) => this.locks.acquire(txn.owner, { from: write.key, to: undefined }, 'exclusive', noop)),
-    ];
-    assert(free.every(Boolean), 'locks of prepared transactions do not conflict');
+    const take = (span: Span, mode: HeldMode): void => assert(this.locks.acquire(txn.owner, span, mode, noop), 'locks of prepared transactions do not conflict');
+    for (const span of prepare.reads) take(span, 'shared');
+    for (const { key } of writes) take({ from: key, to: undefined }, 'exclusive');
   }
 
   /** From here on the transaction cannot be wounded. */

@@ -3,14 +3,17 @@
  * outcomes of committed and coordinated ones, kept for OUTCOME_RETENTION_MICROS so that a repeated Commit is answered
  * with the first outcome and never applied twice.
  *
- * In the engine, per split: 'p' ++ split ++ txn → the prepare command; 'o' ++ split ++ txn → timestamp (0: aborted).
+ * In the engine, per split: 'p' ++ split ++ txn → the prepare command; 'o' ++ split ++ txn → timestamp (0: aborted). Writes
+ * that are logged in parts are in parts.ts.
  */
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { timestamp, type Key, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
+import type { StateRange } from '../splits/types.ts';
 import { stageWrite } from '../storage/mvcc.ts';
 import { resolveCommitTimestamps } from '../storage/record.ts';
 import type { Engine, WriteOp } from '../storage/types.ts';
-import { decodeCommand, encodeCommand, type PhysicalWrite, type PrepareCommand, type TxnCommand } from './commands.ts';
+import { decodeCommand, encodeCommand, type CommitCommand, type DecideCommand, type PhysicalWrite, type PrepareCommand, type TxnCommand } from './commands.ts';
+import { LoggedParts } from './parts.ts';
 
 export const OUTCOME_RETENTION_MICROS = 3_600_000_000;
 const SCAN_BATCH = 256;
@@ -23,13 +26,6 @@ function statePrefix(kind: 'p' | 'o', split: SplitId): string {
   return kind + bytes.toString('latin1');
 }
 
-export interface StateRange {
-  readonly from: Key;
-  readonly to: Key;
-  /** Belongs to a split that this one was cut from, too. */
-  readonly shared: boolean;
-}
-
 export class Ledger {
   private readonly engine: Engine;
   private readonly preparedPrefix: string;
@@ -38,6 +34,7 @@ export class Ledger {
   private readonly inherited: readonly string[];
   /** Prepared and undecided, as of the last applied entry. */
   readonly prepared = new Map<TxnId, PrepareCommand>();
+  readonly parts: LoggedParts;
   /** The highest timestamp that an applied command carried. */
   highest: Timestamp = timestamp(0);
 
@@ -46,6 +43,7 @@ export class Ledger {
 
   constructor(engine: Engine, split: SplitId, ancestors: readonly SplitId[]) {
     this.engine = engine;
+    this.parts = new LoggedParts(engine, split);
     this.inherited = ancestors.map((ancestor) => statePrefix('o', ancestor));
     this.preparedPrefix = statePrefix('p', split);
     this.outcomePrefix = statePrefix('o', split);
@@ -53,7 +51,7 @@ export class Ledger {
 
   ranges(): StateRange[] {
     const range = (prefix: string, shared: boolean): StateRange => ({ from: prefix as Key, to: `${prefix}g` as Key, shared });
-    return [range(this.preparedPrefix, false), range(this.outcomePrefix, false), ...this.inherited.map((prefix) => range(prefix, true))];
+    return [range(this.preparedPrefix, false), range(this.outcomePrefix, false), this.parts.range(), ...this.inherited.map((prefix) => range(prefix, true))];
   }
 
   /** Undefined when this split does not know the transaction as decided. A function of the log: what `apply` may ask. */
@@ -77,11 +75,19 @@ export class Ledger {
   apply(command: TxnCommand, ops: WriteOp[], bytes: Uint8Array = encodeCommand(command)): void {
     if (command.timestamp > this.highest) this.highest = command.timestamp;
     switch (command.kind) {
+      case 'part':
+        this.parts.add(command.txn, command.index, bytes, ops);
+        return;
+      case 'discard':
+        this.parts.discard(command.txn, ops);
+        return;
       case 'commit':
-        this.writeRows(command.writes, command.timestamp, ops, false);
+        this.name(command);
+        this.writeRows(command, command.timestamp, ops);
         this.recordOutcome(command.txn, command.timestamp, ops);
         return;
       case 'prepare':
+        this.name(command);
         ops.push({ key: (this.preparedPrefix + command.txn) as Key, value: bytes, isNew: !this.prepared.has(command.txn) });
         this.prepared.set(command.txn, command);
         return;
@@ -89,14 +95,15 @@ export class Ledger {
         // The first decision stands. This one may be known ahead of the log, from a snapshot of a split cut off later.
         const known = this.ownOutcome(command.txn);
         if (known !== undefined && known !== command.timestamp) return;
-        if (command.timestamp > 0) this.writeRows(command.writes, command.timestamp, ops, false);
+        this.name(command);
+        this.writeRows(command, command.timestamp, ops);
         this.recordOutcome(command.txn, command.timestamp, ops);
         return;
       }
       case 'outcome': {
         const prepare = this.prepared.get(command.txn);
         if (prepare === undefined) return; // Told twice.
-        if (command.timestamp > 0) this.writeRows(prepare.writes, command.timestamp, ops, true);
+        this.writeRows(prepare, command.timestamp, ops);
         this.prepared.delete(command.txn);
         ops.push({ key: (this.preparedPrefix + command.txn) as Key, value: undefined });
         this.recordOutcome(command.txn, command.timestamp, ops);
@@ -107,10 +114,23 @@ export class Ledger {
     }
   }
 
-  private writeRows(writes: readonly PhysicalWrite[], at: Timestamp, ops: WriteOp[], resolve: boolean): void {
-    for (const { key, record } of writes) {
-      stageWrite(this.engine, ops, key, resolve && record !== undefined ? resolveCommitTimestamps(record, at) : record, at);
+  private name({ txn, parts }: CommitCommand | PrepareCommand | DecideCommand): void {
+    if (parts !== undefined) this.parts.name(txn, parts);
+  }
+
+  /** What the command writes, wherever that is. */
+  writesOf({ txn, writes, parts }: CommitCommand | PrepareCommand | DecideCommand): Iterable<PhysicalWrite> {
+    return parts === undefined ? writes : this.parts.writes(txn, parts);
+  }
+
+  /** The writes become rows, unless the timestamp says that the transaction was aborted. */
+  private writeRows(command: CommitCommand | PrepareCommand | DecideCommand, at: Timestamp, ops: WriteOp[]): void {
+    // Where the timestamp was known before the writes were logged, it is filled in already.
+    const resolves = command.kind === 'prepare' || command.parts !== undefined;
+    if (at > 0) {
+      for (const { key, record } of this.writesOf(command)) stageWrite(this.engine, ops, key, resolves && record !== undefined ? resolveCommitTimestamps(record, at) : record, at);
     }
+    if (command.parts !== undefined) this.parts.drop(command.txn, command.parts, ops);
   }
 
   private recordOutcome(txn: TxnId, at: Timestamp, ops: WriteOp[]): void {
@@ -127,6 +147,7 @@ export class Ledger {
         if (command.timestamp > this.highest) this.highest = command.timestamp;
       }
     });
+    await this.parts.load((txn) => this.prepared.has(txn));
   }
 
   /**

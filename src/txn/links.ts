@@ -1,12 +1,14 @@
-/** What a participant asks of the node around it: calls to others that it makes by itself. */
+/** What a participant asks of the node around it: calls to others that it makes by itself, and what it shares with other splits. */
 import type { NodeId, SplitId, Timestamp, TxnId } from '../base/ids.ts';
 import type { HeldMode, LockOwner, Span } from './locks.ts';
+import type { LogOptions } from './logging.ts';
 
 export interface OutcomeLearner {
   learnOutcome(id: TxnId, at: Timestamp): Promise<void>;
 }
 
 export interface ParticipantLinks {
+  readonly logOptions: LogOptions;
   /** Tells a gateway that its transaction lost its locks here (or should be given up, if it still can). */
   notifyWounded(gateway: NodeId, txn: TxnId): void;
   /** Asks the coordinator what became of a transaction prepared here, and tells the participant. */

@@ -137,3 +137,8 @@ export function sizeOf(op: WriteOp): number {
   for (const { value } of op.cells) bytes += value.length;
   return bytes;
 }
+
+const OP_OVERHEAD_BYTES = 64;
+
+/** Room for a request that carries the writes, so that a large one is not copied as it grows. */
+export const capacityFor = (ops: readonly WriteOp[]): number => ops.reduce((sum, op) => sum + sizeOf(op) + OP_OVERHEAD_BYTES, 4 * OP_OVERHEAD_BYTES);

@@ -6,12 +6,12 @@ import { assert } from '../base/assert.ts';
 import { aborted } from '../base/errors.ts';
 import { timestamp, type NodeId, type Timestamp, type TxnId } from '../base/ids.ts';
 import type { WriteOp as EngineOp } from '../storage/types.ts';
-import type { SplitApplication, SplitContext } from '../splits/types.ts';
+import type { SplitApplication, SplitContext, StateRange } from '../splits/types.ts';
 import { decodeCommand } from './commands.ts';
 import { Endings, type Leader } from './endings.ts';
 import { SchemaFence } from './fence.ts';
 import { NotLeading } from './failures.ts';
-import { Ledger, type StateRange } from './ledger.ts';
+import { Ledger } from './ledger.ts';
 import { VersionHorizon } from './horizon.ts';
 import { Leadership, type LeaderTxn } from './leadership.ts';
 import { MAX_CLOCK_AHEAD_MICROS } from './limits.ts';
@@ -83,7 +83,7 @@ export class Participant implements SplitApplication, Leader {
     leadership.close(timestamp(Math.max(leadership.lastAssigned, latest + margin, this.ledger.highest)));
     this.leadership = leadership;
     // They are old enough to be asked for at once: the leader that prepared them was heard of last a lease ago.
-    for (const prepare of this.ledger.prepared.values()) leadership.recover(prepare, clock.monotonicMicros() - IN_DOUBT_AFTER_MICROS);
+    for (const prepare of this.ledger.prepared.values()) leadership.recover(prepare, this.ledger.writesOf(prepare), clock.monotonicMicros() - IN_DOUBT_AFTER_MICROS);
   }
 
   lostLeadership(): void {
@@ -156,6 +156,7 @@ export class Participant implements SplitApplication, Leader {
     if (this.context.appliedSlot() > 1) this.handedOver = undefined; // Somebody else led first.
     if (leadership !== undefined && this.leads()) {
       leadership.locks.reportContested();
+      this.endings.discardAbandoned();
       for (const prepare of this.ledger.prepared.values()) {
         const txn = leadership.txns.get(prepare.txn);
         if (txn === undefined || clock.monotonicMicros() - txn.preparedAt < IN_DOUBT_AFTER_MICROS) continue;
@@ -179,13 +180,14 @@ export class Participant implements SplitApplication, Leader {
   }
 
   /** What this replica keeps of transactions under way. All zero when none is. */
-  counts(): { readonly transactions: number; readonly lockOwners: number; readonly lockWaiters: number; readonly prepared: number } {
+  counts(): { readonly transactions: number; readonly lockOwners: number; readonly lockWaiters: number; readonly prepared: number; readonly unfinishedParts: number } {
     const { leadership } = this;
     return {
       transactions: leadership?.txns.size ?? 0,
       lockOwners: leadership?.locks.ownerCount ?? 0,
       lockWaiters: leadership?.locks.waiterCount ?? 0,
       prepared: this.ledger.prepared.size,
+      unfinishedParts: this.ledger.parts.unfinished.size,
     };
   }
 

@@ -16,6 +16,9 @@ export const Method = {
   snapshotScan: 'txn.snapshotScan',
   commit: 'txn.commit',
   prepare: 'txn.prepare',
+  /** A commit or prepare that is to be fetched (large.ts), and where it is. */
+  large: 'txn.large',
+  body: 'txn.body',
   decide: 'txn.decide',
   outcome: 'txn.outcome',
   release: 'txn.release',
@@ -301,8 +304,9 @@ function readOps(input: ByteReader): WriteOp[] {
   return ops;
 }
 
-export function encodeCommit(request: CommitRequest): Uint8Array {
-  const out = writeHeader(new ByteWriter(), request).varint(request.generation).varint(request.maxDelayMicros).varint(request.schemaVersion);
+/** `capacity`: bytes that the request will have, about. */
+export function encodeCommit(request: CommitRequest, capacity?: number): Uint8Array {
+  const out = writeHeader(new ByteWriter(capacity), request).varint(request.generation).varint(request.maxDelayMicros).varint(request.schemaVersion);
   writeOps(writeChecks(out, request.checks).varint(request.fixed), request.ops);
   return out.view();
 }
@@ -310,8 +314,8 @@ export function decodeCommit(bytes: Uint8Array): CommitRequest {
   return whole(bytes, (input) => ({ ...readHeader(input), generation: input.varint(), maxDelayMicros: input.varint(), schemaVersion: timestamp(input.varint()), checks: readChecks(input), fixed: timestamp(input.varint()), ops: readOps(input) }));
 }
 
-export function encodePrepare(request: PrepareRequest): Uint8Array {
-  const out = writeHeader(new ByteWriter(), request).varint(request.coordinator).varint(request.maxDelayMicros).varint(request.schemaVersion);
+export function encodePrepare(request: PrepareRequest, capacity?: number): Uint8Array {
+  const out = writeHeader(new ByteWriter(capacity), request).varint(request.coordinator).varint(request.maxDelayMicros).varint(request.schemaVersion);
   writeOps(writeChecks(out, request.checks).varint(request.fixed), request.ops);
   return out.view();
 }

@@ -17,14 +17,14 @@ import { tooLarge } from './evaluate.ts';
 import { ANY_VERSION } from './fence.ts';
 import type { Gateway, TransactionHooks } from './gateway.ts';
 import { getKeys, type AskKeys } from './get-keys.ts';
-import { MAX_COMMAND_BYTES, MAX_READ_SPANS, MAX_TRANSACTION_BYTES, MAX_WRITES } from './limits.ts';
+import { MAX_READ_SPANS, MAX_REQUEST_BYTES, MAX_TRANSACTION_BYTES, MAX_WRITES } from './limits.ts';
 import type { Span } from './locks.ts';
-import { Overlay, sizeOf } from './overlay.ts';
+import { capacityFor, Overlay, sizeOf } from './overlay.ts';
 import { SnapshotReads } from './snapshot-reads.ts';
 import { WriteConflictError } from './failures.ts';
 import * as protocol from './protocol.ts';
 import { Method } from './protocol.ts';
-import { partsOf, type Part } from './routing.ts';
+import { inTurns, partsOf, type Part } from './routing.ts';
 import { readResultOrConflict } from './service.ts';
 import { spanSeen, Touched } from './touched.ts';
 import type { Routed } from '../splits/router.ts';
@@ -197,7 +197,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     for (const op of ops) {
       this.bytes += sizeOf(op);
       if (this.ops.length >= MAX_WRITES) throw invalidArgument(`The transaction writes too many rows and index entries: at most ${MAX_WRITES}.`);
-      if (this.bytes > MAX_TRANSACTION_BYTES) throw invalidArgument(`The transaction writes too many bytes: at most ${MAX_TRANSACTION_BYTES}.`);
+      if (this.bytes > MAX_TRANSACTION_BYTES) throw tooLarge();
       const conflict = this.overlay.add(op);
       if (conflict !== undefined) throw this.described(new WriteConflictError(conflict));
       this.ops.push(op);
@@ -272,12 +272,12 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private async onePhase(part: Part, options: CommitOptions): Promise<Timestamp | undefined> {
     // Locks of earlier reads are there as long as their leadership is, which the header says.
     const checks = this.checksOf(this.snapshotReads === undefined ? [] : part.reads);
-    const body = protocol.encodeCommit({ ...this.header(part.split), generation: part.split.generation, maxDelayMicros: options.maxCommitDelayMicros ?? 0, schemaVersion: this.schemaVersion(), checks, fixed: this.fixed, ops: part.ops });
-    if (body.length > MAX_COMMAND_BYTES) throw tooLarge();
+    const body = protocol.encodeCommit({ ...this.header(part.split), generation: part.split.generation, maxDelayMicros: options.maxCommitDelayMicros ?? 0, schemaVersion: this.schemaVersion(), checks, fixed: this.fixed, ops: part.ops }, capacityFor(part.ops));
+    if (body.length > MAX_REQUEST_BYTES) throw tooLarge();
     this.preparing.add(part.split.id);
     this.deciding = true;
     this.mayHaveCommitted = true;
-    const answer = await this.gateway.router.call(part.split.id, Method.commit, body, { signal: options.signal });
+    const answer = await this.gateway.requests.call(part.split.id, Method.commit, body, { signal: options.signal });
     if (answer === 'rerouted') {
       this.deciding = false;
       return undefined;
@@ -340,10 +340,15 @@ export class GatewayTransaction implements ReadWriteTransaction {
   }
 
   private async prepareAll(parts: readonly Part[], coordinator: SplitId, options: CommitOptions): Promise<Prepared[]> {
-    const results = await Promise.allSettled(this.prepareParts(parts, coordinator, options, 0));
-    const prepared = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
-    const failed = results.filter((result) => result.status === 'rejected').map((result) => result.reason as unknown);
-    if (failed.length > 0 && !prepared.some((part) => part.committed > 0)) throw failed.find((error) => error instanceof WriteConflictError) ?? failed[0];
+    const prepared: Prepared[] = [];
+    for (const some of this.gateway.requests.isLarge(this.bytes) ? inTurns(parts, coordinator) : [parts]) {
+      const results = await Promise.allSettled(this.prepareParts(some, coordinator, options, 0));
+      prepared.push(...results.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])));
+      if (prepared.some((part) => part.committed > 0)) return prepared;
+      const failed = results.filter((result) => result.status === 'rejected').map((result) => result.reason as unknown);
+      if (failed.length > 0) throw failed.find((error) => error instanceof WriteConflictError) ?? failed[0];
+      if (this.isWounded) throw aborted(WOUNDED);
+    }
     return prepared;
   }
 
@@ -352,12 +357,12 @@ export class GatewayTransaction implements ReadWriteTransaction {
     if (round > MAX_ROUNDS) throw aborted('Transaction was aborted: its splits moved too often.');
     const common = { coordinator, maxDelayMicros: round === 0 ? (options.maxCommitDelayMicros ?? 0) : 0, schemaVersion: this.schemaVersion(), fixed: this.fixed };
     const calls = parts.map(({ split, ops, reads }) => {
-      const body = protocol.encodePrepare({ ...this.header(split), ...common, checks: this.checksOf(reads), ops });
-      if (body.length > MAX_COMMAND_BYTES) throw tooLarge();
+      const body = protocol.encodePrepare({ ...this.header(split), ...common, checks: this.checksOf(reads), ops }, capacityFor(ops));
+      if (body.length > MAX_REQUEST_BYTES) throw tooLarge();
       return { split: split.id, body };
     });
     for (const { split } of parts) this.preparing.add(split.id);
-    const answers = this.gateway.router.callEach(Method.prepare, calls, { signal: options.signal });
+    const answers = this.gateway.requests.callEach(Method.prepare, calls, { signal: options.signal });
     return answers.map((answer, i) => this.prepared(parts[i] as Part, answer, coordinator, options, round));
   }
 

@@ -87,3 +87,13 @@ export async function partsOf(router: Router, ops: readonly WriteOp[], spans: re
   for (const { split, items } of (await groupSpans(router, spans)).bySplit.values()) at(split).reads.push(...items);
   return [...parts.values()];
 }
+
+/**
+ * The order in which to prepare where one part takes long, because it is large: first the coordinator, which everybody asks
+ * who has waited for a while, and those that were only read last, since what they promise holds for no longer than a lease.
+ */
+export function inTurns(parts: readonly Part[], coordinator: SplitId): readonly (readonly Part[])[] {
+  const turns: [Part[], Part[], Part[]] = [[], [], []];
+  for (const part of parts) turns[part.split.id === coordinator ? 0 : part.ops.length > 0 ? 1 : 2].push(part);
+  return turns.filter((turn) => turn.length > 0);
+}

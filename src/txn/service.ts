@@ -6,7 +6,8 @@
 import { ByteWriter } from '../base/bytes.ts';
 import type { Environment } from '../base/env.ts';
 import { failedPrecondition } from '../base/errors.ts';
-import { type Key, type SplitId, type Timestamp } from '../base/ids.ts';
+import type { Key, NodeId, SplitId, Timestamp } from '../base/ids.ts';
+import type { Signal } from '../base/signal.ts';
 import type { Rpc } from '../net/rpc.ts';
 import { notLeaderAnswer, okAnswer, wrongSplitAnswer } from '../splits/answer.ts';
 import type { SplitHost } from '../splits/host.ts';
@@ -15,6 +16,7 @@ import type { SplitDescriptor } from '../splits/types.ts';
 import { latestVersion, readAt } from '../storage/mvcc.ts';
 import { collect, Gathering, type Collected } from './collect.ts';
 import { spansOf } from './evaluate.ts';
+import { decodeNotice, RequestFetcher, type Notice } from './large.ts';
 import type { Span } from './locks.ts';
 import { NotLeading, RangeMoved, WriteConflictError } from './failures.ts';
 import { Participant } from './participant.ts';
@@ -47,12 +49,14 @@ export class TxnService {
   private readonly env: Environment;
   private readonly rpc: Rpc;
   private readonly compile: FragmentCompiler;
+  private readonly fetcher: RequestFetcher;
 
   constructor(host: SplitHost, rpc: Rpc, compile: FragmentCompiler) {
     this.compile = compile;
     this.host = host;
     this.env = host.env;
     this.rpc = rpc;
+    this.fetcher = new RequestFetcher(rpc);
   }
 
   register(): void {
@@ -63,6 +67,7 @@ export class TxnService {
     rpc.handle(Method.snapshotScan, (_, body) => this.snapshotScan(protocol.decodeSnapshotScan(body)));
     rpc.handle(Method.commit, (_, body) => this.commit(protocol.decodeCommit(body)));
     rpc.handle(Method.prepare, (_, body) => this.prepare(protocol.decodePrepare(body)));
+    rpc.handle(Method.large, (from, body, signal) => this.large(from, decodeNotice(body), signal));
     rpc.handle(Method.decide, (_, body) => this.decide(protocol.decodeDecide(body)));
     rpc.handle(Method.outcome, (_, body) => this.outcome(protocol.decodeOutcome(body)));
     rpc.handle(Method.release, (_, body) => this.release(protocol.decodeReference(body)));
@@ -220,6 +225,13 @@ export class TxnService {
       const { floor, ceiling, token, committed } = await participant.endings.prepare(request);
       return okAnswer().u8(0).varint(floor).varint(ceiling).string(token).varint(committed).view();
     });
+  }
+
+  /** Not fetched where there is no leader of the split. */
+  private large(gateway: NodeId, notice: Notice, signal: Signal): MaybePromise<Uint8Array> {
+    return this.serve(notice.split, [], () =>
+      this.fetcher.with(gateway, notice, signal, (body) => (notice.method === Method.commit ? this.commit(protocol.decodeCommit(body)) : this.prepare(protocol.decodePrepare(body)))),
+    );
   }
 
   private decide(request: protocol.DecideRequest): MaybePromise<Uint8Array> {

@@ -22,7 +22,7 @@ export interface TestCluster {
   nextSplit(): ReturnType<typeof splitId>;
 }
 
-export async function startCluster(options: { nodes?: number; seed?: number; log?: boolean; onEvent?: (event: HostEvent) => void; founding?: 'auto'; down?: readonly number[]; logKeepSlots?: number; retentionMicros?: NonNullable<CoreOptions['retentionMicros']> } = {}): Promise<TestCluster> {
+export async function startCluster(options: { nodes?: number; seed?: number; log?: boolean; onEvent?: (event: HostEvent) => void; founding?: 'auto'; down?: readonly number[]; logKeepSlots?: number; wholeBytes?: number; retentionMicros?: NonNullable<CoreOptions['retentionMicros']> } = {}): Promise<TestCluster> {
   const sim = new Simulation();
   const random = new SeededRandom(options.seed ?? 1);
   let split = FIRST_FREE_SPLIT;
@@ -34,7 +34,7 @@ export async function startCluster(options: { nodes?: number; seed?: number; log
     crashDisk: (disk) => disk.crash(),
     boot: ({ process, transport, disk, restarted }) => {
       const places = cluster.ids.map((node) => ({ node, zone: `z${String(node)}`, region: 'r' }));
-      const core = new NodeCore({ places, self: process.id, nodes: cluster.ids, env: process.env, disk, transport, founding: options.founding ?? !restarted, ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }), ...(options.logKeepSlots === undefined ? {} : { logKeepSlots: options.logKeepSlots }), ...(options.retentionMicros === undefined ? {} : { retentionMicros: options.retentionMicros }) });
+      const core = new NodeCore({ places, self: process.id, nodes: cluster.ids, env: process.env, disk, transport, founding: options.founding ?? !restarted, ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }), ...(options.logKeepSlots === undefined ? {} : { logKeepSlots: options.logKeepSlots }), ...(options.wholeBytes === undefined ? {} : { wholeBytes: options.wholeBytes }), ...(options.retentionMicros === undefined ? {} : { retentionMicros: options.retentionMicros }) });
       core.start().catch((error: unknown) => sim.fail(error));
       return core;
     },

@@ -6,12 +6,17 @@ import { bytes, expectOnlyCorruptBytes, keys, nodeIds, spans, splitIds, timestam
 
 const writes = fc.array(fc.record({ key: keys, record: fc.option(bytes, { nil: undefined }) }), { maxLength: 5 });
 
+const withParts = <T extends object>(command: fc.Arbitrary<T>): fc.Arbitrary<T & { parts?: number }> =>
+  fc.tuple(command, fc.option(fc.integer({ min: 1, max: 1000 }))).map(([whole, parts]) => (parts === null ? whole : { ...whole, parts }));
+
 const commands: fc.Arbitrary<Command> = fc.oneof(
-  fc.record({ kind: fc.constant('commit' as const), txn: txnIds, timestamp: timestamps, writes }),
-  fc.record({
+  withParts(fc.record({ kind: fc.constant('commit' as const), txn: txnIds, timestamp: timestamps, writes })),
+  withParts(fc.record({
     kind: fc.constant('prepare' as const), txn: txnIds, age: timestamps, gateway: nodeIds, timestamp: timestamps, coordinator: splitIds, reads: spans, writes,
-  }),
-  fc.record({ kind: fc.constant('decide' as const), txn: txnIds, timestamp: timestamps, participants: fc.array(splitIds, { maxLength: 4 }), writes }),
+  })),
+  withParts(fc.record({ kind: fc.constant('decide' as const), txn: txnIds, timestamp: timestamps, participants: fc.array(splitIds, { maxLength: 4 }), writes })),
+  fc.record({ kind: fc.constant('part' as const), txn: txnIds, timestamp: timestamps, index: fc.nat(1000), writes }),
+  fc.record({ kind: fc.constant('discard' as const), txn: txnIds, timestamp: timestamps }),
   fc.record({ kind: fc.constant('outcome' as const), txn: txnIds, timestamp: timestamps }),
   fc.record({ kind: fc.constant('fence' as const), txn: txnIds, timestamp: timestamps }),
 );
@@ -39,6 +44,9 @@ describe('commands of transactions in the log', () => {
     [{ kind: 'decide', txn: ID, timestamp: timestamp(0), participants: [splitId(1), splitId(2)], writes: [] }, '03000102030405060708090a0b0c0d0e0f0002010200'],
     [{ kind: 'outcome', txn: ID, timestamp: AT }, `04${HEAD}`],
     [{ kind: 'fence', txn: ID, timestamp: AT }, `05${HEAD}`],
+    [{ kind: 'part', txn: ID, timestamp: AT, index: 3, writes: [{ key: 'a' as Key, record: Buffer.of(1) }] }, `06${HEAD}030101610101 01`.replace(' ', '')],
+    [{ kind: 'discard', txn: ID, timestamp: AT }, `07${HEAD}`],
+    [{ kind: 'commit', txn: ID, timestamp: AT, writes: [], parts: 2 }, `080201${HEAD}00`],
   ])('%# keep their format', (command, hex) => {
     expect(Buffer.from(encodeCommand(command)).toString('hex')).toBe(hex);
     expect(decodeCommand(Buffer.from(hex, 'hex'))).toEqual(command);

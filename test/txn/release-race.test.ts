@@ -29,7 +29,7 @@ it('is either too late or leaves nothing prepared', async () => {
       const outcome = await c.run(prepared);
       outcomes.add(outcome);
       expect([moment, participant.ledger.prepared.has(txn), participant.counts()]).toEqual(
-        outcome === 'prepared' ? [moment, true, { transactions: 1, lockOwners: 1, lockWaiters: 0, prepared: 1 }] : [moment, false, { transactions: 0, lockOwners: 0, lockWaiters: 0, prepared: 0 }],
+        outcome === 'prepared' ? [moment, true, { transactions: 1, lockOwners: 1, lockWaiters: 0, prepared: 1, unfinishedParts: 0 }] : [moment, false, { transactions: 0, lockOwners: 0, lockWaiters: 0, prepared: 0, unfinishedParts: 0 }],
       );
       if (outcome === 'prepared') await c.run(participant.endings.learnOutcome(txn, timestamp(0)));
     }

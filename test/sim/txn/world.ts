@@ -61,6 +61,8 @@ export class TxnWorld {
     const calm = options.calm === true;
     // Short logs make followers that were away fetch whole splits.
     const logKeepSlots = [2_000, 2_000, 30, 6][shape.int(4)] ?? 2_000;
+    // In half of the seeds nearly every commit is too large to be sent, and logged, at once.
+    const wholeBytes = [undefined, undefined, 60, 30][this.random.fork('parts').int(4)];
     const cluster: SimCluster<TxnProgram, SimDisk> = new SimCluster<TxnProgram, SimDisk>(this.sim, this.random.fork('cluster'), {
       nodes: options.nodes ?? (shape.int(4) === 0 ? 5 : 3),
       network: calm ? CALM : this.plan.network,
@@ -71,7 +73,7 @@ export class TxnWorld {
       },
       boot: ({ process, transport, disk: own }) => {
         // A node that stopped before anything was durable has promised nothing either, and may found the cluster again.
-        const core = new NodeCore({ self: process.id, nodes: cluster.ids, env: process.env, disk: own.open(process), transport, founding: true, logKeepSlots, pages: PAGES });
+        const core = new NodeCore({ self: process.id, nodes: cluster.ids, env: process.env, disk: own.open(process), transport, founding: true, logKeepSlots, pages: PAGES, ...(wholeBytes === undefined ? {} : { wholeBytes }) });
         const program = new TxnProgram(process, core);
         options.equip?.(program);
         core.start().then(

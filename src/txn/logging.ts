@@ -1,0 +1,138 @@
+/**
+ * How a leader's commands get into its split's log: whole, or, when their writes are many, in parts (parts.ts) of which a few
+ * are on their way at a time, so that neither disks nor connections have much to do at once. Parts of one transaction at a
+ * time at each node: what follows them makes all of them rows in one write to the disk.
+ */
+import { ByteWriter } from '../base/bytes.ts';
+import { timestamp } from '../base/ids.ts';
+import type { SplitContext } from '../splits/types.ts';
+import { writeCommand, type Command, type PhysicalWrite } from './commands.ts';
+import type { EvaluatedWrites } from './evaluate.ts';
+import { NotLeading } from './failures.ts';
+import type { Leadership, LeaderTxn } from './leadership.ts';
+import { PARTS_BACKLOG_BYTES, PARTS_IN_FLIGHT, PART_BYTES } from './limits.ts';
+
+/** Bytes that a write takes in a part beside its key and record, about. */
+const WRITE_OVERHEAD_BYTES = 16;
+/** Most commands are shorter. */
+const COMMAND_BYTES = 512;
+const NO_TIMESTAMP = timestamp(0);
+const noop = (): void => undefined;
+
+/** One after the other, in the order in which they came. */
+export class Turns {
+  private last: Promise<void> = Promise.resolve();
+
+  /** Resolves when it is its turn, which ends when what it answers is called. */
+  async next(): Promise<() => void> {
+    const before = this.last;
+    let end = noop;
+    this.last = new Promise((resolve) => (end = resolve));
+    await before;
+    return end;
+  }
+}
+
+/** What is the same for all splits of a node. */
+export interface LogOptions {
+  readonly turns: Turns;
+  /** Default PART_BYTES. */
+  readonly partBytes?: number | undefined;
+}
+
+/** What a command is to say of its writes. */
+export interface LoggedWrites {
+  readonly writes: readonly PhysicalWrite[];
+  readonly parts?: number;
+}
+
+/** The writes in groups of about `partBytes`. */
+export function* partsOf(writes: readonly PhysicalWrite[], partBytes: number): Generator<readonly PhysicalWrite[]> {
+  let from = 0;
+  let bytes = 0;
+  for (const [at, { key, record }] of writes.entries()) {
+    const size = key.length + (record?.length ?? 0) + WRITE_OVERHEAD_BYTES;
+    if (at > from && bytes + size > partBytes) {
+      yield writes.slice(from, at);
+      from = at;
+      bytes = 0;
+    }
+    bytes += size;
+  }
+  if (from < writes.length) yield writes.slice(from);
+}
+
+export class CommandLog {
+  private readonly context: SplitContext;
+  /** Undefined while this replica does not lead. */
+  private readonly leadership: () => Leadership | undefined;
+  private readonly turns: Turns;
+  private readonly partBytes: number;
+
+  constructor(context: SplitContext, leadership: () => Leadership | undefined, { turns, partBytes = PART_BYTES }: LogOptions) {
+    this.context = context;
+    this.leadership = leadership;
+    this.turns = turns;
+    this.partBytes = partBytes;
+  }
+
+  isLarge({ bytes, writes }: EvaluatedWrites): boolean {
+    return bytes > this.partBytes && writes.length > 0;
+  }
+
+  /** Resolves when the command is applied; NotLeading when leadership was lost, whatever becomes of the command. */
+  propose(leadership: Leadership, command: Command, ended: () => void = noop): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (applied: boolean): void => {
+        ended();
+        if (applied && this.leadership() === leadership) resolve();
+        else reject(new NotLeading());
+      };
+      if (!this.context.propose(writeCommand(new ByteWriter(COMMAND_BYTES), command).view(), (outcome) => settle(outcome === 'applied'))) settle(false);
+    });
+  }
+
+  /** A command of the transaction. */
+  command(leadership: Leadership, txn: LeaderTxn, command: Command): Promise<void> {
+    txn.logging = true;
+    return this.propose(leadership, command, () => {
+      txn.logging = false;
+    });
+  }
+
+  /**
+   * Logs the writes in parts. What follows names them; the caller has to see first whether it still may. NotLeading when
+   * leadership was lost: then they are void.
+   */
+  async parts(leadership: Leadership, txn: LeaderTxn, writes: readonly PhysicalWrite[]): Promise<LoggedWrites> {
+    const end = await this.turns.next();
+    const inFlight: Promise<void>[] = [];
+    let count = 0;
+    try {
+      if (this.leadership() !== leadership || !leadership.isAlive(txn)) throw new NotLeading();
+      txn.logging = true;
+      for (const some of partsOf(writes, this.partBytes)) {
+        txn.parts = count + 1;
+        const part = this.propose(leadership, { kind: 'part', txn: txn.owner.id, timestamp: NO_TIMESTAMP, index: count++, writes: some });
+        part.catch(noop);
+        inFlight.push(part);
+        if (inFlight.length >= PARTS_IN_FLIGHT) await inFlight.shift();
+        await this.diskHasRoom();
+      }
+      await Promise.all(inFlight);
+      return { writes: [], parts: count };
+    } catch (error) {
+      txn.parts = undefined;
+      throw error;
+    } finally {
+      txn.logging = false;
+      end();
+    }
+  }
+
+  /** A majority may be faster than this node's own disk. */
+  private async diskHasRoom(): Promise<void> {
+    const { engine } = this.context;
+    if (engine.status().pendingBytes > PARTS_BACKLOG_BYTES) await new Promise<void>((resolve) => engine.sync(resolve));
+  }
+}
