@@ -223,7 +223,6 @@ export class Replica {
   get chosenSlot(): Slot {
     return this.core.learner.chosenSlot;
   }
-
   /** As leader what every member was told is chosen, otherwise the chosen slot. */
   get toldSlot(): Slot {
     return this.leader?.toldSlot ?? this.chosenSlot;
@@ -239,7 +238,6 @@ export class Replica {
   get log(): HeldLog {
     return this.core.log;
   }
-
   /** As of chosenSlot. */
   get membership(): Membership {
     return this.core.learner.group.membership;

@@ -15,7 +15,7 @@ import { agree } from './agree.ts';
 import { CommitBatch } from './batching.ts';
 import { NO_TXN } from './commands.ts';
 import { commitWait } from './commit-wait.ts';
-import { evaluate, locksFor, spansOf, withCommitTimestamp, type Evaluated, type EvaluatedWrites } from './evaluate.ts';
+import { evaluate, spansOf, withCommitTimestamp, type Evaluated, type EvaluatedWrites } from './evaluate.ts';
 import type { SchemaFence } from './fence.ts';
 import { NotLeading, RangeMoved, WriteConflictError } from './failures.ts';
 import type { VersionHorizon } from './horizon.ts';
@@ -275,7 +275,7 @@ export class Endings {
     const txn = this.at.enter(request);
     const spans = spansOf(request.ops);
     const { since, reads } = request.checks;
-    await leadership.acquireAll(txn, locksFor(spans), 'exclusive');
+    await leadership.acquireAll(txn, spans, 'exclusive');
     if (since > 0) await this.lockReads(leadership, txn, reads);
     this.at.checkStill(leadership, txn);
     // A cut may have begun, or happened, while this waited: the router finds the right split again.

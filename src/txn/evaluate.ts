@@ -35,22 +35,6 @@ export function spansOf(ops: readonly WriteOp[]): Span[] {
   return spans.sort((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : 0));
 }
 
-/** Ranges that one transaction deletes in a split, and locks one by one: a request looks at every range that is locked. */
-const MAX_LOCKED_RANGES = 200;
-
-/** Exclusive locks that are enough for what the writes touch: many ranges are locked as one, with what is between. */
-export function locksFor(touched: readonly Span[]): readonly Span[] {
-  let whole: { from: Key; to: Key } | undefined;
-  let ranges = 0;
-  for (const { from, to } of touched) {
-    if (to === undefined) continue;
-    ranges++;
-    whole ??= { from, to };
-    if (to > whole.to) whole.to = to;
-  }
-  return whole === undefined || ranges <= MAX_LOCKED_RANGES ? touched : [whole, ...touched.filter(({ to }) => to === undefined)];
-}
-
 /** Bytes that a write takes in a command beside its key and record, at most. */
 const WRITE_OVERHEAD_BYTES = 16;
 

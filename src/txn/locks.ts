@@ -16,6 +16,7 @@
  */
 import type { Key, NodeId, TxnId } from '../base/ids.ts';
 import { PointLocks } from './point-locks.ts';
+import { RangeLocks } from './range-locks.ts';
 
 export type HeldMode = 'shared' | 'exclusive';
 
@@ -41,12 +42,14 @@ interface HeldLock {
   mode: HeldMode;
 }
 
-/** What one transaction holds: keys are looked up in `points`, ranges (few) are listed. */
+/** What one transaction holds: its locks on keys are looked up in `points`. */
 interface OwnedLocks {
   readonly owner: LockOwner;
   readonly keys: Set<Key>;
-  readonly ranges: HeldLock[];
+  readonly ranges: RangeLock[];
 }
+
+type RangeLock = HeldLock & { readonly span: { readonly from: Key; readonly to: Key } };
 
 interface Waiter {
   readonly owner: LockOwner;
@@ -83,8 +86,7 @@ const conflicting = (a: HeldMode, b: HeldMode): boolean => a === 'exclusive' || 
 
 export class LockTable {
   private readonly points = new PointLocks<HeldLock>();
-  /** Few, and looked at one by one. */
-  private ranges: HeldLock[] = [];
+  private readonly ranges = new RangeLocks<RangeLock>();
   private readonly byOwner = new Map<TxnId, OwnedLocks>();
   /** Oldest first. */
   private waiters: Waiter[] = [];
@@ -102,6 +104,11 @@ export class LockTable {
     return this.waiters.length;
   }
 
+  /** Ranges that requests have looked at so far. */
+  get rangeVisits(): number {
+    return this.ranges.visits;
+  }
+
   holdsAny(id: TxnId): boolean {
     return this.byOwner.has(id);
   }
@@ -112,7 +119,10 @@ export class LockTable {
     if (owned === undefined) return false;
     const enough = (lock: HeldLock): boolean => lock.owner.id === id && covers(lock.span, span) && (mode === 'shared' || lock.mode === 'exclusive');
     if (span.to === undefined && this.points.get(span.from)?.some(enough) === true) return true;
-    return owned.ranges.some(enough);
+    let found = false;
+    // What covers a range holds its beginning.
+    if (owned.ranges.length > 0) this.ranges.overlapping(span.from, undefined, (lock) => (found ||= enough(lock)));
+    return found;
   }
 
   /**
@@ -225,7 +235,7 @@ export class LockTable {
   private overlapping(span: Span, look: (lock: HeldLock) => void): void {
     if (span.to === undefined) this.points.get(span.from)?.forEach(look);
     else this.points.within(span.from, span.to, look);
-    for (const lock of this.ranges) if (overlaps(lock.span, span)) look(lock);
+    this.ranges.overlapping(span.from, span.to, look);
   }
 
   /** Owners whose locks conflict with the request, each once. */
@@ -268,25 +278,24 @@ export class LockTable {
       owned = { owner, keys: new Set(), ranges: [] };
       this.byOwner.set(owner.id, owned);
     }
-    const siblings = span.to === undefined ? this.points.get(span.from) : owned.ranges;
-    const same = siblings?.find((lock) => lock.owner.id === owner.id && lock.span.from === span.from && lock.span.to === span.to);
+    const { from, to } = span;
+    const siblings: readonly HeldLock[] | undefined = to === undefined ? this.points.get(from) : this.ranges.at(from, to);
+    const same = siblings?.find((lock) => lock.owner.id === owner.id);
     if (same !== undefined) {
       if (mode === 'exclusive') same.mode = 'exclusive';
-      return;
-    }
-    const lock: HeldLock = { owner, span, mode };
-    if (span.to !== undefined) {
+    } else if (to === undefined) {
+      owned.keys.add(from);
+      this.points.add(from, { owner, span, mode });
+    } else {
+      const lock: RangeLock = { owner, span: { from, to }, mode };
       owned.ranges.push(lock);
-      this.ranges.push(lock);
-      return;
+      this.ranges.add(from, to, lock);
     }
-    owned.keys.add(span.from);
-    this.points.add(span.from, lock);
   }
 
   private remove(id: TxnId, owned: OwnedLocks): void {
     this.byOwner.delete(id);
     for (const key of owned.keys) this.points.drop(key, (lock) => lock.owner.id === id);
-    if (owned.ranges.length > 0) this.ranges = this.ranges.filter((lock) => lock.owner.id !== id);
+    for (const lock of owned.ranges) this.ranges.drop(lock.span.from, lock.span.to, lock);
   }
 }

@@ -232,6 +232,24 @@ describe('the lock table', () => {
     expect(steps).toBeLessThan(50);
   });
 
+  it('lets a transaction lock many ranges, and others what lies between them, looking at few for each', () => {
+    const table = new LockTable({ wounded: () => expect.fail('nobody is older'), contested: () => undefined });
+    const at = (n: number): Key => n.toString().padStart(6, '0') as Key;
+    const count = 5_000;
+    const deleter = makeOwner(2);
+    for (let i = 0; i < count; i++) expect(table.tryAcquire(deleter, { from: at(10 * i), to: at(10 * i + 5) }, 'exclusive')).toBe(true);
+    expect(table.rangeVisits / count).toBeLessThan(100);
+    const before = table.rangeVisits;
+    const other = makeOwner(4);
+    for (let i = 0; i < count; i++) {
+      expect(table.tryAcquire(other, { from: at(10 * i + 7), to: undefined }, 'exclusive')).toBe(true);
+      expect(table.tryAcquire(other, { from: at(10 * i + 2), to: undefined }, 'shared')).toBe(false);
+    }
+    expect((table.rangeVisits - before) / count).toBeLessThan(100);
+    table.release(deleter.id);
+    expect(table.tryAcquire(makeOwner(6), { from: at(0), to: at(5) }, 'exclusive')).toBe(true);
+  });
+
   it('lets an older transaction wound a younger one, and serves who waited for the wounded', () => {
     const watched = new Watched();
     const [oldest, middle, youngest] = [makeOwner(0), makeOwner(2), makeOwner(4)];

@@ -7,7 +7,7 @@ import { MemoryDisk } from '../../src/storage/memory-disk.ts';
 import { latestVersion, stageWrite } from '../../src/storage/mvcc.ts';
 import { encodeCell, encodeRecord, readRecord } from '../../src/storage/record.ts';
 import type { WriteOp as EngineOp } from '../../src/storage/types.ts';
-import { evaluate, locksFor, spansOf } from '../../src/txn/evaluate.ts';
+import { evaluate, spansOf } from '../../src/txn/evaluate.ts';
 import { Overlay } from '../../src/txn/overlay.ts';
 import type { Cell, Row, RowCursor, WriteConflict, WriteOp } from '../../src/txn/types.ts';
 import { OverlayCursor } from '../../src/txn/cursor.ts';
@@ -169,20 +169,5 @@ describe('evaluation at the leader', () => {
         for (const { key: name } of settled.writes) expect(locked.some(({ from, to }) => (to === undefined ? from === name : from <= name && name < to))).toBe(true);
       }),
     );
-  });
-});
-
-describe('locks for writes', () => {
-  const at = (n: number): Key => n.toString().padStart(5, '0') as Key;
-  const deletes = (count: number): WriteOp[] => Array.from({ length: count }, (_, i) => ({ kind: 'deleteRange', from: at(10 * i), to: at(10 * i + 5) }));
-
-  it('are those of the writes, while ranges are few', () => {
-    const spans = spansOf([...deletes(200), { kind: 'delete', key: at(7) }]);
-    expect(locksFor(spans)).toBe(spans);
-  });
-
-  it('cover many ranges by one', () => {
-    const far: WriteOp = { kind: 'delete', key: at(90_000) };
-    expect(locksFor(spansOf([...deletes(201), far]))).toEqual([{ from: at(0), to: at(2_005) }, { from: at(90_000), to: undefined }]);
   });
 });
