@@ -7,23 +7,25 @@ import type { Key } from '../base/ids.ts';
 import type { Signal } from '../base/signal.ts';
 import type { KeyRange, ReadView, ReadWriteTransaction } from '../txn/types.ts';
 import type { Statement } from './ast/statement.ts';
-import { Binder, type BoundStatement } from './bind/dml.ts';
+import type { Ids } from './bind/base.ts';
+import { Binder, returnedColumns, type BoundStatement } from './bind/dml.ts';
 import { catalogOf } from './bind/schema-catalog.ts';
 import { findSystemTable } from './bind/system-tables.ts';
 import type { Column, ParameterInfo } from './bind/tree.ts';
-import { CompiledDml, type DmlOutcome, type TableWriter } from './execute/dml.ts';
+import { columnExpr, hasSubquery } from './bind/walk.ts';
+import { CompiledDml, type BoundDml, type DmlOutcome, type ReturnedRows, type TableWriter } from './execute/dml.ts';
 import { PlanScope } from './execute/expressions.ts';
 import { CompiledScan } from './execute/scan.ts';
 import { informationSchemaRows } from './execute/information-schema.ts';
 import { contextOf } from './execute/schema-expressions.ts';
-import { compilePlan, type NodeNumbers } from './execute/compile.ts';
+import { compileOverRows, compilePlan, type NodeNumbers } from './execute/compile.ts';
 import { DEFAULT_MEMORY_LIMIT_BYTES, KEEP_AFTER_ROWS, Frame, Memory, Pacer, type Execution, type Operator, type Plan, type Row, type VirtualTables } from './execute/runtime.ts';
 import type { EvaluationContext } from './functions/registry.ts';
 import { KeySpace } from './rows/keyspace.ts';
 import type { RowWriter } from './rows/writer.ts';
 import { PENDING_COMMIT_TIMESTAMP, type ColumnEvaluator } from './rows/values.ts';
 import { parseStatement } from './parse/parse.ts';
-import { readsOf, type StatementRead } from './plan/reads.ts';
+import { readsOf, scansOf, type StatementRead } from './plan/reads.ts';
 import { explain } from './plan/explain.ts';
 import { indexAdvice, type IndexAdvice } from './plan/advice.ts';
 import { tablesToMeasure } from './plan/measured.ts';
@@ -253,9 +255,11 @@ function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<stri
   const bound = binder.bindStatement(queryOrDml(parseStatement(text)));
   const rel = bound.kind === 'query' ? bound.rel : bound.source;
   if (bound.kind === 'query') rejectStructColumns(bound.columns);
-  const physical = planQuery(rel, { hints: bound.hints, defaultTimeZone: catalog.defaultTimeZone, ids: binder.ids, statistics, optimize });
+  const planOptions = { hints: bound.hints, defaultTimeZone: catalog.defaultTimeZone, ids: binder.ids, statistics, optimize };
+  const physical = planQuery(rel, planOptions);
   const numbers: NodeNumbers = new Map();
   const plan = compilePlan(physical, space, numbers);
+  const returned = bound.kind === 'query' ? undefined : returnedPlan(bound, binder.ids, planOptions, space, numbers);
   const columns = bound.kind === 'query' ? bound.columns : (bound.returning?.columns ?? []);
   const parameters = binder.parameterInfos;
   return {
@@ -273,13 +277,23 @@ function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<stri
     physical,
     plan,
     numbers,
-    dml: bound.kind === 'query' ? undefined : new CompiledDml(bound, plan, space),
+    dml: bound.kind === 'query' ? undefined : new CompiledDml(bound, plan, space, returned?.rows),
     explain: () => explain(physical),
     planNodes: () => planNodes(physical),
-    reads: () => readsOf(bound, physical),
+    reads: () => [...readsOf(bound, physical), ...(returned === undefined ? [] : scansOf(returned.physical, true))],
     advice: () => indexAdvice(physical, { statistics, scanned: () => undefined }),
     statistics,
   };
+}
+
+/** The plan of THEN RETURN, when it has subqueries. */
+function returnedPlan(bound: BoundDml, ids: Ids, options: PlanOptions, space: KeySpace, numbers: NodeNumbers): { readonly physical: Phys; readonly rows: ReturnedRows } | undefined {
+  const { returning } = bound;
+  if (returning === undefined || !returning.items.some(hasSubquery)) return undefined;
+  const id = ids.take();
+  const items = returning.columns.map((column, i) => ({ column, expr: returning.items[i] ?? columnExpr(column) }));
+  const physical = planQuery({ kind: 'project', columns: returning.columns, input: { kind: 'withReference', columns: returnedColumns(returning), id }, items }, options);
+  return { physical, rows: compileOverRows(physical, id, space, numbers) };
 }
 
 /** Spanner's results have no columns of type STRUCT, other than inside arrays. */

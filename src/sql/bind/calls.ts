@@ -14,6 +14,7 @@ import { isFloating, supportsGrouping, supportsOrdering } from '../types/traits.
 import { BOOL, INT64, STRING, typeName, type SqlType } from '../types/types.ts';
 import { ExpressionBinder } from './expressions.ts';
 import { bindHints } from './hints.ts';
+import { withoutLambdaQueries } from './lambda-queries.ts';
 import { NameList, Scope, variableScope } from './scope.ts';
 import type { AggregateExpr, CallArgumentExpr, Column, Expr, SortKey } from './tree.ts';
 import { containsAggregate } from './walk.ts';
@@ -78,7 +79,7 @@ export abstract class CallBinder extends ExpressionBinder {
       throw this.error(e, 'The argument to ARRAY_CONCAT (or ARRAY_CONCAT_AGG) must be an array type but was NULL');
     }
     const call = this.resolve(e, definition.name, given.map((g) => g.info), e.safe);
-    return this.finishCall(call, given.map((g) => g.value), e, e.safe);
+    return withoutLambdaQueries(this.finishCall(call, given.map((g) => g.value), e, e.safe), (n, type) => this.newColumn(n, type));
   }
 
   /** IF, COALESCE and IFNULL evaluate on demand, so they are forms of their own. */

@@ -34,6 +34,9 @@ export interface BoundQueryStatement {
   readonly columns: readonly Column[];
   readonly hints: Hints;
 }
+/** The row that THEN RETURN is about: the table's columns, and what was done to it. */
+export const returnedColumns = ({ row, action }: Returning): readonly Column[] => (action === undefined ? row : [...row, action]);
+
 /** `source` yields the values of `columns`. `conflict` says what happens to rows that exist. */
 export interface BoundInsert {
   readonly kind: 'insert';

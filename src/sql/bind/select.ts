@@ -73,9 +73,7 @@ export class Grouping {
   }
 
   private groupOf(e: Expr): Column | undefined {
-    if (e.kind === 'const' || e.kind === 'aggregate' || e.kind === 'subquery') {
-      if (e.kind !== 'const') return undefined;
-    }
+    if (e.kind === 'aggregate') return undefined;
     const key = exprKey(e);
     return this.groups.find((g) => g.key === key)?.assignment.column;
   }

@@ -28,6 +28,11 @@ export function compilePlan(phys: Phys, space: KeySpace, numbers: NodeNumbers): 
   return new Compiler(space, numbers, drivingScan(phys)).plan(phys, new PlanScope(false));
 }
 
+/** Compiles a plan over rows that are given when it runs: the plan reads them as the WITH name `id`. */
+export function compileOverRows(phys: Phys, id: number, space: KeySpace, numbers: NodeNumbers): (rows: readonly Row[]) => Plan {
+  return new Compiler(space, numbers, undefined).overRows(phys, id);
+}
+
 /** Types of enclosing columns by id, as seen while compiling from the outside in. */
 class Compiler {
   private readonly spools = new Map<number, object>();
@@ -248,6 +253,15 @@ class Compiler {
   /** Of the WITH names that a plan refers to; those that it defines itself are not found in any frame around it. */
   private spoolsOf(p: Phys): readonly object[] {
     return p.kind === 'spool' ? [this.spool(p.id)] : childrenOf(p).flatMap((child) => this.spoolsOf(child));
+  }
+
+  overRows(p: Phys, id: number): (rows: readonly Row[]) => Plan {
+    const key = this.spool(id);
+    const body = this.plan(p, new PlanScope(false));
+    return (rows) => (frame) => {
+      frame.cells.set(key, { plan: () => new RowsOperator(rows), frame, rows: undefined } satisfies Spool);
+      return body(frame);
+    };
   }
 
   private with(p: Phys & { kind: 'with' }, scope: PlanScope): Plan {

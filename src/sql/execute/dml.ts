@@ -5,7 +5,7 @@
  */
 import { alreadyExists, invalidArgument, outOfRange } from '../../base/errors.ts';
 import type { ReadWriteTransaction } from '../../txn/types.ts';
-import type { BoundConflict, BoundDelete, BoundInsert, BoundUpdate, Returning } from '../bind/dml.ts';
+import { returnedColumns, type BoundConflict, type BoundDelete, type BoundInsert, type BoundUpdate, type Returning } from '../bind/dml.ts';
 import type { CatalogColumn, CatalogTable } from '../bind/catalog.ts';
 import type { Expr } from '../bind/tree.ts';
 import { RowReader } from '../rows/decode.ts';
@@ -48,12 +48,12 @@ export class CompiledDml {
   private readonly returning: CompiledReturning | undefined;
   private readonly conflict: CompiledConflict | undefined;
 
-  constructor(bound: BoundDml, source: Plan, space: KeySpace) {
+  constructor(bound: BoundDml, source: Plan, space: KeySpace, returned: ReturnedRows | undefined) {
     this.bound = bound;
     this.source = source;
     this.table = new TableReader(bound.table, space);
     const plan = new PlanScope(false);
-    this.returning = bound.returning === undefined ? undefined : new CompiledReturning(bound.returning, plan);
+    this.returning = bound.returning === undefined ? undefined : new CompiledReturning(bound.returning, plan, returned);
     this.conflict = bound.kind === 'insert' && bound.conflict !== undefined ? new CompiledConflict(bound.conflict, bound.table, space, plan) : undefined;
   }
 
@@ -199,7 +199,7 @@ export class CompiledDml {
     const keys = rows.map((row) => this.table.keyOfRow(row));
     const { returning } = this;
     const stored = bound.table.columns.flatMap((c, i) => (c.computed === undefined ? [i] : []));
-    const result = returning === undefined ? [] : rows.map((row) => returning.items(stored.map((i) => row[i] ?? null), 'DELETE', frame));
+    const result = returning === undefined ? [] : await returning.rows(rows.map((row) => ({ row: stored.map((i) => row[i] ?? null), action: 'DELETE' })), frame);
     if (keys.length > 0) await writer.delete(bound.table.id, keys);
     return { rowCount: rows.length, rows: result };
   }
@@ -208,7 +208,7 @@ export class CompiledDml {
     const { returning } = this;
     if (returning === undefined || keys.length === 0) return [];
     const rows = await this.table.read(keys, transaction);
-    return rows.flatMap((row, i) => (row === undefined ? [] : [returning.items(row, action(i), frame)]));
+    return returning.rows(rows.flatMap((row, i) => (row === undefined ? [] : [{ row, action: action(i) }])), frame);
   }
 }
 
@@ -286,20 +286,26 @@ class TableReader {
 
 }
 
+/** What THEN RETURN gives for rows, as a plan over them: where it has subqueries. */
+export type ReturnedRows = (rows: readonly Row[]) => Plan;
+
 class CompiledReturning {
   readonly hasAction: boolean;
-  private readonly evaluators: readonly Evaluate[];
+  private readonly compute: (rows: readonly Row[], frame: Frame) => readonly Row[] | Promise<readonly Row[]>;
 
-  constructor(returning: Returning, plan: PlanScope) {
-    const columns = returning.action === undefined ? returning.row : [...returning.row, returning.action];
+  constructor(returning: Returning, plan: PlanScope, returned: ReturnedRows | undefined) {
     this.hasAction = returning.action !== undefined;
-    const scope = { layout: layoutOf(columns), plan };
-    this.evaluators = returning.items.map((e) => compileExpr(e, scope));
+    if (returned !== undefined) {
+      this.compute = (rows, frame) => collect(returned(rows)(frame), frame);
+      return;
+    }
+    const scope = { layout: layoutOf(returnedColumns(returning)), plan };
+    const evaluators = returning.items.map((e) => compileExpr(e, scope));
+    this.compute = (rows, frame) => rows.map((row) => evaluators.map((e) => e(row, frame)));
   }
 
-  items(row: Row, action: string, frame: Frame): Row {
-    const cells = this.hasAction ? [...row, action] : row;
-    return this.evaluators.map((e) => e(cells, frame));
+  async rows(changed: readonly { readonly row: Row; readonly action: string }[], frame: Frame): Promise<readonly Row[]> {
+    return this.compute(changed.map(({ row, action }) => (this.hasAction ? [...row, action] : row)), frame);
   }
 }
 

@@ -18,16 +18,18 @@ export interface StatementRead {
 export function readsOf(bound: BoundStatement, physical: Phys): readonly StatementRead[] {
   const reads: StatementRead[] = [];
   const isQuery = bound.kind === 'query';
-  const scans = (p: Phys): void => {
-    if (p.kind === 'scan') reads.push({ table: p.table.id, index: p.index?.id, columns: isQuery ? p.source.map((column) => column.id) : [] });
-    for (const child of childrenOf(p)) scans(child);
-  };
-  scans(physical);
+  reads.push(...scansOf(physical, isQuery));
   if (isQuery) return reads;
   visitRel(pruneTo(bound.source, neededBy(bound)), () => undefined, (rel: Rel) => {
     if (rel.kind === 'table') reads.push({ table: rel.table.id, index: undefined, columns: rel.source.map((column) => column.id) });
   });
   return reads;
+}
+
+/** The scans of a plan. Without `withColumns` only tables and indexes count. */
+export function scansOf(p: Phys, withColumns: boolean): readonly StatementRead[] {
+  const below = childrenOf(p).flatMap((child) => scansOf(child, withColumns));
+  return p.kind === 'scan' ? [{ table: p.table.id, index: p.index?.id, columns: withColumns ? p.source.map((column) => column.id) : [] }, ...below] : below;
 }
 
 /** The columns of its source that a DML statement asks for, other than to know the whole row. */

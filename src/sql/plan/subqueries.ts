@@ -5,7 +5,7 @@
  * moved into the join's condition. Every other subquery becomes a column of an `apply` below the expression. The column
  * is read through `deferred`, so that an error in a subquery shows only where its value is needed (CASE, AND, …).
  */
-import { unimplemented } from '../../base/errors.ts';
+import { resolveFunction } from '../functions/catalogue.ts';
 import { BOOL } from '../types/types.ts';
 import { NO_HINTS } from '../bind/hints.ts';
 import { joinGrouped } from './grouped-subqueries.ts';
@@ -96,7 +96,6 @@ class Extraction {
       return { kind: 'deferred', type: e.type, id: column.id };
     }
     if (e.kind === 'let') return this.takeLet(e);
-    if (e.kind === 'call') this.rejectLambdas(e);
     return mapChildren(e, (x) => this.take(x), (r) => r);
   }
 
@@ -104,18 +103,10 @@ class Extraction {
   private takeLet(e: Expr & { kind: 'let' }): Expr {
     const values = new Map<number, Expr>();
     for (const b of e.bindings) values.set(b.column.id, substitute(b.value, values));
-    return this.take(substitute(e.body, values));
-  }
-
-  private rejectLambdas(e: Expr & { kind: 'call' }): void {
-    for (const a of e.args) {
-      if (a?.kind !== 'lambda' || !hasSubquery(a.body)) continue;
-      const parameters = new Set(a.parameters.map((p) => p.id));
-      mapChildren(a.body, function visit(x): Expr {
-        if (x.kind === 'subquery' && [...freeOfRel(x.rel)].some((id) => parameters.has(id))) throw unimplemented('Unsupported feature: a subquery in a lambda that refers to the lambda\'s arguments');
-        return mapChildren(x, visit, (r) => r);
-      }, (r) => r);
-    }
+    const body = substitute(e.body, values);
+    // Values with subqueries are now inside of others, which had been rewritten without them.
+    const again = (x: Expr): Expr => mapChildren(x, again, (r) => extractSubqueries(r, this.fresh));
+    return this.take([...values.values()].some(hasSubquery) ? again(body) : body);
   }
 
   relation(): Rel {
@@ -190,7 +181,7 @@ function asJoin(left: Rel, e: Expr): Rel | undefined {
   return { kind: 'join', columns: left.columns, type: negated === undefined ? 'semi' : 'anti', left, right, condition: conjunction(conditions), lateral: false, hints: NO_HINTS };
 }
 
-/** Conditions with subqueries leave a join: above an inner join, into the right side of a left join. */
+/** Conditions with subqueries leave a join: above an inner join, into the right side of a left join, into either side of a full join. */
 function rewriteJoin(rel: Rel & { kind: 'join' }, fresh: Fresh): Rel {
   const all = conjuncts(rel.condition);
   const withSubquery = all.filter(hasSubquery);
@@ -200,7 +191,40 @@ function rewriteJoin(rel: Rel & { kind: 'join' }, fresh: Fresh): Rel {
     return rewriteFilter(joined, conjunction(withSubquery) ?? { kind: 'const', type: BOOL, value: true, source: 'expression' }, rel.columns, fresh);
   }
   if (rel.type === 'right') return rewriteJoin({ ...rel, type: 'left', left: rel.right, right: rel.left }, fresh);
-  if (rel.type !== 'left') throw unimplemented('Unsupported feature: a subquery in the condition of a FULL JOIN');
+  if (rel.type !== 'left') return rewriteFullJoin(rel, fresh);
   const right = rewriteFilter(filtered(rel.right, conjuncts(plain)), conjunction(withSubquery) ?? { kind: 'const', type: BOOL, value: true, source: 'expression' }, rel.right.columns, fresh);
   return { ...rel, right, condition: undefined, lateral: true };
+}
+
+/** Each subquery becomes a column of the side that it reads; if one reads both, the join comes in parts. */
+function rewriteFullJoin(rel: Rel & { kind: 'join' }, fresh: Fresh): Rel {
+  let overBoth = false;
+  const sides = [rel.left, rel.right].map((side) => ({ ids: idsOf(side), taken: new Extraction(side, fresh) }));
+  const take = (e: Expr): Expr => {
+    if (e.kind !== 'subquery') return mapChildren(e, take, (r) => r);
+    const used = new Set([...freeOfRel(e.rel), ...(e.operand === undefined ? [] : freeColumns(e.operand))]);
+    const of = sides.filter(({ ids }) => [...used].some((id) => ids.has(id)));
+    overBoth ||= of.length > 1;
+    return (of[0] ?? sides[0])?.taken.take(e) ?? e;
+  };
+  const condition = rel.condition === undefined ? undefined : take(rel.condition);
+  if (overBoth) return matchedAndUnmatched(rel, fresh);
+  const [left = rel.left, right = rel.right] = sides.map(({ taken }) => taken.relation());
+  return only(rel.columns, { ...rel, columns: [...left.columns, ...right.columns], left, right, condition });
+}
+
+/** A full join in parts: the left join, then the rows of the right side that no row of the left side matches. */
+function matchedAndUnmatched(rel: Rel & { kind: 'join' }, fresh: Fresh): Rel {
+  const { left, right } = rel;
+  const condition = rel.condition ?? { kind: 'const', type: BOOL, value: true, source: 'expression' };
+  const output = fresh.column('', BOOL);
+  const matching = extractSubqueries({ kind: 'filter', columns: left.columns, input: left, condition }, fresh);
+  const matches: Rel = { kind: 'project', columns: [output], input: matching, items: [{ column: output, expr: { kind: 'const', type: BOOL, value: true, source: 'expression' } }] };
+  const not = resolveFunction('$not', [{ kind: 'value', type: BOOL, source: 'expression' }]);
+  const unmatched = rewriteFilter(right, { kind: 'call', type: BOOL, call: not, args: [{ kind: 'subquery', type: BOOL, form: 'exists', rel: matches, output, operand: undefined }], safe: false }, right.columns, fresh);
+  const nulls = left.columns.map((c) => ({ column: fresh.column(c.name, c.type), expr: { kind: 'const' as const, type: c.type, value: null, source: 'expression' as const } }));
+  const items = [...nulls, ...right.columns.map((column) => ({ column, expr: columnExpr(column) }))];
+  const columns = [...left.columns, ...right.columns];
+  const matched = only(columns, rewriteJoin({ ...rel, type: 'left' }, fresh));
+  return only(rel.columns, { kind: 'union', columns, inputs: [matched, { kind: 'project', columns: items.map((i) => i.column), input: unmatched, items }] });
 }
