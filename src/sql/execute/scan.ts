@@ -15,7 +15,7 @@ import type { PhysScan } from '../plan/physical.ts';
 import { isKept } from '../columns/vectors.ts';
 import { readBlocks } from '../fragment/blocks.ts';
 import { cellsToKeep, Pushed } from '../fragment/push.ts';
-import { isPushable } from '../fragment/pushable.ts';
+import { isPushable, MAX_TOP_ROWS } from '../fragment/pushable.ts';
 import type { Aggregation, TemplateInput } from '../fragment/template.ts';
 import type { IndexLayout, KeySpace, StoredColumn, TableLayout } from '../rows/keyspace.ts';
 import { columnById } from '../schema/schema.ts';
@@ -69,6 +69,7 @@ export class CompiledScan {
   private readonly template: TemplateInput;
   private readonly plan: PlanScope;
   private readonly limit: Evaluate | undefined;
+  private readonly top: { readonly count: Evaluate; readonly offset: Evaluate | undefined; readonly pushed: Pushed } | undefined;
   private readonly back: BackFetch | undefined;
   private readonly isRoot: boolean;
   private readonly number: number | undefined;
@@ -109,13 +110,23 @@ export class CompiledScan {
     // Columns behind those of the scan are for fetching rows; conditions do not refer to them.
     const known = scan.columns.flatMap(({ id, type }, i) => (columns[i] === undefined ? [] : [{ ref: id, id: columns[i].id, type }]));
     this.template = { layout: this.layout, columns: known, ids: known.map((c) => c.ref), condition: conjunction(sent), keep, aggregation: undefined, asValues: false };
+    const { top } = scan;
+    this.top = top === undefined ? undefined : { count: compileExpr(top.count, { layout, plan }), offset: compile(top.offset), pushed: new Pushed({ ...this.template, keep: undefined, asValues: true, top }, plan) };
     // Reads by key meet no rows of other tables.
-    if (sent.length === 0 && keep === undefined && (scan.point || !this.layout.isShared)) this.remote = undefined;
+    if (sent.length === 0 && keep === undefined && scan.top === undefined && (scan.point || !this.layout.isShared)) this.remote = undefined;
     else {
       const isKeptWhole = this.back === undefined && known.length > 0 && known.every((c) => isKept(c.type));
       const values = isKeptWhole ? new Pushed({ ...this.template, keep: undefined, asValues: true }, plan) : undefined;
       this.remote = { pushed: new Pushed(this.template, plan), values, reader: reader(columns, rest), condition: compile(conjunction(rest)), isWhole: rest.length === 0 && this.back?.isDecided !== false };
     }
+  }
+
+  /** What is sent for a range, and whether values come back. */
+  private sent(remote: Remote, frame: Frame, isLimited: boolean): { readonly pushed: Pushed; readonly areValues: boolean } {
+    const { top } = this;
+    const wanted = top === undefined ? Infinity : Number(top.count(NO_ROW, frame)) + Number(top.offset?.(NO_ROW, frame) ?? 0);
+    if (top !== undefined && wanted <= MAX_TOP_ROWS) return { pushed: top.pushed, areValues: true };
+    return isLimited || remote.values === undefined ? { pushed: remote.pushed, areValues: false } : { pushed: remote.values, areValues: true };
   }
 
   private readOptions(frame: Frame): ReadOptions {
@@ -277,14 +288,14 @@ export class CompiledScan {
     const { view } = frame.execution;
     if (remote === undefined || view.scanThrough === undefined) return undefined;
     const options = this.rangeOptions(frame, how, remote.isWhole);
-    const asValues = options.limit === undefined && remote.values !== undefined;
-    const fragment = (asValues ? remote.values : remote.pushed).fragment(frame);
+    const { pushed, areValues } = this.sent(remote, frame, options.limit !== undefined);
+    const fragment = pushed.fragment(frame);
     const cursor = fragment === undefined ? undefined : view.scanThrough(fragment, range, options);
     if (cursor === undefined) return undefined;
     return {
       next: async () => {
         const portion = await cursor.next();
-        return portion === undefined ? undefined : { rows: portion.rows, last: portion.last, read: asValues ? portion.scanned : portion.rows.length, scanned: portion.scanned, areValues: asValues };
+        return portion === undefined ? undefined : { rows: portion.rows, last: portion.last, read: areValues ? portion.scanned : portion.rows.length, scanned: portion.scanned, areValues };
       },
       close: () => cursor.close(),
     };
@@ -350,12 +361,16 @@ export class RangeReader implements Operator {
   }
 
   private open(range: KeyRange): BatchCursor {
-    return this.scan.openCursor(range, this.frame, { readAhead: 'growing' });
+    return this.scan.openCursor(range, this.frame, { readAhead: this.ahead });
   }
 
   /** Only snapshots are read ahead of what is wanted: under locks, what is read is locked. */
   private queue(ranges: readonly KeyRange[]): RangeQueue<Batch> {
-    return new RangeQueue({ ranges, open: (range) => this.open(range), ahead: this.frame.execution.view.readTimestamp === undefined ? 'none' : 'growing' });
+    return new RangeQueue({ ranges, open: (range) => this.open(range), ahead: this.frame.execution.view.readTimestamp === undefined ? 'none' : this.ahead });
+  }
+
+  private get ahead(): 'growing' | 'everything' {
+    return this.scan.scan.top === undefined ? 'growing' : 'everything';
   }
 
   async next(): Promise<readonly Row[] | undefined> {

@@ -1,6 +1,7 @@
 /** ORDER BY: a full sort, or the first rows only when a limit follows. Stable, so that equal rows keep their order. */
 import { outOfRange } from '../../base/errors.ts';
 import type { SortKey } from '../bind/tree.ts';
+import type { SqlType } from '../types/types.ts';
 import { comparatorOf } from '../values/compare.ts';
 import type { SqlValue } from '../values/value.ts';
 import { NO_ROW, type Evaluate } from './expressions.ts';
@@ -13,10 +14,10 @@ export interface CompiledSortKey {
   readonly key: SortKey;
 }
 
-type Compare = (a: SqlValue, b: SqlValue) => number;
+export type Compare = (a: SqlValue, b: SqlValue) => number;
 
 /** The order of two values under a key, NULLs where the key wants them. */
-function compareBy(key: SortKey, collation: string | undefined): Compare {
+export function compareBy(key: Pick<SortKey, 'descending' | 'nullsFirst'> & { readonly expr: { readonly type: SqlType } }, collation: string | undefined): Compare {
   const base = collation === undefined ? comparatorOf(key.expr.type) : collated(collation);
   const sign = key.descending ? -1 : 1;
   const nulls = key.nullsFirst ? -1 : 1;

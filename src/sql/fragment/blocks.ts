@@ -90,6 +90,14 @@ export class ValuesFragment implements Fragment {
   }
 }
 
+/** The same of rows that are there. */
+export function blockOf(rows: readonly (readonly SqlValue[])[]): readonly StoredRow[] {
+  if (rows.length === 0) return [];
+  const out = new ByteWriter().varint(rows.length);
+  for (const row of rows) for (const value of row) writeValue(out, value);
+  return [{ key: '' as Key, record: out.finish() }];
+}
+
 /** The rows of an answer, with so many columns, at least one. */
 export function readBlocks(blocks: readonly StoredRow[], width: number): SqlValue[][] {
   const rows: SqlValue[][] = [];

@@ -5,6 +5,9 @@ import { mapChildren } from '../bind/walk.ts';
 /** Deeper expressions stay at the gateway; the decoder refuses them. */
 export const MAX_EXPRESSION_DEPTH = 100;
 
+/** The first rows of an order that are found where they are, at most: more are sorted by whoever asks. */
+export const MAX_TOP_ROWS = 1000;
+
 /** Aggregates whose result does not depend on the order of rows, and whose states are small. */
 const PARTIAL: ReadonlySet<string> = new Set(['COUNT', '$count_star', 'COUNTIF', 'SUM', 'AVG', 'MIN', 'MAX', 'ANY_VALUE', 'LOGICAL_AND', 'LOGICAL_OR', 'BIT_AND', 'BIT_OR', 'BIT_XOR']);
 

@@ -19,6 +19,7 @@ import { ValuesFragment } from './blocks.ts';
 import { compileGroups, GroupsFragment, type GroupProgram } from './groups.ts';
 import { Ownership, type RowProgram } from './ownership.ts';
 import { PageRows, PagesOf } from './page-rows.ts';
+import { compileTop, TopFragment, type TopProgram } from './top.ts';
 import { decodeTemplate, type Template } from './template.ts';
 import { readValue, readValues } from './values.ts';
 
@@ -38,6 +39,7 @@ export function fragmentCompiler(): FragmentCompiler {
     if (known.size > CACHE_SIZE) known.delete(known.keys().next().value ?? '');
     const frame = readFrame(input, program.slots);
     if (program.groups !== undefined) return new GroupsFragment(program, program.groups, frame, bounds);
+    if (program.top !== undefined && program.rest !== undefined) return new TopFragment(program, program.top, program.rest, frame, bounds);
     return program.rest === undefined ? new RowsFragment(program, frame, bounds) : new ValuesFragment(program, program.rest, frame, bounds);
   };
 }
@@ -45,6 +47,7 @@ export function fragmentCompiler(): FragmentCompiler {
 /** What is the same for all runs of a template. */
 interface Program extends RowProgram {
   readonly groups: GroupProgram | undefined;
+  readonly top: TopProgram | undefined;
   /** Of a fragment that gives values: reads the columns that the condition has not read. */
   readonly rest: RowReader | undefined;
 }
@@ -59,7 +62,7 @@ function compile(bytes: Uint8Array): Program {
   }
 }
 
-function programOf({ layout, columns, condition, keep, aggregation, asValues, slots }: Template): Program {
+function programOf({ layout, columns, condition, keep, aggregation, asValues, top, slots }: Template): Program {
   const scope: ExprScope = { layout: new Map(columns.map((_, position) => [position, position])), plan: new PlanScope(false) };
   const read = condition === undefined ? new Set<number>() : freeColumns(condition);
   const others = new RowReader(layout, columns.map((column, position) => (read.has(position) ? undefined : column)));
@@ -71,6 +74,7 @@ function programOf({ layout, columns, condition, keep, aggregation, asValues, sl
     rest: asValues ? others : undefined,
     pages: isPaged ? PageRows.of(layout, columns, condition, given, (e) => compileExpr(e, scope)) : undefined,
     groups: aggregation === undefined ? undefined : compileGroups(aggregation, scope, others),
+    top: top === undefined ? undefined : compileTop(top, scope),
     width: columns.length,
     reader: new RowReader(layout, columns.map((column, position) => (read.has(position) ? column : undefined))),
     condition: condition === undefined ? undefined : compileExpr(condition, scope),

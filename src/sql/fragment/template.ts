@@ -2,7 +2,8 @@
  * What a fragment does with the rows of a scan, as bytes:
  *
  *   fragment    length of the template, template, time of the statement, default time zone, values of the slots
- *   template    version 02, layout of keys, columns, condition, cells to keep, aggregation, whether rows go as values
+ *   template    version, layout of keys, columns, condition, cells to keep, aggregation, whether rows go as values; in version 03,
+ *               the order of which only the first rows are wanted
  *
  * It stands for itself: the node that serves the rows may know an older or a newer schema, or none. The template is the
  * same for all runs of a statement, so that what is made of it can be kept.
@@ -16,6 +17,8 @@ import { ExpressionReader, ExpressionWriter, type SlotExpr } from './expressions
 import { readKeyType, readType, writeKeyType, writeType } from './types.ts';
 
 const VERSION = 2;
+/** Written only where the first rows of an order are wanted: nodes that do not know that know the rest. */
+const VERSION_WITH_TOP = 3;
 
 /** A column that the expressions refer to, by its position. */
 export interface FragmentColumn {
@@ -33,6 +36,13 @@ export interface Aggregation {
   readonly aggregates: readonly PartialAggregate[];
 }
 
+/** Of the rows, only the first `count` behind `offset` are wanted, in this order. They go as values. */
+export interface Top {
+  readonly keys: readonly { readonly expr: Expr; readonly descending: boolean; readonly nullsFirst: boolean }[];
+  readonly count: Expr;
+  readonly offset: Expr | undefined;
+}
+
 export interface Template {
   readonly layout: KeyLayout;
   readonly columns: readonly FragmentColumn[];
@@ -43,6 +53,7 @@ export interface Template {
   readonly aggregation: Aggregation | undefined;
   /** In place of keys and records: the values of the columns (blocks.ts). */
   readonly asValues: boolean;
+  readonly top?: Top | undefined;
   readonly slots: number;
 }
 
@@ -66,8 +77,8 @@ class BareLayout extends KeyLayout {
 }
 
 export function encodeTemplate(input: TemplateInput): { readonly bytes: Uint8Array; readonly slots: readonly SlotExpr[] } {
-  const { layout, columns, condition, keep, aggregation, asValues } = input;
-  const out = new ByteWriter().u8(VERSION);
+  const { layout, columns, condition, keep, aggregation, asValues, top } = input;
+  const out = new ByteWriter().u8(top === undefined ? VERSION : VERSION_WITH_TOP);
   writeLayout(out, layout);
   const stored = new Set(layout.stored.map((c) => c.id));
   out.varint(columns.length);
@@ -90,12 +101,14 @@ export function encodeTemplate(input: TemplateInput): { readonly bytes: Uint8Arr
     }
   }
   out.bool(asValues);
+  if (top !== undefined) writeTop(out, expressions, top);
   return { bytes: out.finish(), slots: expressions.slots };
 }
 
 export function decodeTemplate(bytes: Uint8Array): Template {
   const input = new ByteReader(bytes);
-  if (input.u8() !== VERSION) throw new CorruptBytes('fragment of an unknown version');
+  const version = input.u8();
+  if (version !== VERSION && version !== VERSION_WITH_TOP) throw new CorruptBytes('fragment of an unknown version');
   const bare = readLayout(input);
   const columns: FragmentColumn[] = [];
   const stored: StoredColumn[] = [];
@@ -112,8 +125,10 @@ export function decodeTemplate(bytes: Uint8Array): Template {
   const keep = input.bool() ? readIds(input) : undefined;
   const aggregation = input.bool() ? readAggregation(input, expressions) : undefined;
   const asValues = input.bool();
+  const top = version === VERSION_WITH_TOP ? readTop(input, expressions) : undefined;
   input.end();
-  return { layout, columns, condition, keep, aggregation, asValues, slots: expressions.slots };
+  if (top !== undefined && !asValues) throw new CorruptBytes('first rows go as values');
+  return { layout, columns, condition, keep, aggregation, asValues, top, slots: expressions.slots };
 }
 
 function readIds(input: ByteReader): number[] {
@@ -132,6 +147,24 @@ function readAggregation(input: ByteReader, expressions: ExpressionReader): Aggr
     aggregates.push({ call, args });
   }
   return { groups, aggregates };
+}
+
+function writeTop(out: ByteWriter, expressions: ExpressionWriter, { keys, count, offset }: Top): void {
+  out.varint(keys.length);
+  for (const { expr, descending, nullsFirst } of keys) {
+    out.bool(descending).bool(nullsFirst);
+    expressions.write(expr);
+  }
+  expressions.write(count);
+  out.bool(offset !== undefined);
+  if (offset !== undefined) expressions.write(offset);
+}
+
+function readTop(input: ByteReader, expressions: ExpressionReader): Top {
+  const keys: { expr: Expr; descending: boolean; nullsFirst: boolean }[] = [];
+  for (let n = input.count(); n > 0; n--) keys.push({ descending: input.bool(), nullsFirst: input.bool(), expr: expressions.read() });
+  const count = expressions.read();
+  return { keys, count, offset: input.bool() ? expressions.read() : undefined };
 }
 
 function writeLayout(out: ByteWriter, layout: KeyLayout): void {

@@ -82,7 +82,7 @@ function accessOf(rel: TableRel, index: CatalogIndex | undefined, conditions: re
   const rows = point ? read : Math.max(1, read * keptFraction(rel, checked, own, statistics.table(rel.table.id)));
   const cost = read * (back ? FETCH_COST : 1) + (index === undefined ? 0 : 0.5);
   const scan: PhysScan = {
-    kind: 'scan', columns: rel.columns, source: rel.source, table: rel.table, index, seeks: choice.seeks, point, reverse, lock: rel.lock || rel.hints.get('lock_scanned_ranges') === 'exclusive', back, residual, limit: undefined,
+    kind: 'scan', columns: rel.columns, source: rel.source, table: rel.table, index, seeks: choice.seeks, point, reverse, lock: rel.lock || rel.hints.get('lock_scanned_ranges') === 'exclusive', back, residual, limit: undefined, top: undefined,
   };
   const fixedFirst = [...choice.fixed].map((id): OrderPart => ({ id, descending: false }));
   const wantedCost = sorted ? costOf({ cost, rows, start: 0 }, wanted.most) : sortedCost({ cost, rows }).cost;

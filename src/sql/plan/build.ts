@@ -10,12 +10,12 @@ import { chooseAccess, satisfies } from './access.ts';
 import { computedOrder } from './computed.ts';
 import { conjunction, conjuncts, equalSides, isMovable, usesOnly } from './conjuncts.ts';
 import { keyedConditions, type KeyedConditions } from './keyed.ts';
-import { beginAtScan } from './partial.ts';
+import { beginAtScan, topAtScan } from './partial.ts';
 import { ANYTHING, costOf, hashCost, limitOf, loopCost, sortedCost, type Built, type Wanted } from './cost.ts';
 import { orderJoins, type Chain, type JoinInput } from './join-order.ts';
 import { hashJoin, joinColumns, mergeJoin } from './key-joins.ts';
 import { lookupJoin, prefersHash, type Lookup } from './look-up.ts';
-import type { OrderPart, Phys, PhysAggregate } from './physical.ts';
+import type { OrderPart, Phys, PhysAggregate, PhysSort } from './physical.ts';
 import { NO_STATISTICS, rowsOf, type Statistics } from './statistics.ts';
 
 export interface BuildOptions {
@@ -218,8 +218,8 @@ class Builder {
     if (order.length > 0 && satisfies(input.order, order, new Set())) {
       return limit === undefined ? input : this.limited(input, limit);
     }
-    const phys: Phys = { kind: 'sort', columns: input.phys.columns, input: input.phys, keys: rel.keys, limit: limit?.count, offset: limit?.offset };
-    return { phys, order, rows: Math.min(input.rows, limitOf(limit?.count, limit?.offset)), ...sortedCost(input) };
+    const phys: PhysSort = { kind: 'sort', columns: input.phys.columns, input: input.phys, keys: rel.keys, limit: limit?.count, offset: limit?.offset };
+    return { phys: this.options.optimize ? topAtScan(phys) : phys, order, rows: Math.min(input.rows, limitOf(limit?.count, limit?.offset)), ...sortedCost(input) };
   }
 
   private buildLimit(rel: Rel & { kind: 'limit' }): Built {

@@ -84,5 +84,6 @@ function describeScan(p: Phys & { kind: 'scan' }): readonly string[] {
     ...(seek === '' ? [] : [`seek ${seek}`]),
     ...(p.residual === undefined ? [] : [`where ${describe(p.residual)}`]),
     ...(p.limit === undefined ? [] : [`at most ${describe(p.limit)}`]),
+    ...(p.top === undefined ? [] : [`first by ${sortText(p.top.keys)}`]),
   ];
 }

@@ -176,7 +176,7 @@ class Writer {
   private node(p: Phys): number {
     switch (p.kind) {
       case 'scan':
-        return this.isInside ? this.scan(p) : this.distributed(p, () => this.local(() => this.scan(p)));
+        return this.isInside ? this.scan(p) : this.distributed(p, () => this.firstOf(p, () => this.local(() => this.scan(p))));
       case 'unit':
         return this.relational('Unit Relation', { execution_method: 'Row' }, '');
       case 'virtual':
@@ -275,6 +275,17 @@ class Writer {
         return node;
       }
     }
+  }
+
+  /** The first rows of an order, of those that are at one split. */
+  private firstOf({ top }: PhysScan, below: () => number): number {
+    if (top === undefined) return below();
+    const node = this.relational('Sort Limit', { call_type: 'Local', execution_method: 'Row' }, '');
+    this.child(node, below());
+    for (const k of top.keys) this.scalar(node, k.expr, 'Key');
+    this.scalar(node, top.count, 'Limit');
+    this.scalar(node, top.offset, 'Offset');
+    return node;
   }
 
   private aggregate(p: PhysAggregate): number {

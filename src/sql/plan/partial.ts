@@ -1,9 +1,9 @@
-/** Aggregations that can be begun where the rows are: of a scan, by expressions over its rows alone. */
+/** Aggregations, and sorts with a limit, that can be begun where the rows are: of a scan, by expressions over its rows alone. */
 import type { Assignment, AggregateExpr, Expr } from '../bind/tree.ts';
 import { mapChildren, substitute, visitExpr } from '../bind/walk.ts';
 import { isPartial, isPushable } from '../fragment/pushable.ts';
 import { isMovable } from './conjuncts.ts';
-import type { Phys, PhysAggregate, PhysScan } from './physical.ts';
+import type { Phys, PhysAggregate, PhysScan, PhysSort, ScanTop } from './physical.ts';
 
 /** The aggregation over the scan itself, with what projections between them compute put into its expressions, if that is possible. */
 export function beginAtScan(aggregate: PhysAggregate): PhysAggregate {
@@ -19,6 +19,26 @@ export function beginAtScan(aggregate: PhysAggregate): PhysAggregate {
   }
   if (input.kind !== 'scan' || !canBegin(input, groups, aggregates.map((a) => a.aggregate))) return aggregate;
   return { ...aggregate, input, groups, aggregates, partial: true };
+}
+
+/** The sort with the first rows of its order found where they are, if that is possible. */
+export function topAtScan(sort: PhysSort): PhysSort {
+  const { limit: count, offset } = sort;
+  if (count === undefined || sort.keys.some((k) => k.collation !== undefined)) return sort;
+  const input = withTop(sort.input, { keys: sort.keys, count, offset });
+  return input === undefined ? sort : { ...sort, input };
+}
+
+/** The scan below projections, told of the order. */
+function withTop(p: Phys, top: ScanTop): Phys | undefined {
+  if (p.kind === 'project') {
+    const values = new Map(p.items.map((i): [number, Expr] => [i.column.id, i.expr]));
+    if (!p.items.every((i) => isMovable(i.expr))) return undefined;
+    const input = withTop(p.input, { ...top, keys: top.keys.map((k) => ({ ...k, expr: substitute(k.expr, values) })) });
+    return input === undefined ? undefined : { ...p, input };
+  }
+  if (p.kind !== 'scan' || p.columns.length === 0 || p.point || p.back || p.limit !== undefined || (p.residual !== undefined && !isPushable(p.residual))) return undefined;
+  return top.keys.every((k) => isPushable(k.expr)) ? { ...p, top } : undefined;
 }
 
 function canBegin(scan: PhysScan, groups: readonly Assignment[], aggregates: readonly AggregateExpr[]): boolean {

@@ -55,6 +55,15 @@ export interface PhysScan {
   readonly residual: Expr | undefined;
   /** Reading more rows than this is of no use; a constant or parameter expression. */
   readonly limit: Expr | undefined;
+  /** Of its rows, only the first of an order are of use: those where they are may be found there. */
+  readonly top: ScanTop | undefined;
+}
+
+/** As in a sort above the scan, over the columns of the scan. */
+export interface ScanTop {
+  readonly keys: readonly SortKey[];
+  readonly count: Expr;
+  readonly offset: Expr | undefined;
 }
 
 export type Phys =
@@ -73,7 +82,7 @@ export type Phys =
   | PhysAggregate
   | { readonly kind: 'union'; readonly columns: readonly Column[]; readonly inputs: readonly Phys[] }
   | { readonly kind: 'set'; readonly columns: readonly Column[]; readonly operator: 'intersect' | 'except'; readonly all: boolean; readonly left: Phys; readonly right: Phys }
-  | { readonly kind: 'sort'; readonly columns: readonly Column[]; readonly input: Phys; readonly keys: readonly SortKey[]; readonly limit: Expr | undefined; readonly offset: Expr | undefined }
+  | PhysSort
   | { readonly kind: 'limit'; readonly columns: readonly Column[]; readonly input: Phys; readonly count: Expr | undefined; readonly offset: Expr | undefined }
   | { readonly kind: 'sample'; readonly columns: readonly Column[]; readonly input: Phys; readonly method: 'bernoulli' | 'reservoir'; readonly size: Expr; readonly weight: Column | undefined }
   | { readonly kind: 'firstRows'; readonly columns: readonly Column[]; readonly input: Phys; readonly column: Column; readonly count: Expr; readonly partition: readonly Expr[]; readonly keys: readonly SortKey[] }
@@ -81,6 +90,15 @@ export type Phys =
   | PhysKeyed
   | { readonly kind: 'spool'; readonly columns: readonly Column[]; readonly id: number }
   | { readonly kind: 'assert'; readonly columns: readonly Column[]; readonly input: Phys; readonly condition: Expr; readonly text: string; readonly payload: readonly Expr[] };
+
+export interface PhysSort {
+  readonly kind: 'sort';
+  readonly columns: readonly Column[];
+  readonly input: Phys;
+  readonly keys: readonly SortKey[];
+  readonly limit: Expr | undefined;
+  readonly offset: Expr | undefined;
+}
 
 /**
  * Rows of a subplan whose keys equal values of the enclosing row. `direct` reads just them; it is run as long as little

@@ -104,7 +104,8 @@ describe('fragments that are not what they should be', () => {
     for (const condition of CONDITIONS) {
       const { sent } = await both(`SELECT k, s, n FROM t@{FORCE_INDEX=_BASE_TABLE} WHERE ${condition}`);
       const { sent: groups } = await both(`SELECT s, MAX(n), SUM(d) FROM t@{FORCE_INDEX=_BASE_TABLE} WHERE ${condition} GROUP BY s`);
-      fragments.push(...sent, ...groups);
+      const { sent: first } = await both(`SELECT k, s FROM t@{FORCE_INDEX=_BASE_TABLE} WHERE ${condition} ORDER BY n DESC, s LIMIT 4`);
+      fragments.push(...sent, ...groups, ...first);
     }
     const compile = fragmentCompiler();
     fc.assert(
