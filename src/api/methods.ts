@@ -14,6 +14,7 @@ import { batchWrite } from './data/batch-write.ts';
 import type { Edge } from './data/edge.ts';
 import { partitionQuery, partitionRead } from './data/partitions.ts';
 import { MAX_REQUEST_BYTES } from './limits.ts';
+import type { CallsByPriority } from './priorities.ts';
 import { read, streamingRead } from './data/reads.ts';
 import { batchCreateSessions, createSession, deleteSession, getSession, listSessions } from './data/sessions.ts';
 import { executeSql, executeStreamingSql } from './data/statements.ts';
@@ -128,18 +129,22 @@ const refuse = (service: string, method: string): UnaryHandler => {
 /** Methods that write rows, which may be as large as a message; the beginning of a transaction names one of its mutations (mutation_key). */
 const LARGE_REQUESTS: ReadonlySet<string> = new Set(['BeginTransaction', 'Commit', 'BatchWrite']);
 
-function checkSize(method: string, request: Buffer): Buffer {
+function checkSize(method: string, request: Buffer): void {
   if (request.length > MAX_REQUEST_BYTES && !LARGE_REQUESTS.has(method)) throw invalidArgument(`The request has ${String(request.length)} bytes; at most ${String(MAX_REQUEST_BYTES)} are allowed.`);
-  return request;
 }
 
-export function methodTable(edge: Edge): MethodTable {
+export function methodTable(edge: Edge, priorities: CallsByPriority): MethodTable {
   const table: MethodTable = new Map();
+  const checked = (method: string, request: Buffer, call: Call): Buffer => {
+    checkSize(method, request);
+    if (!call.forwarded) priorities.note(method, request);
+    return request;
+  };
   for (const [method, run] of Object.entries(DATA_UNARY)) {
-    table.set(path(SPANNER_SERVICE, method), { kind: 'unary', run: (request, call) => run(edge, checkSize(method, request), call) });
+    table.set(path(SPANNER_SERVICE, method), { kind: 'unary', run: (request, call) => run(edge, checked(method, request, call), call) });
   }
   for (const [method, run] of Object.entries(DATA_STREAM)) {
-    table.set(path(SPANNER_SERVICE, method), { kind: 'stream', run: (request, call) => run(edge, checkSize(method, request), call) });
+    table.set(path(SPANNER_SERVICE, method), { kind: 'stream', run: (request, call) => run(edge, checked(method, request, call), call) });
   }
   table.set(path(SPANNER_SERVICE, 'FetchCacheUpdate'), { kind: 'stream', run: refuseStream('Spanner.FetchCacheUpdate') });
   for (const [service, methods] of Object.entries(ADMIN_UNARY)) {

@@ -17,6 +17,7 @@ import { SessionCalls } from './data/session-calls.ts';
 import { GrpcServer, type EachHandler, type GrpcHandler } from './grpc/grpc-server.ts';
 import { addHealth, HEALTH_SERVICE } from './health.ts';
 import { methodTable, SERVICES } from './methods.ts';
+import { CallsByPriority, type PriorityCounts } from './priorities.ts';
 import { REFLECTION_METHOD, REFLECTION_SERVICES, reflect } from './reflection.ts';
 import { TransactionRegistry } from './registry.ts';
 
@@ -39,6 +40,8 @@ export interface ApiServer {
   readonly methods: MethodTable;
   /** Read-write transactions that are active here. */
   activeTransactions(): number;
+  /** Calls of clients since the start. */
+  callsByPriority(): PriorityCounts;
   /** Takes no new calls, lets running ones end for `graceMs`, then cuts them off. */
   close(graceMs?: number): Promise<void>;
 }
@@ -79,7 +82,8 @@ export function createApiServer(backend: Backend, options: ApiServerOptions): Ap
     nextNumber: () => (lastNumber = (lastNumber + 1) >>> 0),
   };
   let open = true;
-  const methods = methodTable(edge);
+  const priorities = new CallsByPriority();
+  const methods = methodTable(edge, priorities);
   const services = [...SERVICES, HEALTH_SERVICE, ...REFLECTION_SERVICES];
   addHealth(methods, services, () => open);
   const handlers = new Map<string, GrpcHandler>(methods);
@@ -92,6 +96,7 @@ export function createApiServer(backend: Backend, options: ApiServerOptions): Ap
     injectConnection: (socket) => server.inject(socket),
     handleForwarded: (call) => runForwarded(methods, call),
     activeTransactions: () => registry.activeCount,
+    callsByPriority: () => priorities.counts,
     close: async (graceMs = DEFAULT_GRACE_MS) => {
       open = false;
       await server.close(graceMs);

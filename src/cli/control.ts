@@ -7,7 +7,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { errnoOf, messageOf, UserError } from './output.ts';
 import type { NodeState } from './supervisor/node-process.ts';
 import { controlPath, layoutOf } from './supervisor/layout.ts';
-import type { SplitStatus } from './process-contract.ts';
+import type { CallCounts, SplitStatus } from './process-contract.ts';
 
 export const CONTROL_COMMANDS = ['status', 'kill', 'pause', 'resume', 'start', 'stop'] as const;
 export type ControlCommand = (typeof CONTROL_COMMANDS)[number];
@@ -30,6 +30,7 @@ export interface NodeReport {
   /** null when the node does not say. */
   readonly rssBytes: number | null;
   readonly heapUsedBytes: number | null;
+  readonly calls: CallCounts | null;
   readonly restarts: number;
   /** What a starting node does, or why one is down; often empty. */
   readonly remark: string;

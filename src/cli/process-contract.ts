@@ -129,6 +129,13 @@ export type FromNode =
   | { readonly kind: 'fatal'; readonly reason: string; readonly exitCode: number };
 
 /** What a node knows about itself and the splits that it has a replica of. */
+export interface CallCounts {
+  readonly unspecified: number;
+  readonly low: number;
+  readonly medium: number;
+  readonly high: number;
+}
+
 export interface NodeStatus {
   readonly nodeId: number;
   readonly zone: string;
@@ -140,6 +147,8 @@ export interface NodeStatus {
   /** `127.0.0.1:41234` */
   readonly peerAddress: string;
   readonly memory: { readonly rssBytes: number; readonly heapUsedBytes: number };
+  /** Calls of clients since the node started, by the priority that they were given. */
+  readonly calls: CallCounts;
   /** At most STATUS_SPLITS_MAX of them, in order of id; `splitCount` is the whole number. */
   readonly splits: readonly SplitStatus[];
   readonly splitCount: number;

@@ -4,6 +4,7 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { pino } from 'pino';
+import { NO_CALLS } from '../api/priorities.ts';
 import { createApiServer, type ApiServer } from '../api/server.ts';
 import { assert, AssertionError } from '../base/assert.ts';
 import { CorruptBytes } from '../base/bytes.ts';
@@ -244,7 +245,7 @@ class ServerProcess {
   }
 
   private status(): NodeStatus | undefined {
-    return this.core === undefined || this.backend === undefined ? undefined : nodeStatus(this.config, this.core, this.backend, this.state);
+    return this.core === undefined || this.backend === undefined ? undefined : nodeStatus(this.config, this.core, this.backend, this.api?.callsByPriority() ?? NO_CALLS, this.state);
   }
 
   private tellStatus(id: number): void {

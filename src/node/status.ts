@@ -1,5 +1,5 @@
 /** What a node says of itself: process, memory, and its replicas. */
-import type { NodeAddress, NodeConfig, NodeStatus, ReplicaStatus, SplitStatus } from '../cli/process-contract.ts';
+import type { CallCounts, NodeAddress, NodeConfig, NodeStatus, ReplicaStatus, SplitStatus } from '../cli/process-contract.ts';
 import { STATUS_SPLITS_MAX } from '../cli/process-contract.ts';
 import type { HostedSplit } from '../splits/hosted.ts';
 import type { NodeBackend } from './backend.ts';
@@ -20,7 +20,7 @@ function learnNames(core: NodeCore, backend: NodeBackend): void {
   if (unknown) backend.catalog.learnAll().catch((error: unknown) => core.env.log.debug('status.learnFailed', { error: String(error) }));
 }
 
-export function nodeStatus(config: NodeConfig, core: NodeCore, backend: NodeBackend, state: NodeStatus['state']): NodeStatus {
+export function nodeStatus(config: NodeConfig, core: NodeCore, backend: NodeBackend, calls: CallCounts, state: NodeStatus['state']): NodeStatus {
   const own = config.nodes.find(({ id }) => id === config.nodeId) as NodeAddress;
   const memory = process.memoryUsage();
   if (state === 'ready') learnNames(core, backend);
@@ -35,6 +35,7 @@ export function nodeStatus(config: NodeConfig, core: NodeCore, backend: NodeBack
     httpAddress: config.httpAddress,
     peerAddress: `${own.host}:${own.peerPort}`,
     memory: { rssBytes: memory.rss, heapUsedBytes: memory.heapUsed },
+    calls,
     splits: splits.slice(0, STATUS_SPLITS_MAX).map((hosted) => splitStatus(core, backend, hosted)),
     splitCount: splits.length,
   };

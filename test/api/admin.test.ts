@@ -4,6 +4,7 @@ import * as grpc from '@grpc/grpc-js';
 import { Code } from '../../src/base/errors.ts';
 import { apiRoot } from '../../src/api/descriptor.ts';
 import { methodTable, SERVICES } from '../../src/api/methods.ts';
+import { CallsByPriority } from '../../src/api/priorities.ts';
 import type { Edge } from '../../src/api/data/edge.ts';
 import { ProtoReader } from '../../src/api/wire/reader.ts';
 import { ProtoWriter } from '../../src/api/wire/writer.ts';
@@ -149,7 +150,7 @@ describe('what tools ask', () => {
   });
 
   it('knows every method of its services', () => {
-    const table = methodTable({} as Edge);
+    const table = methodTable({} as Edge, new CallsByPriority());
     for (const service of SERVICES) {
       const { methods } = apiRoot().lookupService(service);
       for (const [name, method] of Object.entries(methods)) {

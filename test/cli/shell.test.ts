@@ -203,7 +203,7 @@ describe('status and split', () => {
   it('shows nodes and splits', () => {
     const status: ClusterStatus = {
       clusterId: 'abc', dataDir: '/d', inMemory: false, supervisorPid: 1, grpcAddress: '127.0.0.1:9010', httpAddress: 'http://127.0.0.1:9020', ready: true,
-      nodes: [{ nodeId: 1, zone: 'zone-a', region: 'local', pid: null, state: 'killed', peerAddress: '127.0.0.1:4000', rssBytes: null, heapUsedBytes: null, restarts: 2, remark: 'killed on purpose' }],
+      nodes: [{ nodeId: 1, zone: 'zone-a', region: 'local', pid: null, state: 'killed', peerAddress: '127.0.0.1:4000', rssBytes: null, heapUsedBytes: null, calls: { unspecified: 7, low: 2, medium: 0, high: 1 }, restarts: 2, remark: 'killed on purpose' }],
       splits: [{ id: 4, range: { from: '', to: 'Singers(10)' }, database: 'projects/p/instances/i/databases/d', leader: null, role: 'follower', replicas: [{ node: 1, kind: 'witness', state: 'catching-up', lagSlots: 7 }] }],
       splitCount: 3,
     };
@@ -211,6 +211,7 @@ describe('status and split', () => {
     expect(text).toMatch(/1 +zone-a +local +- +killed +127\.0\.0\.1:4000 +- +restarted 2×; killed on purpose/);
     expect(text).toMatch(/4 +projects\/p\/instances\/i\/databases\/d +\(start\) … Singers\(10\) +none +1 witness catching-up lag 7/);
     expect(text).toContain('(1 of 3 splits)');
+    expect(text).toContain('Calls by priority: 1 high, 0 medium, 2 low, 7 without');
   });
   it('takes key parts by the type of their column', () => {
     const column = (type: string): { table: string; index: string; column: string; type: string } => ({ table: 'T', index: '', column: 'k', type });

@@ -3,7 +3,7 @@ import Table from 'cli-table3';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askSupervisor, type ClusterStatus, type NodeReport } from '../control.ts';
 import type { Output } from '../output.ts';
-import type { ReplicaStatus, SplitStatus } from '../process-contract.ts';
+import type { CallCounts, ReplicaStatus, SplitStatus } from '../process-contract.ts';
 
 /** Only rules between columns: reads well, and copies well. */
 const PLAIN = {
@@ -40,12 +40,21 @@ function splitRow(split: SplitStatus): readonly string[] {
   return [String(split.id), split.database ?? '(metadata)', range, split.leader === null ? 'none' : String(split.leader), split.replicas.map(replicaText).join(', ')];
 }
 
+/** Calls of all nodes by priority; nothing when no client gave any. */
+function callsText(nodes: readonly NodeReport[]): string {
+  const sum = (of: keyof CallCounts): number => nodes.reduce((total, { calls }) => total + (calls?.[of] ?? 0), 0);
+  const given = (['high', 'medium', 'low'] as const).map((priority) => ({ priority, count: sum(priority) }));
+  if (given.every(({ count }) => count === 0)) return '';
+  return `Calls by priority: ${given.map(({ priority, count }) => `${String(count)} ${priority}`).join(', ')}, ${String(sum('unspecified'))} without`;
+}
+
 export function formatStatus(status: ClusterStatus): string {
   const lines = [
     `Cluster ${status.clusterId} (${status.inMemory ? 'in memory' : status.dataDir}), supervisor pid ${String(status.supervisorPid)}`,
     `gRPC ${status.grpcAddress}, HTTP ${status.httpAddress}${status.ready ? '' : ', starting'}`,
     '',
     plainTable(['NODE', 'ZONE', 'REGION', 'PID', 'STATE', 'PEER ADDRESS', 'MEMORY', ''], status.nodes.map(nodeRow)),
+    ...[callsText(status.nodes)].filter((text) => text !== ''),
     '',
     plainTable(['SPLIT', 'DATABASE', 'RANGE', 'LEADER', 'REPLICAS'], status.splits.map(splitRow)),
   ];

@@ -140,6 +140,7 @@ export class Supervisor {
       peerAddress: `${address?.host ?? ''}:${String(address?.peerPort ?? '')}`,
       rssBytes: status?.memory.rssBytes ?? null,
       heapUsedBytes: status?.memory.heapUsedBytes ?? null,
+      calls: status?.calls ?? null,
       restarts: node.restarts,
       remark: node.remark,
     };
