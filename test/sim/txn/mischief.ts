@@ -7,6 +7,7 @@ import { Endings } from '../../../src/txn/endings.ts';
 import { LeaderTxn, Leadership } from '../../../src/txn/leadership.ts';
 import type { Ledger } from '../../../src/txn/ledger.ts';
 import { LockTable } from '../../../src/txn/locks.ts';
+import { CommandLog } from '../../../src/txn/logging.ts';
 import { Participant } from '../../../src/txn/participant.ts';
 import { GatewayTransaction } from '../../../src/txn/readwrite.ts';
 import { SafeTime } from '../../../src/txn/safetime.ts';
@@ -85,13 +86,16 @@ export const TXN_MISCHIEFS: Readonly<Record<string, TxnMischief>> = {
 
   /** Answers a prepare before it is in the log. */
   'early-promise': () =>
-    replace(Endings.prototype, 'log', (original) =>
+    replace(CommandLog.prototype, 'command', (original) =>
       function (this: object, ...[leadership, txn, command]: unknown[]) {
         const logged = original.apply(this, [leadership, txn, command]) as Promise<void>;
         if ((command as { kind: string }).kind !== 'prepare') return logged;
         logged.catch(() => undefined);
         return Promise.resolve();
       }),
+
+  /** Parts of transactions that nobody will name stay. */
+  'undiscarded-parts': () => replace(Endings.prototype, 'discardAbandoned', () => () => undefined),
 
   /** A commit that is repeated, because its answer was lost, is not recognized. */
   'forgotten-outcome': () => replace(Endings.prototype, 'outcomeOf', () => () => undefined),
