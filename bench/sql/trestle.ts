@@ -136,7 +136,7 @@ export class InProcess {
     await bench.fill(lines);
     // What a node gathers in the background.
     const space = new KeySpace(bench.schema, KEY_PREFIX);
-    for (const table of bench.schema.data.tables) bench.tables.set(table.id, await gatherStatistics(bench.view, space, table, { pause: () => Promise.resolve() }));
+    for (const table of bench.schema.data.tables) bench.tables.set(table.id, await gatherStatistics(bench.view, space, table, { pause: () => Promise.resolve(), bytesOf: ({ from, to }) => engine.approximateBytes(headKey(from), headKey(to)) }));
     return bench;
   }
 

@@ -110,7 +110,7 @@ export class NodeSqlDatabase implements SqlDatabase {
     this.core = options.core;
     this.meta = options.meta;
     this.database = options.database;
-    this.statistics = new TableStatisticsKeeper(options.core.env, () => options.transactions.snapshot({ kind: 'strong' }), (schema) => this.space(schema));
+    this.statistics = new TableStatisticsKeeper(options.core.env, options.core.engine, () => options.transactions.snapshot({ kind: 'strong' }), (schema) => this.space(schema));
     this.engine = new SqlEngine({ keyPrefix: options.database.prefix, statistics: () => this.statistics.current() });
     this.transactions = options.transactions;
     this.sequences = new SequenceCounters(options.meta, options.database.stored.number);

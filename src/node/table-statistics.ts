@@ -8,7 +8,9 @@ import { NO_STATISTICS, type Statistics, type TableStatistics } from '../sql/pla
 import type { KeySpace } from '../sql/rows/keyspace.ts';
 import { gatherStatistics } from '../sql/rows/statistics.ts';
 import type { Schema } from '../sql/schema/schema.ts';
-import type { Snapshot } from '../txn/types.ts';
+import { headKey } from '../storage/mvcc.ts';
+import type { Engine } from '../storage/types.ts';
+import type { KeyRange, Snapshot } from '../txn/types.ts';
 
 const STALE_MICROS = 600_000_000;
 const RETRY_MICROS = 60_000_000;
@@ -30,12 +32,14 @@ export class TableStatisticsKeeper {
   private readonly env: Environment;
   private readonly snapshot: () => Promise<Snapshot>;
   private readonly spaceOf: (schema: Schema) => KeySpace;
+  private readonly bytesOf: (range: KeyRange) => Promise<number>;
   private readonly known = new Map<number, Known>();
   private readonly wanted = new Set<number>();
   private version = 0;
   private gathering: Promise<void> | undefined;
 
-  constructor(env: Environment, snapshot: () => Promise<Snapshot>, spaceOf: (schema: Schema) => KeySpace) {
+  constructor(env: Environment, engine: Engine, snapshot: () => Promise<Snapshot>, spaceOf: (schema: Schema) => KeySpace) {
+    this.bytesOf = ({ from, to }) => engine.approximateBytes(headKey(from), headKey(to));
     this.env = env;
     this.snapshot = snapshot;
     this.spaceOf = spaceOf;
@@ -66,7 +70,7 @@ export class TableStatisticsKeeper {
       let statistics = before;
       let retry = STALE_MICROS;
       try {
-        statistics = await gatherStatistics(await this.snapshot(), this.spaceOf(schema), table, { pause: () => this.pause() });
+        statistics = await gatherStatistics(await this.snapshot(), this.spaceOf(schema), table, { pause: () => this.pause(), bytesOf: this.bytesOf });
       } catch (error) {
         retry = RETRY_MICROS;
         this.env.log.debug('sql.statistics.failed', { table: table.name, error: error instanceof Error ? error.message : String(error) });

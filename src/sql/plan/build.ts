@@ -16,7 +16,7 @@ import { orderJoins, type Chain, type JoinInput } from './join-order.ts';
 import { hashJoin, joinColumns, mergeJoin } from './key-joins.ts';
 import { lookupJoin, prefersHash, type Lookup } from './look-up.ts';
 import type { OrderPart, Phys, PhysAggregate, PhysSort } from './physical.ts';
-import { NO_STATISTICS, rowsOf, type Statistics } from './statistics.ts';
+import { NO_STATISTICS, type Statistics } from './statistics.ts';
 
 export interface BuildOptions {
   /** Hints of the whole statement. */
@@ -292,7 +292,7 @@ class Builder {
     const access = chooseAccess(table, all, ANYTHING, this.options.statistics);
     const plain = chooseAccess(table, own, ANYTHING, this.options.statistics);
     const useful = access.prefix > plain.prefix || (access.prefix > 0 && access.scan.index !== plain.scan.index);
-    return useful ? { access, items, rows: rowsOf(this.options.statistics.table(table.table.id)), isMeasured: this.options.statistics.table(table.table.id) !== undefined } : undefined;
+    return useful ? { access, items, whole: plain, isMeasured: this.options.statistics.table(table.table.id) !== undefined } : undefined;
   }
 
   private hasEqualSides(left: Built, right: Rel, conditions: readonly Expr[]): boolean {

@@ -26,8 +26,14 @@ export const ANYTHING: Wanted = { order: [], most: Infinity };
 
 /** Fetching a row by key through an index, against reading a row in order. */
 export const FETCH_COST = 4;
-/** Looking up the rows of one left row, and fetching one row found. */
+/** Looking up the row of one left row by its key, and fetching one row found. */
 export const LOOK_UP_COST = 5;
+/** Beginning to read the range of rows of one left row. */
+export const SEEK_COST = 20;
+/** A row that is only looked at for a condition, in a table that is scanned again and again and stays in memory in pages: between the first scan and the others. */
+export const PAGED_COST = 0.25;
+/** So many rows have room there. */
+export const PAGED_ROWS = 1_000_000;
 export const HASH_COST = 2;
 /** Of one row among others. */
 const SORT_COST = 0.5;

@@ -3,7 +3,7 @@ import type { Assignment, Column, Expr } from '../bind/tree.ts';
 import { columnExpr } from '../bind/walk.ts';
 import type { Access } from './access.ts';
 import { conjunction, conjuncts, usesOnly } from './conjuncts.ts';
-import { HASH_COST, LOOK_UP_COST, type Built } from './cost.ts';
+import { HASH_COST, LOOK_UP_COST, PAGED_COST, PAGED_ROWS, SEEK_COST, type Built } from './cost.ts';
 import { joinColumns } from './key-joins.ts';
 import type { Phys, PhysScan } from './physical.ts';
 
@@ -11,8 +11,9 @@ import type { Phys, PhysScan } from './physical.ts';
 export interface Lookup {
   readonly access: Access;
   readonly items: ReadonlyMap<number, Expr> | undefined;
-  /** Rows of the right table, and whether that is known rather than assumed. */
-  readonly rows: number;
+  /** The right rows without the left ones. */
+  readonly whole: Access;
+  /** Whether how many there are is known rather than assumed. */
   readonly isMeasured: boolean;
 }
 
@@ -22,11 +23,14 @@ const ASSUMED_FOUND = 10;
 /** Of one left row: the rows that are read for it, or that come of it. */
 const found = ({ access: { scan }, isMeasured }: Lookup, guess: number): number => (scan.point ? 1 : isMeasured ? guess : Math.min(guess, ASSUMED_FOUND));
 
-const costOfEach = (lookup: Lookup): number => LOOK_UP_COST + found(lookup, lookup.access.read) * (lookup.access.scan.back ? LOOK_UP_COST : 1);
+const costOfEach = (lookup: Lookup): number => (lookup.access.scan.point || !lookup.isMeasured ? LOOK_UP_COST : SEEK_COST) + found(lookup, lookup.access.read) * (lookup.access.scan.back ? LOOK_UP_COST : 1);
 
 /** Whether reading and hashing the whole right side is cheaper than looking up its rows for each left row. */
 export function prefersHash(left: Built, lookup: Lookup, most: number): boolean {
-  return lookup.isMeasured && Math.min(left.rows, most) * costOfEach(lookup) > HASH_COST * lookup.rows + left.rows;
+  const { whole, isMeasured } = lookup;
+  const isPaged = whole.scan.residual !== undefined && !whole.scan.back && whole.read <= PAGED_ROWS;
+  const hashed = isPaged ? whole.cost * PAGED_COST + whole.rows : whole.cost + (HASH_COST - 1) * whole.rows;
+  return isMeasured && Math.min(left.rows, most) * costOfEach(lookup) > hashed + left.rows;
 }
 
 /** Undefined when the right side computes what an outer join could not leave NULL. */

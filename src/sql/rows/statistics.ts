@@ -1,9 +1,11 @@
 /**
  * Gathers what the planner wants to know of a table (plan/statistics.ts): a walk over the keys of the table and of its
  * indexes in batches, at one timestamp, of bounded length. Counting distinct values of a key's leading parts needs no
- * memory, since equal ones lie together. What lies beyond the bound is not known: the table then counts as that large.
+ * memory, since equal ones lie together. What lies beyond the bound is taken to be like what was seen: as many rows for
+ * each byte on the disk, as many distinct values for each row.
  */
-import type { ReadView } from '../../txn/types.ts';
+import type { Key } from '../../base/ids.ts';
+import type { KeyRange, ReadView } from '../../txn/types.ts';
 import type { TableStatistics } from '../plan/statistics.ts';
 import type { Table } from '../schema/objects.ts';
 import type { KeyLayout, KeySpace } from './keyspace.ts';
@@ -15,22 +17,33 @@ export interface GatherOptions {
   /** Called between batches: may wait, and may throw to give up. */
   readonly pause: () => Promise<void>;
   readonly maxKeys?: number;
+  /** About what a range takes on this node's disk. Without it a table counts as large as what was seen of it. */
+  readonly bytesOf?: (range: KeyRange) => Promise<number>;
 }
 
 export async function gatherStatistics(view: ReadView, space: KeySpace, table: Table, options: GatherOptions): Promise<TableStatistics> {
   const own = await countKeys(view, space.table(table), options);
-  const distinct = new Map([[table.id, own.distinct]]);
+  const part = own.seen === undefined ? 1 : await partOf(own.seen, space.table(table).prefixRange([]), options);
+  const rows = Math.round(own.rows / part);
+  const distinct = new Map([[table.id, own.distinct.map((n) => n / part)]]);
   const light = new Map<number, number>();
   if (own.light !== undefined) light.set(table.id, own.light);
   for (const index of space.schema.indexesOf(table.id)) {
     if (index.state !== 'ready') continue;
     const counted = await countKeys(view, space.index(index), options);
     // Of a walk that did not reach the end: as many distinct values for each row as in the part that was seen.
-    const scale = counted.isWhole || counted.rows === 0 ? 1 : own.rows / counted.rows;
+    const scale = counted.seen === undefined || counted.rows === 0 ? 1 : rows / counted.rows;
     if (counted.light !== undefined) light.set(index.id, counted.light);
     distinct.set(index.id, counted.distinct.map((n) => n * scale));
   }
-  return { rows: own.rows, distinct, ...(light.size === 0 ? {} : { light }) };
+  return { rows, distinct, ...(light.size === 0 ? {} : { light }) };
+}
+
+/** Which part of the bytes of a range lies in what was seen of it; all of it, when the disk does not know. */
+async function partOf(seen: KeyRange, all: KeyRange, { bytesOf }: GatherOptions): Promise<number> {
+  if (bytesOf === undefined) return 1;
+  const [some, whole] = [await bytesOf(seen), await bytesOf(all)];
+  return some > 0 && whole > some ? some / whole : 1;
 }
 
 interface Counted {
@@ -38,7 +51,8 @@ interface Counted {
   readonly distinct: readonly number[];
   /** Rows of one value of the first part that is not one of few with many. */
   readonly light: number | undefined;
-  readonly isWhole: boolean;
+  /** What was walked over, when the bound was reached. */
+  readonly seen: KeyRange | undefined;
 }
 
 async function countKeys(view: ReadView, layout: KeyLayout, { pause, maxKeys = MAX_KEYS }: GatherOptions): Promise<Counted> {
@@ -47,7 +61,9 @@ async function countKeys(view: ReadView, layout: KeyLayout, { pause, maxKeys = M
   const runs = new Runs();
   let rows = 0;
   let seen = 0;
-  const cursor = view.scan(layout.prefixRange([]));
+  const range = layout.prefixRange([]);
+  let last: Key = range.from;
+  const cursor = view.scan(range);
   try {
     for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
       for (const { key } of batch) {
@@ -62,13 +78,14 @@ async function countKeys(view: ReadView, layout: KeyLayout, { pause, maxKeys = M
         previous = prefixes;
       }
       seen += batch.length;
-      if (seen >= maxKeys) return { rows, distinct, light: runs.light(), isWhole: false };
+      last = batch.at(-1)?.key ?? last;
+      if (seen >= maxKeys) return { rows, distinct, light: runs.light(), seen: { from: range.from, to: last } };
       await pause();
     }
   } finally {
     await cursor.close();
   }
-  return { rows, distinct, light: runs.light(), isWhole: true };
+  return { rows, distinct, light: runs.light(), seen: undefined };
 }
 
 /** Values that count as having many rows: a tenth of all of them, or more. */

@@ -5,6 +5,7 @@ import type { Statistics, TableStatistics } from '../../../src/sql/plan/statisti
 import { KeySpace } from '../../../src/sql/rows/keyspace.ts';
 import { gatherStatistics } from '../../../src/sql/rows/statistics.ts';
 import type { Schema } from '../../../src/sql/schema/schema.ts';
+import type { KeyRange } from '../../../src/txn/types.ts';
 import { KEY_PREFIX, schemaOf, TableLoader } from './database.ts';
 import { MemoryStore } from './store.ts';
 
@@ -56,6 +57,25 @@ describe('gathering', () => {
     expect(store.rowsRead).toBeLessThan(1500);
     expect(store.openCursors).toBe(0);
   });
+
+  it('takes what it did not see to be like what it saw, by bytes on the disk', async () => {
+    const bytesOf = ({ from, to }: KeyRange): Promise<number> => {
+      let bytes = 0;
+      for (const [key, record] of store.records) if (key >= from && key < to) bytes += key.length + record.length;
+      return Promise.resolve(bytes);
+    };
+    const space = new KeySpace(schema, KEY_PREFIX);
+    const whole = await gathered('big');
+    const big = schema.table('big');
+    if (big === undefined) throw new Error('no such table');
+    const { rows, distinct } = await gatherStatistics(store, space, big, { pause: noPause, maxKeys: 500, bytesOf });
+    expect(rows).toBeGreaterThan(3500);
+    expect(rows).toBeLessThan(4500);
+    expect(distinct.get(idOf('big'))?.[0]).toBeCloseTo(rows, -1);
+    expect(await gatherStatistics(store, space, big, { pause: noPause, bytesOf })).toEqual(whole);
+    // A disk that does not know what was written lately says that there is nothing.
+    expect((await gatherStatistics(store, space, big, { pause: noPause, maxKeys: 500, bytesOf: () => Promise.resolve(0) })).rows).toBeLessThan(1000);
+  });
 });
 
 describe('plans', () => {
@@ -70,6 +90,14 @@ describe('plans', () => {
     const sql = 'SELECT a.k FROM big a JOIN big b ON a.few = b.k';
     expect(method(assuming, sql)).toBe('lookup join inner');
     expect(method(measured, sql)).toBe('hash join inner');
+  });
+
+  it('scan a table with a condition rather than look up many of its rows, unless it is too large to stay in memory', () => {
+    const sql = "SELECT c.n FROM big b JOIN child c ON c.k = b.k AND c.n < 5 WHERE b.few = 1";
+    expect(method(measured, sql)).toBe('hash join inner');
+    const huge = new SqlEngine({ keyPrefix: KEY_PREFIX, statistics: () => ({ version: 1, table: (id) => (id === idOf('child') ? { rows: 5_000_000, distinct: new Map([[id, [5_000_000, 5_000_000]]]) } : tables.get(id)) }) });
+    expect(method(huge, sql)).toBe('lookup join inner');
+    expect(method(measured, "SELECT c.n FROM small s JOIN child c ON c.k = s.k AND c.n < 5")).toBe('lookup join inner');
   });
 
   it('do not use an index whose values are few', () => {
