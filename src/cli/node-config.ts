@@ -11,7 +11,7 @@ export class ConfigError extends Error {
   }
 }
 
-export const DEFAULT_LIMITS: NodeLimits = { cacheBytes: 16 * 1024 * 1024, queryMemoryBytes: 256 * 1024 * 1024, connectionsMax: 2_000 };
+export const DEFAULT_LIMITS: NodeLimits = { cacheBytes: 48 * 1024 * 1024, queryMemoryBytes: 256 * 1024 * 1024, connectionsMax: 2_000 };
 /** Nodes of one machine share its clock: the bound covers what reading it costs (node/clock.ts). */
 export const DEFAULT_CLOCK_UNCERTAINTY_MICROS = 250;
 /** Leases are made for clocks within this bound (paxos/tuning.ts). */

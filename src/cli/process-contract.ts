@@ -62,7 +62,7 @@ export interface ListenAddress {
 }
 
 export interface NodeLimits {
-  /** Bytes of row data that the node may cache in memory. */
+  /** Bytes of columns of rows that scans may keep in memory (storage/pages.ts). */
   readonly cacheBytes: number;
   /** Bytes that the sorts, groups, tables of hashes and the like of one statement may hold. */
   readonly queryMemoryBytes: number;

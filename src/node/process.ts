@@ -19,6 +19,7 @@ import { DiskError, type Disk } from '../storage/disk.ts';
 import { checkFormat, openingError } from '../storage/format.ts';
 import { openLevelDisk } from '../storage/level-disk.ts';
 import { MemoryDisk } from '../storage/memory-disk.ts';
+import { PAGE_HEADS } from '../storage/pages.ts';
 import { NodeBackend } from './backend.ts';
 import type { HostEvent } from '../splits/host.ts';
 import { NodeCore } from './core.ts';
@@ -162,7 +163,7 @@ class ServerProcess {
       this.stopper.fatal(`The port ${own.host}:${own.peerPort} for other nodes cannot be used: ${reasonOf(error)}`, ExitCode.portInUse, error);
     }
     const zones = config.nodes.map(({ id, zone, region }) => ({ node: nodeId(id), zone, region }));
-    const core = new NodeCore({ places: zones, self, nodes: config.nodes.map(({ id }) => nodeId(id)), env, disk, transport, founding: config.founding,
+    const core = new NodeCore({ places: zones, self, nodes: config.nodes.map(({ id }) => nodeId(id)), env, disk, transport, founding: config.founding, pages: { bytes: config.limits.cacheBytes, heads: PAGE_HEADS },
       onEvent: (event) => this.onSplitEvent(event), lookUp: async (key) => await this.backend?.lookUp(key), retentionMicros: (split) => this.backend?.retention.ofSplit(split),
     });
     this.core = core;

@@ -25,7 +25,7 @@ import { assert } from '../base/assert.ts';
 import type { Environment, TimerHandle } from '../base/env.ts';
 import type { Key } from '../base/ids.ts';
 import { ValueCache } from './cache.ts';
-import { PageCache, type PageOptions } from './pages.ts';
+import { PAGE_HEADS, PageCache, type PageOptions } from './pages.ts';
 import { DiskError, type Disk, type DiskFailure, type DiskIterator } from './disk.ts';
 import { SortedMap, type SortedWalk } from './sorted.ts';
 import type { Cursor, Engine, EngineStatus, Entry, ScanOptions, StateEnd, WriteOp } from './types.ts';
@@ -44,7 +44,7 @@ const STATE_BYTES = 1 << 18;
 const PENDING_BYTES_MAX = 1 << 30;
 const CACHE_BYTES = 8 << 20;
 /** Of pages: columns of about a million rows that are often scanned, and 304 MB + 48 MB are less than the 400 MB that a node may take. */
-const PAGES: PageOptions = { bytes: 48 << 20, heads: 1024 };
+const PAGES: PageOptions = { bytes: 48 << 20, heads: PAGE_HEADS };
 /** What an entry takes beside its key and value. */
 const ENTRY_OVERHEAD = 32;
 

@@ -66,6 +66,9 @@ interface Watcher {
   readonly written: Key[];
 }
 
+/** Enough that what is done once for a page does not count, and few enough that one write does not cost much. */
+export const PAGE_HEADS = 1024;
+
 export interface PageOptions {
   /** What pages may take in memory together; 0: there are none. */
   readonly bytes: number;

@@ -18,6 +18,8 @@ import type { Fragment, PageWork } from './types.ts';
 
 /** Rows that are looked at one by one, and read together. */
 const LOOK_ROWS = 1024;
+/** Rows that are gathered at a time. */
+const GATHERED_ROWS = 256;
 /** Of the heads of a page: what a scan reads at first, which goes on in pages when there are more; and the least that becomes a page. */
 const FIRST_PART = 1 / 8;
 const LEAST_PART = 1 / 4;
@@ -27,6 +29,8 @@ const MOST_PARTS = 1.5;
 const ROW_BYTES = 40;
 
 const least = (a: Key, b: Key): Key => (a < b ? a : b);
+
+const bytesOf = (rows: readonly VersionedRow[]): number => rows.reduce((sum, { key, record }) => sum + key.length + record.length, 0);
 
 /** Rows of some batches that follow each other. */
 interface Stretch {
@@ -132,18 +136,18 @@ export class PagedLook {
 
   /** Reads until there is enough for a page. */
   private async stretch(cursor: VersionCursor, first: HeadBatch, lastOfFirst: Key, most: number): Promise<Stretch> {
-    let bytes = 0;
-    for (const { key, record } of first.rows) bytes += key.length + record.length;
-    // Large rows are not gathered.
-    const fitting = Math.min(most, Math.ceil((MAX_ANSWER_BYTES * first.heads) / Math.max(1, bytes)));
+    let bytes = bytesOf(first.rows);
+    // Large rows are not gathered. Those of a page were not too large when it was made.
+    const mostBytes = most === Infinity ? Infinity : MAX_ANSWER_BYTES;
     const stretch: Stretch = { rows: [...first.rows], heads: first.heads, last: lastOfFirst, newest: first.newest, isEnd: false };
-    while (stretch.heads < fitting) {
-      const batch = await cursor.nextHeads(Math.min(LOOK_ROWS, fitting - stretch.heads));
+    while (stretch.heads < most && bytes < mostBytes) {
+      const batch = await cursor.nextHeads(Math.min(GATHERED_ROWS, most - stretch.heads));
       if (batch.last === undefined) {
         stretch.isEnd = true;
         break;
       }
       for (const row of batch.rows) stretch.rows.push(row);
+      bytes += bytesOf(batch.rows);
       stretch.heads += batch.heads;
       stretch.last = batch.last;
       if (batch.newest > stretch.newest) stretch.newest = batch.newest;
