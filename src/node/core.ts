@@ -19,7 +19,6 @@ import { Router } from '../splits/router.ts';
 import { Snapshots } from '../splits/snapshots.ts';
 import type { Disk } from '../storage/disk.ts';
 import { openEngine } from '../storage/engine.ts';
-import { resumeDeletions } from '../storage/groupstore.ts';
 import { fragmentCompiler } from '../sql/fragment/run.ts';
 import type { PageOptions } from '../storage/pages.ts';
 import type { Engine } from '../storage/types.ts';
@@ -137,7 +136,6 @@ export class NodeCore {
 
   /** Loads what is on disk, or founds the cluster, and begins to take part. */
   async start(): Promise<void> {
-    await resumeDeletions(this.engine);
     await this.host.load();
     if (this.options.founding === 'auto') await this.founding.begin();
     if (this.host.count === 0 && !(await this.founds())) await this.rejoin.mark();

@@ -10,23 +10,25 @@
  * hundred milliseconds later, and the end of what a log no longer keeps behind it.
  */
 import { assert } from '../base/assert.ts';
-import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
+import { ByteReader, CorruptBytes } from '../base/bytes.ts';
 import type { Environment } from '../base/env.ts';
 import { untilGrid } from '../base/grid.ts';
 import { NO_BALLOT, SLOT_ZERO, splitId, type Key, type NodeId, type Slot, type SplitId } from '../base/ids.ts';
 import { Channel, type Transport } from '../net/transport.ts';
-import { decodeMessage, encodeMessage } from '../paxos/codec.ts';
+import { decodeMessage } from '../paxos/codec.ts';
 import type { Envelope, PaxosEvent } from '../paxos/effects.ts';
-import type { PaxosMessage } from '../paxos/messages.ts';
 import { Replica } from '../paxos/replica.ts';
 import type { PaxosTuning } from '../paxos/tuning.ts';
 import type { ChosenEntry, Instant, Membership, PersistedState } from '../paxos/types.ts';
 import * as groups from '../storage/groupstore.ts';
-import type { Engine, StateEnd, WriteOp } from '../storage/types.ts';
+import { Journal } from '../storage/journal.ts';
+import type { Engine, WriteOp } from '../storage/types.ts';
 import { decodeEntry, decodeState, encodeApplication, encodeCut, emptyState, encodeState, MAX_ANCESTORS } from './entries.ts';
 import { HostedSplit } from './hosted.ts';
 import { mayBeTruncated } from './log-budget.ts';
+import { Outgoing } from './outgoing.ts';
 import { isWithin } from './ranges.ts';
+import { StateEnds } from './state-ends.ts';
 import { Telling } from './telling.ts';
 import { Ticks } from './ticks.ts';
 import type { ProposalOutcome, SplitApplication, SplitContext, SplitDescriptor } from './types.ts';
@@ -37,8 +39,6 @@ const HOUSEKEEPING_MICROS = 1_200_000;
 const MAX_TICK_MICROS = 1_000_000;
 /** A turn whose effects cause more effects goes on, but not for ever: the rest waits for the next turn. */
 const MAX_ROUNDS_PER_TURN = 16;
-/** What several messages of one turn to one peer are bundled up to; a larger one goes alone. */
-const MAX_BUNDLE_BYTES = 4 * 1024 * 1024;
 
 export interface HostOptions {
   readonly self: NodeId;
@@ -82,10 +82,9 @@ export class SplitHost implements HostInternals {
   private readonly transport: Transport;
   private readonly splits = new Map<SplitId, HostedSplit>();
   private readonly dirty = new Set<HostedSplit>();
-  /** Applied something that their state on disk does not say yet. */
-  private readonly ahead = new Set<HostedSplit>();
-  private readonly outgoing = new Map<NodeId, ByteWriter>();
-  private readonly scratch = new ByteWriter();
+  private readonly stateEnds = new StateEnds();
+  private readonly journal: Journal;
+  private readonly outgoing: Outgoing;
   private turnScheduled = false;
   private readonly ticks: Ticks;
   private readonly telling: Telling<HostedSplit>;
@@ -101,7 +100,9 @@ export class SplitHost implements HostInternals {
     this.transport = options.transport;
     this.ticks = new Ticks(options.env, options.tuning.tickMicros, () => this.tick());
     this.telling = new Telling(options.env, (hosted) => this.tickNow(hosted, this.instant()));
-    this.engine.onStateFlush(() => this.endState());
+    this.journal = new Journal(options.engine, () => this.heldLogBytes());
+    this.outgoing = new Outgoing(options.transport);
+    this.engine.onStateFlush(() => this.stateEnds.take());
     this.transport.onMessage(Channel.paxos, (from, payload) => {
       this.receive(from, payload);
     });
@@ -114,8 +115,10 @@ export class SplitHost implements HostInternals {
 
   /** Opens every split that this node has on disk. Throws DATA_LOSS for a corrupt one. */
   async load(): Promise<void> {
-    for (const id of await groups.listGroups(this.engine)) {
-      const stored = await groups.loadGroup(this.engine, id);
+    const ids = await groups.listGroups(this.engine);
+    const logs = await this.journal.load(new Map(ids.map((id) => [id, groups.truncatedSlotOf(this.engine, id)])));
+    for (const id of ids) {
+      const stored = groups.loadGroup(this.engine, id, logs.get(id) ?? []);
       const state = decodeState(stored.state);
       const hosted = this.open(state.descriptor, state.ancestors, stored.persisted, true);
       // Messages arrive already: nothing may be applied before the memory of what is prepared is there.
@@ -257,7 +260,7 @@ export class SplitHost implements HostInternals {
     if (hosted === undefined) hosted = this.create(descriptor, ancestors, membership, ops);
     else if (descriptor.generation > hosted.descriptor().generation) hosted.narrow(descriptor);
     hosted.installing = true;
-    this.ahead.delete(hosted);
+    this.stateEnds.delete(hosted);
     const state = encodeState({ descriptor: hosted.descriptor(), ancestors: hosted.ancestors, installing: true });
     ops.push(...groups.appliedOps(hosted.split, hosted.replica.appliedSlot, membership, state));
     this.engine.write(ops);
@@ -269,13 +272,14 @@ export class SplitHost implements HostInternals {
     const hosted = this.splits.get(descriptor.id);
     assert(hosted?.installing === true, 'a snapshot is installed where it was announced');
     const ops = groups.appliedOps(descriptor.id, appliedSlot, membership, encodeState({ descriptor, ancestors, installing: false }));
-    ops.push(...groups.truncateOps(descriptor.id, hosted.replica.log.first, appliedSlot));
+    ops.push(...groups.truncateOps(descriptor.id, appliedSlot));
     this.engine.write(ops);
+    this.journal.truncate(descriptor.id, appliedSlot);
     hosted.membership = membership;
     await hosted.application.reload();
     hosted.installing = false;
     hosted.replica.snapshotInstalled(appliedSlot, membership, this.instant());
-    this.ahead.add(hosted);
+    this.stateEnds.add(hosted);
     this.touch(hosted);
   }
 
@@ -359,12 +363,11 @@ export class SplitHost implements HostInternals {
       for (const hosted of batch) {
         const effects = hosted.replica.takeEffects();
         if (effects.hardState !== undefined || effects.appends.length > 0) {
-          const ops: WriteOp[] = effects.hardState === undefined ? [] : groups.hardStateOps(hosted.split, effects.hardState);
-          ops.push(...groups.appendOps(hosted.split, effects.appends));
-          this.engine.writeLog(ops);
+          if (effects.hardState !== undefined) this.engine.writeLog(groups.hardStateOps(hosted.split, effects.hardState));
+          this.journal.append(hosted.split, effects.appends);
           synced.push({ hosted, sequence: effects.sequence });
         }
-        for (const { to, message } of effects.sends) this.enqueue(hosted.split, to, message);
+        for (const { to, message } of effects.sends) this.outgoing.add(hosted.split, to, message);
         if (effects.sendsAfterPersist.length > 0) held.push({ hosted, envelopes: effects.sendsAfterPersist });
         for (const event of effects.events) if (event.kind === 'lostLeadership') this.onPaxosEvent(hosted, event);
         this.apply(hosted, effects.chosen);
@@ -374,7 +377,8 @@ export class SplitHost implements HostInternals {
         this.telling.look(hosted);
       }
     }
-    this.sendQueued();
+    this.journal.flush();
+    this.outgoing.send();
     if (synced.length > 0 || held.length > 0) {
       this.engine.sync(() => {
         this.onSynced(synced, held);
@@ -385,33 +389,13 @@ export class SplitHost implements HostInternals {
 
   private onSynced(synced: readonly { hosted: HostedSplit; sequence: number }[], held: readonly { hosted: HostedSplit; envelopes: readonly Envelope[] }[]): void {
     if (this.stopped) return;
-    for (const { hosted, envelopes } of held) for (const { to, message } of envelopes) this.enqueue(hosted.split, to, message);
+    for (const { hosted, envelopes } of held) for (const { to, message } of envelopes) this.outgoing.add(hosted.split, to, message);
     const now = this.instant();
     for (const { hosted, sequence } of synced) {
       hosted.replica.persisted(sequence, now);
       this.touch(hosted);
     }
-    this.sendQueued();
-  }
-
-  private enqueue(split: SplitId, to: NodeId, message: PaxosMessage): void {
-    let out = this.outgoing.get(to);
-    if (out === undefined) this.outgoing.set(to, (out = new ByteWriter()));
-    encodeMessage(this.scratch.reset(), message);
-    // Several large ones would make a message that the transport refuses, again and again.
-    if (out.size > 0 && out.size + this.scratch.size > MAX_BUNDLE_BYTES) this.send(to, out);
-    out.varint(split).bytes(this.scratch.view());
-  }
-
-  private sendQueued(): void {
-    for (const [to, out] of this.outgoing) {
-      if (out.size > 0) this.send(to, out);
-    }
-  }
-
-  private send(to: NodeId, out: ByteWriter): void {
-    this.transport.send(to, Channel.paxos, out.copy());
-    out.reset();
+    this.outgoing.send();
   }
 
   // ---- applying -------------------------------------------------------------------------------------------------------------
@@ -436,7 +420,7 @@ export class SplitHost implements HostInternals {
       if (entry.kind === 'application') hosted.application.apply(entry.data, ops);
       else right = this.applyCut(hosted, entry.at, entry.right, ops);
     }
-    this.ahead.add(hosted);
+    this.stateEnds.add(hosted);
     // What the new split promises must not be on disk before the split is.
     if (right === undefined) this.engine.writeState(ops);
     else this.engine.write(ops);
@@ -449,18 +433,6 @@ export class SplitHost implements HostInternals {
       this.touch(right);
     }
     hosted.settle(slot);
-  }
-
-  /** How far each split is, as of the rows and whatever else goes to the disk with it. */
-  private endState(): StateEnd {
-    const ends = [...this.ahead].map((hosted) => ({ hosted, slot: hosted.replica.appliedSlot }));
-    this.ahead.clear();
-    return {
-      ops: ends.flatMap(({ hosted, slot }) => groups.appliedOps(hosted.split, slot, hosted.membership, hosted.storedState())),
-      durable: () => {
-        for (const { hosted, slot } of ends) hosted.replica.stateDurable(slot);
-      },
-    };
   }
 
   private holdsRows(hosted: HostedSplit): boolean {
@@ -486,7 +458,15 @@ export class SplitHost implements HostInternals {
     hosted.replica.truncate(through);
     // The replica keeps more when somebody may still need it.
     const kept = hosted.replica.log.first;
-    if (kept > first) this.engine.writeState(groups.truncateOps(hosted.split, first, (kept - 1) as Slot));
+    if (kept <= first) return;
+    this.engine.writeState(groups.truncateOps(hosted.split, (kept - 1) as Slot));
+    this.journal.truncate(hosted.split, (kept - 1) as Slot);
+  }
+
+  private heldLogBytes(): number {
+    let bytes = 0;
+    for (const { replica } of this.splits.values()) bytes += replica.log.bytes;
+    return bytes;
   }
 
   private onPaxosEvent(hosted: HostedSplit, event: PaxosEvent): void {

@@ -130,6 +130,11 @@ class DiskEngine implements Engine {
     return value;
   }
 
+  getOnce(key: Key): Uint8Array | undefined {
+    const cached = this.cache.get(key);
+    return cached === null ? this.lookUp(key) : cached;
+  }
+
   private lookUp(key: Key): Uint8Array | undefined {
     for (const { map } of this.parts()) if (map.has(key)) return map.get(key);
     assert(this.life === 'open' || this.life === 'closing', 'engine is closed');

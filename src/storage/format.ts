@@ -12,8 +12,8 @@ import { dataLoss, failedPrecondition, type TrestleError } from '../base/errors.
 import type { Key } from '../base/ids.ts';
 import { DiskError, type Disk } from './disk.ts';
 
-/** Raised when a format changes so that older programs can't read it. */
-export const FORMAT_VERSION = 1;
+/** Raised when a format changes. Before 1.0.0 a program reads its own alone. */
+export const FORMAT_VERSION = 2;
 
 const FORMAT_KEY = 'f' as Key;
 const FIRST_KEY = '' as Key;
@@ -71,8 +71,8 @@ function decodeFormat(value: Uint8Array, folder: string): FolderIdentity {
   try {
     const input = new ByteReader(bytes.subarray(MAGIC.length, end));
     const version = input.u32();
-    if (version > FORMAT_VERSION) {
-      throw failedPrecondition(`data folder ${folder} has format ${version}; this program reads up to ${FORMAT_VERSION}. Use a newer version of Trestle`);
+    if (version !== FORMAT_VERSION) {
+      throw failedPrecondition(`data folder ${folder} has format ${version}; this program reads format ${FORMAT_VERSION} only. Use ${version > FORMAT_VERSION ? 'a newer' : 'the older'} version of Trestle`);
     }
     const node = input.varint();
     const cluster = input.string();

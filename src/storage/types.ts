@@ -50,6 +50,8 @@ export interface Engine {
   readonly pages: PageCache;
   /** Synchronous: sees every write made before the call. */
   get(key: Key): Uint8Array | undefined;
+  /** The same, for what will not be read again: it is not kept in memory. */
+  getOnce(key: Key): Uint8Array | undefined;
   /** Entries with from <= key < to, as of this call. */
   scan(from: Key, to: Key, options?: ScanOptions): Cursor;
   /** About how many bytes entries with from <= key < to take on the disk; what was written lately may not be counted. */

@@ -38,7 +38,7 @@ describe('the format record', () => {
     }
   });
 
-  it('keeps out another node, another cluster, a newer format, a stranger', async () => {
+  it('keeps out another node, another cluster, another format, a stranger', async () => {
     const disk = (): MemoryDisk => new MemoryDisk(env.scheduler);
     const another = disk();
     await write(another, 'f', encodeFormat({ ...ME, node: 4 }));
@@ -49,6 +49,9 @@ describe('the format record', () => {
     const newer = disk();
     await write(newer, 'f', encodeFormat(ME, FORMAT_VERSION + 1));
     await refused(newer, Code.FAILED_PRECONDITION, /Use a newer version/);
+    const older = disk();
+    await write(older, 'f', encodeFormat(ME, FORMAT_VERSION - 1));
+    await refused(older, Code.FAILED_PRECONDITION, /Use the older version/);
     const stranger = disk();
     await write(stranger, 'f', text('something else entirely'));
     await refused(stranger, Code.FAILED_PRECONDITION, /not Trestle's/);
