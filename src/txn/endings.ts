@@ -228,7 +228,13 @@ export class Endings {
     await finishing;
   }
 
+  /** Somebody waits for locks, or for the end of a transaction: outcomes wait no longer. */
+  hurry(): void {
+    this.log.hurry();
+  }
+
   private async finish(leadership: Leadership, txn: LeaderTxn, at: Timestamp): Promise<void> {
+    if (!leadership.isAwaited) await this.log.company();
     await this.log.command(leadership, txn, { kind: 'outcome', txn: txn.owner.id, timestamp: at });
     if (at > 0) await this.commitWait(at);
     leadership.release(txn.owner.id, at > 0 ? 'committed' : 'aborted');

@@ -264,6 +264,11 @@ export class Leadership {
     return busy() ? this.whenReleased(() => !busy()) : undefined;
   }
 
+  /** Somebody waits for a lock, or for a transaction to end. */
+  get isAwaited(): boolean {
+    return this.locks.waiterCount > 0 || this.onRelease.size > 0;
+  }
+
   private whenReleased(done: () => boolean): Promise<void> {
     return new Promise((resolve) => {
       const check = (): void => {

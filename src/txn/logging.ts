@@ -6,6 +6,7 @@
 import { ByteWriter } from '../base/bytes.ts';
 import { timestamp } from '../base/ids.ts';
 import type { SplitContext } from '../splits/types.ts';
+import { CommitBatch } from './batching.ts';
 import { writeCommand, type Command, type PhysicalWrite } from './commands.ts';
 import type { EvaluatedWrites } from './evaluate.ts';
 import { NotLeading } from './failures.ts';
@@ -14,6 +15,11 @@ import { PARTS_BACKLOG_BYTES, PARTS_IN_FLIGHT, PART_BYTES } from './limits.ts';
 
 /** Bytes that a write takes in a part beside its key and record, about. */
 const WRITE_OVERHEAD_BYTES = 16;
+/**
+ * How long an outcome waits for another entry of its split, to share the round between replicas. Long enough for the next
+ * commit of a client that goes on at once; short beside what replicas that follow are behind anyway.
+ */
+const OUTCOME_WAIT_MICROS = 5_000;
 /** Most commands are shorter. */
 const COMMAND_BYTES = 512;
 const NO_TIMESTAMP = timestamp(0);
@@ -68,20 +74,34 @@ export class CommandLog {
   private readonly leadership: () => Leadership | undefined;
   private readonly turns: Turns;
   private readonly partBytes: number;
+  /** Outcomes that are known and not logged yet. */
+  private readonly outcomes: CommitBatch;
 
   constructor(context: SplitContext, leadership: () => Leadership | undefined, { turns, partBytes = PART_BYTES }: LogOptions) {
     this.context = context;
     this.leadership = leadership;
     this.turns = turns;
     this.partBytes = partBytes;
+    this.outcomes = new CommitBatch(context.env.scheduler);
   }
 
   isLarge({ bytes, writes }: EvaluatedWrites): boolean {
     return bytes > this.partBytes && writes.length > 0;
   }
 
+  /** Resolves with the next command, or after a moment. For outcomes that nobody waits for. */
+  company(): Promise<void> {
+    return this.outcomes.join(OUTCOME_WAIT_MICROS, this.context.env.clock.monotonicMicros());
+  }
+
+  /** Whatever waits for company goes now. */
+  hurry(): void {
+    this.outcomes.go();
+  }
+
   /** Resolves when the command is applied; NotLeading when leadership was lost, whatever becomes of the command. */
   propose(leadership: Leadership, command: Command, ended: () => void = noop): Promise<void> {
+    this.hurry();
     return new Promise((resolve, reject) => {
       const settle = (applied: boolean): void => {
         ended();

@@ -111,6 +111,7 @@ export class Participant implements SplitApplication, Leader {
   async drain(): Promise<boolean> {
     const { leadership } = this;
     const { clock, scheduler } = this.context.env;
+    this.endings.hurry();
     if (leadership === undefined || !(await leadership.drain(scheduler, DRAIN_LIMIT_MICROS))) return false;
     // The first leader of the right half starts above every clock, not above what was promised beyond all clocks.
     const ahead = leadership.lastAssigned - clock.interval().latest;
@@ -210,7 +211,10 @@ export class Participant implements SplitApplication, Leader {
       contested: (owner: { id: TxnId; gateway: NodeId }): void => {
         this.links.notifyWounded(owner.gateway, owner.id);
       },
-      waits: (owner: LockOwner, span: Span, mode: HeldMode): (() => void) => this.links.lockWaits(owner, span, mode),
+      waits: (owner: LockOwner, span: Span, mode: HeldMode): (() => void) => {
+        this.endings.hurry();
+        return this.links.lockWaits(owner, span, mode);
+      },
     };
   }
 
@@ -256,7 +260,9 @@ export class Participant implements SplitApplication, Leader {
 
   /** Resolves when no transaction that may commit at or below `at` holds `span`; undefined when there is none now. */
   writersBelow(span: Span, at: Timestamp): Promise<void> | undefined {
-    return this.leading().writersBelow(span, at);
+    const busy = this.leading().writersBelow(span, at);
+    if (busy !== undefined) this.endings.hurry();
+    return busy;
   }
 
   /** Gives up the locks of a transaction that has not prepared here. One whose end is under way ends by itself. */
