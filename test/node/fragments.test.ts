@@ -42,6 +42,26 @@ describe('work sent to where the rows are', () => {
     expect(await nodes.query(node, 'SELECT COUNT(*), SUM(V) FROM T WHERE V < 0')).toEqual([[0, null]]);
   });
 
+  it.each([1, 2, 3])('finds the first rows of an order, and computes columns, in all splits, asked for at node %i', async (node) => {
+    const top = 'SELECT K, V FROM T@{FORCE_INDEX=_BASE_TABLE} ORDER BY V DESC, K LIMIT 3 OFFSET 1';
+    const computed = 'SELECT LENGTH(W), K FROM T@{FORCE_INDEX=_BASE_TABLE} WHERE V = 7';
+    const first = [[99, 49], [149, 49], [199, 49]];
+    const lengths = numbers((k) => k % 50 === 7).map(([k]) => [2000, k]);
+    expect(await nodes.query(node, top)).toEqual(first);
+    expect(await nodes.query(node, computed)).toEqual(lengths);
+    for (const options of [{}, { readLockMode: 'optimistic' }] as const) {
+      const { transactions, sql: engine } = nodes.database(node);
+      const transaction = transactions.beginReadWrite(options);
+      expect(await run(node, transaction, top)).toEqual(first);
+      expect(await run(node, transaction, computed)).toEqual(lengths);
+      // Beside what it has written, the gateway does the same.
+      await nodes.test.run(engine.dml(transaction, await nodes.test.run(engine.prepare("UPDATE T SET V = 70, W = 'ab' WHERE K IN (7, 300)", new Map())), {}, {}));
+      expect(await run(node, transaction, top)).toEqual([[300, 70], [49, 49], [99, 49]]);
+      expect(await run(node, transaction, computed)).toEqual(lengths.filter(([, k]) => k !== 7));
+      await nodes.test.run(transaction.rollback());
+    }
+  });
+
   it('sends back what is wanted, and no more', async () => {
     await nodes.query(2, 'SELECT K FROM T WHERE V = 7');
     // The statement makes the node gather statistics of the table, once.

@@ -9,6 +9,7 @@ import type { Row, Plan, Frame, Operator } from './runtime.ts';
 import { collect, countsOf, RowsOperator } from './runtime.ts';
 import { compileAggregate, hashAggregatePlan, type CompiledAggregation, rowKey, streamAggregatePlan } from './aggregate.ts';
 import { applyPlan, type CompiledSubquery } from './apply.ts';
+import { computedScanPlan } from './computed-scan.ts';
 import { compileExpr, layoutOf, PlanScope, type Evaluate } from './expressions.ts';
 import { mergeJoinPlan } from './merge-join.ts';
 import { hashJoinPlan, keyer, lateralJoinPlan, loopJoinPlan, type JoinParts } from './joins.ts';
@@ -79,6 +80,7 @@ class Compiler {
       case 'filter':
         return filterPlan(this.plan(p.input, scope), this.expr(p.condition, [p.input], scope));
       case 'project': {
+        if (p.isSent === true && p.input.kind === 'scan' && p.input.limit === undefined && p.input.top === undefined) return this.computedScan(p, p.input, scope);
         const input = this.plan(p.input, scope);
         return projectPlan(input, p.items.map((i) => this.expr(i.expr, [p.input], scope)));
       }
@@ -151,6 +153,16 @@ class Compiler {
     const local = p.streaming ? streamAggregatePlan(input, aggregation) : hashAggregatePlan(input, aggregation);
     const pushed = compiled.pushAggregation({ groups: p.groups.map((g) => g.expr), aggregates: p.aggregates.map(({ aggregate: { call, args } }) => ({ call, args })) });
     return partialAggregatePlan({ scan: compiled, pushed, aggregation, streaming: p.streaming, local });
+  }
+
+  /** The scan is not a plan of its own here, either. */
+  private computedScan(p: Phys & { kind: 'project' }, scan: PhysScan, scope: PlanScope): Plan {
+    const number = this.number(scan);
+    const compiled = new CompiledScan(scan, this.scanOptions(scan, scope, new Map()));
+    for (const c of scan.columns) this.types.set(c.id, c.type);
+    const items = p.items.map((i) => i.expr);
+    const local = projectPlan(counted((frame) => compiled.open(frame), number), items.map((e) => this.expr(e, [scan], scope)));
+    return computedScanPlan({ scan: compiled, pushed: compiled.pushOutputs(items), width: items.length, local });
   }
 
   private expr(e: Expr, inputs: readonly Phys[], plan: PlanScope): Evaluate {

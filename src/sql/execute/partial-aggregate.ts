@@ -32,7 +32,7 @@ export function partialAggregatePlan(partial: PartialAggregation): Plan {
   const open = async (frame: Frame): Promise<Operator> => {
     const { scan, pushed, local } = partial;
     const ranges = scan.ranges(NO_ROW, frame);
-    const cursors = await scan.openPortions(pushed, ranges, frame);
+    const cursors = await scan.openPortions(pushed, ranges, frame, { readAhead: 'everything' });
     return cursors === undefined ? local(frame) : new PartialOperator(partial, new Pieces(partial, cursors, frame), frame);
   };
   return (frame) => {

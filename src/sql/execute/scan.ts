@@ -251,13 +251,13 @@ export class CompiledScan {
   }
 
   /** Cursors over what is made of each range where its rows are; undefined when that is not possible for all of them. */
-  async openPortions(pushed: Pushed, ranges: readonly KeyRange[], frame: Frame): Promise<ReadonlyMap<KeyRange, PortionCursor> | undefined> {
+  async openPortions(pushed: Pushed, ranges: readonly KeyRange[], frame: Frame, how: RangeReading): Promise<ReadonlyMap<KeyRange, PortionCursor> | undefined> {
     const { view } = frame.execution;
     const fragment = view.scanThrough === undefined ? undefined : pushed.fragment(frame);
     if (fragment === undefined) return undefined;
     const cursors = new Map<KeyRange, PortionCursor>();
     for (const range of ranges) {
-      const cursor = view.scanThrough?.(fragment, range, this.rangeOptions(frame, { readAhead: 'everything' }, false));
+      const cursor = view.scanThrough?.(fragment, range, this.rangeOptions(frame, how, false));
       if (cursor === undefined) {
         for (const open of cursors.values()) await open.close();
         return undefined;
@@ -270,6 +270,11 @@ export class CompiledScan {
   /** Groups of this scan's rows in place of them. All that it takes can be sent. */
   pushAggregation(aggregation: Aggregation): Pushed {
     return new Pushed({ ...this.template, condition: this.scan.residual, keep: undefined, aggregation }, this.plan);
+  }
+
+  /** What is computed of this scan's rows in place of their columns. All that it takes can be sent. */
+  pushOutputs(outputs: readonly Expr[]): Pushed {
+    return new Pushed({ ...this.template, condition: this.scan.residual, keep: undefined, asValues: true, outputs }, this.plan);
   }
 
   private localCursor(range: KeyRange, frame: Frame, how: RangeReading): BatchCursor {

@@ -7,8 +7,9 @@
 import { ByteReader, ByteWriter } from '../../base/bytes.ts';
 import type { Key } from '../../base/ids.ts';
 import type { Fragment, FragmentBounds, FragmentResult, PageWork, Row as StoredRow } from '../../txn/types.ts';
-import type { Batch } from '../columns/batch.ts';
+import { fillRow, type Batch } from '../columns/batch.ts';
 import { valueAt } from '../columns/vectors.ts';
+import type { Evaluate } from '../execute/expressions.ts';
 import type { Frame } from '../execute/runtime.ts';
 import type { RowReader } from '../rows/decode.ts';
 import type { SqlValue } from '../values/value.ts';
@@ -20,6 +21,7 @@ export class ValuesFragment implements Fragment {
   readonly pages: PageWork | undefined;
   private readonly program: RowProgram;
   private readonly rest: RowReader;
+  private readonly outputs: readonly Evaluate[] | undefined;
   private readonly frame: Frame;
   private readonly bounds: FragmentBounds;
   private readonly ownership: Ownership;
@@ -27,10 +29,11 @@ export class ValuesFragment implements Fragment {
   private readonly out = new ByteWriter();
   private rows = 0;
 
-  /** `rest` reads the columns that the condition has not read. */
-  constructor(program: RowProgram, rest: RowReader, frame: Frame, bounds: FragmentBounds) {
+  /** `rest` reads the columns that the condition has not read; `outputs` go in place of all columns. */
+  constructor(program: RowProgram, rest: RowReader, outputs: readonly Evaluate[] | undefined, frame: Frame, bounds: FragmentBounds) {
     this.program = program;
     this.rest = rest;
+    this.outputs = outputs;
     this.frame = frame;
     this.bounds = bounds;
     this.ownership = new Ownership(program.layout);
@@ -57,7 +60,9 @@ export class ValuesFragment implements Fragment {
 
   private put(): void {
     this.rows++;
-    for (const value of this.row) writeValue(this.out, value);
+    const { row, outputs, frame, out } = this;
+    if (outputs === undefined) for (const value of row) writeValue(out, value);
+    else for (const output of outputs) writeValue(out, output(row, frame));
   }
 
   private lookAt(batch: Batch, pages: PageRows): PageLook {
@@ -67,7 +72,14 @@ export class ValuesFragment implements Fragment {
       return 'by row';
     }
     const { vectors, rows, selected } = batch;
-    const { out } = this;
+    const { out, outputs } = this;
+    if (outputs !== undefined) {
+      for (let k = 0; k < selected; k++) {
+        fillRow(vectors, rows[k] ?? 0, this.row);
+        this.put();
+      }
+      return 'together';
+    }
     const { width } = this.program;
     for (let k = 0; k < selected; k++) {
       for (let p = 0; p < width; p++) {

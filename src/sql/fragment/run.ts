@@ -10,7 +10,7 @@ import type { Key } from '../../base/ids.ts';
 import { trimRecord } from '../../storage/trim.ts';
 import type { Fragment, FragmentBounds, FragmentCompiler, FragmentResult, PageWork, Row as StoredRow } from '../../txn/types.ts';
 import { freeColumns } from '../bind/walk.ts';
-import { compileExpr, PlanScope, type ExprScope } from '../execute/expressions.ts';
+import { compileExpr, PlanScope, type Evaluate, type ExprScope } from '../execute/expressions.ts';
 import { bareFrame, type Frame } from '../execute/runtime.ts';
 import type { EvaluationContext } from '../functions/registry.ts';
 import { RowReader } from '../rows/decode.ts';
@@ -40,7 +40,7 @@ export function fragmentCompiler(): FragmentCompiler {
     const frame = readFrame(input, program.slots);
     if (program.groups !== undefined) return new GroupsFragment(program, program.groups, frame, bounds);
     if (program.top !== undefined && program.rest !== undefined) return new TopFragment(program, program.top, program.rest, frame, bounds);
-    return program.rest === undefined ? new RowsFragment(program, frame, bounds) : new ValuesFragment(program, program.rest, frame, bounds);
+    return program.rest === undefined ? new RowsFragment(program, frame, bounds) : new ValuesFragment(program, program.rest, program.outputs, frame, bounds);
   };
 }
 
@@ -48,6 +48,7 @@ export function fragmentCompiler(): FragmentCompiler {
 interface Program extends RowProgram {
   readonly groups: GroupProgram | undefined;
   readonly top: TopProgram | undefined;
+  readonly outputs: readonly Evaluate[] | undefined;
   /** Of a fragment that gives values: reads the columns that the condition has not read. */
   readonly rest: RowReader | undefined;
 }
@@ -62,12 +63,13 @@ function compile(bytes: Uint8Array): Program {
   }
 }
 
-function programOf({ layout, columns, condition, keep, aggregation, asValues, top, slots }: Template): Program {
+function programOf({ layout, columns, condition, keep, aggregation, asValues, top, outputs, slots }: Template): Program {
   const scope: ExprScope = { layout: new Map(columns.map((_, position) => [position, position])), plan: new PlanScope(false) };
   const read = condition === undefined ? new Set<number>() : freeColumns(condition);
   const others = new RowReader(layout, columns.map((column, position) => (read.has(position) ? undefined : column)));
   const given = aggregation === undefined ? [] : [...aggregation.groups, ...aggregation.aggregates.flatMap((a) => a.args)];
-  if (asValues) for (const [id, { type }] of columns.entries()) given.push({ kind: 'column', id, type, name: '', at: -1 });
+  if (outputs !== undefined) given.push(...outputs);
+  else if (asValues) for (const [id, { type }] of columns.entries()) given.push({ kind: 'column', id, type, name: '', at: -1 });
   const isPaged = aggregation !== undefined || asValues || condition !== undefined;
   return {
     layout, keep, slots,
@@ -75,6 +77,7 @@ function programOf({ layout, columns, condition, keep, aggregation, asValues, to
     pages: isPaged ? PageRows.of(layout, columns, condition, given, (e) => compileExpr(e, scope)) : undefined,
     groups: aggregation === undefined ? undefined : compileGroups(aggregation, scope, others),
     top: top === undefined ? undefined : compileTop(top, scope),
+    outputs: outputs?.map((e) => compileExpr(e, scope)),
     width: columns.length,
     reader: new RowReader(layout, columns.map((column, position) => (read.has(position) ? column : undefined))),
     condition: condition === undefined ? undefined : compileExpr(condition, scope),

@@ -3,7 +3,7 @@
  *
  *   fragment    length of the template, template, time of the statement, default time zone, values of the slots
  *   template    version, layout of keys, columns, condition, cells to keep, aggregation, whether rows go as values; in version 03,
- *               the order of which only the first rows are wanted
+ *               the order of which only the first rows are wanted, and what is computed in place of the columns
  *
  * It stands for itself: the node that serves the rows may know an older or a newer schema, or none. The template is the
  * same for all runs of a statement, so that what is made of it can be kept.
@@ -17,8 +17,8 @@ import { ExpressionReader, ExpressionWriter, type SlotExpr } from './expressions
 import { readKeyType, readType, writeKeyType, writeType } from './types.ts';
 
 const VERSION = 2;
-/** Written only where the first rows of an order are wanted: nodes that do not know that know the rest. */
-const VERSION_WITH_TOP = 3;
+/** Written only where there is something of what came with it: nodes that do not know that know the rest. */
+const VERSION_WITH_MORE = 3;
 
 /** A column that the expressions refer to, by its position. */
 export interface FragmentColumn {
@@ -54,6 +54,8 @@ export interface Template {
   /** In place of keys and records: the values of the columns (blocks.ts). */
   readonly asValues: boolean;
   readonly top?: Top | undefined;
+  /** What goes as values: these, in place of all columns. */
+  readonly outputs?: readonly Expr[] | undefined;
   readonly slots: number;
 }
 
@@ -77,8 +79,9 @@ class BareLayout extends KeyLayout {
 }
 
 export function encodeTemplate(input: TemplateInput): { readonly bytes: Uint8Array; readonly slots: readonly SlotExpr[] } {
-  const { layout, columns, condition, keep, aggregation, asValues, top } = input;
-  const out = new ByteWriter().u8(top === undefined ? VERSION : VERSION_WITH_TOP);
+  const { layout, columns, condition, keep, aggregation, asValues, top, outputs } = input;
+  const hasMore = top !== undefined || outputs !== undefined;
+  const out = new ByteWriter().u8(hasMore ? VERSION_WITH_MORE : VERSION);
   writeLayout(out, layout);
   const stored = new Set(layout.stored.map((c) => c.id));
   out.varint(columns.length);
@@ -101,14 +104,19 @@ export function encodeTemplate(input: TemplateInput): { readonly bytes: Uint8Arr
     }
   }
   out.bool(asValues);
-  if (top !== undefined) writeTop(out, expressions, top);
+  if (hasMore) {
+    out.bool(top !== undefined);
+    if (top !== undefined) writeTop(out, expressions, top);
+    out.bool(outputs !== undefined);
+    if (outputs !== undefined) expressions.list(outputs);
+  }
   return { bytes: out.finish(), slots: expressions.slots };
 }
 
 export function decodeTemplate(bytes: Uint8Array): Template {
   const input = new ByteReader(bytes);
   const version = input.u8();
-  if (version !== VERSION && version !== VERSION_WITH_TOP) throw new CorruptBytes('fragment of an unknown version');
+  if (version !== VERSION && version !== VERSION_WITH_MORE) throw new CorruptBytes('fragment of an unknown version');
   const bare = readLayout(input);
   const columns: FragmentColumn[] = [];
   const stored: StoredColumn[] = [];
@@ -125,10 +133,12 @@ export function decodeTemplate(bytes: Uint8Array): Template {
   const keep = input.bool() ? readIds(input) : undefined;
   const aggregation = input.bool() ? readAggregation(input, expressions) : undefined;
   const asValues = input.bool();
-  const top = version === VERSION_WITH_TOP ? readTop(input, expressions) : undefined;
+  const hasMore = version === VERSION_WITH_MORE;
+  const top = hasMore && input.bool() ? readTop(input, expressions) : undefined;
+  const outputs = hasMore && input.bool() ? expressions.list() : undefined;
   input.end();
-  if (top !== undefined && !asValues) throw new CorruptBytes('first rows go as values');
-  return { layout, columns, condition, keep, aggregation, asValues, top, slots: expressions.slots };
+  if (hasMore && (!asValues || (top !== undefined && outputs !== undefined))) throw new CorruptBytes('first rows, and what is computed, go as values');
+  return { layout, columns, condition, keep, aggregation, asValues, top, outputs, slots: expressions.slots };
 }
 
 function readIds(input: ByteReader): number[] {

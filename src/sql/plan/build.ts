@@ -10,7 +10,7 @@ import { chooseAccess, satisfies } from './access.ts';
 import { computedOrder } from './computed.ts';
 import { conjunction, conjuncts, equalSides, isMovable, usesOnly } from './conjuncts.ts';
 import { keyedConditions, type KeyedConditions } from './keyed.ts';
-import { beginAtScan, topAtScan } from './partial.ts';
+import { beginAtScan, isSentWith, topAtScan } from './partial.ts';
 import { ANYTHING, costOf, hashCost, limitOf, loopCost, sortedCost, type Built, type Wanted } from './cost.ts';
 import { orderJoins, type Chain, type JoinInput } from './join-order.ts';
 import { hashJoin, joinColumns, mergeJoin } from './key-joins.ts';
@@ -169,7 +169,8 @@ class Builder {
       if (id === undefined) break;
       order.push({ id, descending: o.descending });
     }
-    return { phys: { kind: 'project', columns: rel.columns, input: input.phys, items: rel.items }, order, rows: input.rows, cost: input.cost, start: input.start };
+    const phys: Phys = { kind: 'project', columns: rel.columns, input: input.phys, items: rel.items };
+    return { phys: this.options.optimize && isSentWith(phys) ? { ...phys, isSent: true } : phys, order, rows: input.rows, cost: input.cost, start: input.start };
   }
 
   private buildAggregate(rel: Rel & { kind: 'aggregate' }): Built {

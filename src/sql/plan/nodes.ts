@@ -128,9 +128,25 @@ class Writer {
   }
 
   write(p: Phys): number {
+    if (p.kind === 'project' && p.isSent === true && p.input.kind === 'scan' && !this.isInside) return this.sent(p, p.input);
     const node = this.node(p);
     if (p.kind !== 'scan') this.count(node, p);
     return node;
+  }
+
+  private compute(p: Phys & { kind: 'project' }): number {
+    const node = this.one('Compute', p.input);
+    for (const i of p.items) if (i.expr.kind !== 'column') this.scalar(node, i.expr, '', i.column.name);
+    return node;
+  }
+
+  /** A projection that is done where the rows are. */
+  private sent(p: Phys & { kind: 'project' }, scan: PhysScan): number {
+    return this.distributed(scan, () => this.local(() => {
+      const node = this.compute(p);
+      this.count(node, p);
+      return node;
+    }));
   }
 
   private countsOf(p: Phys): Counts | undefined {
@@ -191,11 +207,8 @@ class Writer {
         this.scalar(node, p.condition, 'Condition');
         return node;
       }
-      case 'project': {
-        const node = this.one('Compute', p.input);
-        for (const i of p.items) if (i.expr.kind !== 'column') this.scalar(node, i.expr, '', i.column.name);
-        return node;
-      }
+      case 'project':
+        return this.compute(p);
       case 'mergeJoin': {
         const node = this.two('Merge Join', p.left, p.right, 'Left', 'Right', { join_type: joinName(p.type) });
         this.scalar(node, p.condition, 'Condition');

@@ -1,6 +1,6 @@
 /** Aggregations, and sorts with a limit, that can be begun where the rows are: of a scan, by expressions over its rows alone. */
 import type { Assignment, AggregateExpr, Expr } from '../bind/tree.ts';
-import { mapChildren, substitute, visitExpr } from '../bind/walk.ts';
+import { freeColumns, mapChildren, substitute, visitExpr } from '../bind/walk.ts';
 import { isPartial, isPushable } from '../fragment/pushable.ts';
 import { isMovable } from './conjuncts.ts';
 import type { Phys, PhysAggregate, PhysScan, PhysSort, ScanTop } from './physical.ts';
@@ -19,6 +19,23 @@ export function beginAtScan(aggregate: PhysAggregate): PhysAggregate {
   }
   if (input.kind !== 'scan' || !canBegin(input, groups, aggregates.map((a) => a.aggregate))) return aggregate;
   return { ...aggregate, input, groups, aggregates, partial: true };
+}
+
+const WIDE: ReadonlySet<string> = new Set(['STRING', 'BYTES', 'JSON', 'ARRAY', 'STRUCT', 'PROTO', 'TOKENLIST']);
+/** Functions that give less than they are given. */
+const SHORTENING: ReadonlySet<string> = new Set(['SUBSTR', 'SUBSTRING', 'JSON_VALUE', 'JSON_QUERY', '$subscript', 'REGEXP_EXTRACT', 'MD5', 'SHA1', 'SHA256', 'SHA512', 'STRING']);
+
+/** Whether a projection of a scan's rows is best done where they are: it makes them smaller, in that long columns do not leave it. */
+export function isSentWith(p: Phys & { kind: 'project' }): boolean {
+  const { input, items } = p;
+  if (input.kind !== 'scan' || items.length === 0 || input.point || input.back || input.limit !== undefined || input.top !== undefined) return false;
+  if ((input.residual !== undefined && !isPushable(input.residual)) || !items.every((i) => isPushable(i.expr))) return false;
+  const wide = new Set(input.columns.filter((c) => WIDE.has(c.type.kind)).map((c) => c.id));
+  const stay = items.filter((i) => i.expr.kind === 'column' && wide.has(i.expr.id));
+  for (const { expr } of stay) if (expr.kind === 'column') wide.delete(expr.id);
+  const long = items.filter((i) => i.expr.kind !== 'column' && WIDE.has(i.expr.type.kind));
+  const used = new Set(items.flatMap((i) => [...freeColumns(i.expr)].filter((id) => wide.has(id))));
+  return used.size > 0 && long.every((i) => i.expr.kind === 'call' && SHORTENING.has(i.expr.call.definition.name));
 }
 
 /** The sort with the first rows of its order found where they are, if that is possible. */

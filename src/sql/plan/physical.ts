@@ -72,7 +72,7 @@ export type Phys =
   | { readonly kind: 'virtual'; readonly columns: readonly Column[]; readonly name: string; readonly source: readonly number[] }
   | { readonly kind: 'unnest'; readonly columns: readonly Column[]; readonly array: Expr }
   | { readonly kind: 'filter'; readonly columns: readonly Column[]; readonly input: Phys; readonly condition: Expr }
-  | { readonly kind: 'project'; readonly columns: readonly Column[]; readonly input: Phys; readonly items: readonly Assignment[] }
+  | { readonly kind: 'project'; readonly columns: readonly Column[]; readonly input: Phys; readonly items: readonly Assignment[]; /** The input is a scan, and what is computed of its rows is computed where they are. */ readonly isSent?: boolean }
   | PhysHashJoin
   | PhysMergeJoin
   | PhysLoopJoin

@@ -105,7 +105,8 @@ describe('fragments that are not what they should be', () => {
       const { sent } = await both(`SELECT k, s, n FROM t@{FORCE_INDEX=_BASE_TABLE} WHERE ${condition}`);
       const { sent: groups } = await both(`SELECT s, MAX(n), SUM(d) FROM t@{FORCE_INDEX=_BASE_TABLE} WHERE ${condition} GROUP BY s`);
       const { sent: first } = await both(`SELECT k, s FROM t@{FORCE_INDEX=_BASE_TABLE} WHERE ${condition} ORDER BY n DESC, s LIMIT 4`);
-      fragments.push(...sent, ...groups, ...first);
+      const { sent: computed } = await both(`SELECT LENGTH(s), n FROM t@{FORCE_INDEX=_BASE_TABLE} WHERE ${condition}`);
+      fragments.push(...sent, ...groups, ...first, ...computed);
     }
     const compile = fragmentCompiler();
     fc.assert(
