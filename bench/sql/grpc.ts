@@ -2,6 +2,7 @@
 import { databaseName } from '../../src/client/admin.ts';
 import { Client, type Database } from '../../src/client/database.ts';
 import { insert, type Mutation } from '../../src/client/mutations.ts';
+import { typed } from '../../src/client/values.ts';
 import { Cluster } from '../../test/e2e/support.ts';
 import { dateText, generate, TABLES, type Cell, type TableName } from './data.ts';
 import type { Peer } from './peers.ts';
@@ -56,7 +57,7 @@ function mutationOf(table: TableName, rows: readonly (readonly Cell[])[]): Mutat
   const { columns } = TABLES[table];
   const values = rows.map((row) => row.map((cell, i) => {
     const type = columns[i]?.type;
-    return type === 'DATE' ? dateText(Number(cell)) : type === 'INT64' ? BigInt(cell) : cell;
+    return type === 'DATE' ? dateText(Number(cell)) : type === 'INT64' ? BigInt(cell) : type === 'FLOAT64' ? typed('FLOAT64', cell) : cell;
   }));
   return insert(table, columns.map((c) => c.name), values);
 }

@@ -65,9 +65,9 @@ export class Typed {
   }
 }
 
-export const typed = (code: ScalarType, value: SqlParameter): Typed => new Typed({ code }, encodeValue(value).wire);
+export const typed = (code: ScalarType, value: SqlParameter): Typed => new Typed({ code }, encodeAs(code, value, 'The value'));
 export const typedArray = (code: ScalarType, values: readonly SqlParameter[] | null): Typed =>
-  new Typed({ code: 'ARRAY', arrayElementType: { code } }, values === null ? NULL : list(values.map((value) => encodeValue(value).wire)));
+  new Typed({ code: 'ARRAY', arrayElementType: { code } }, values === null ? NULL : list(values.map((value) => encodeAs(code, value, 'The element'))));
 
 const NULL: WireValue = { nullValue: 0 };
 const list = (values: readonly WireValue[]): WireValue => ({ listValue: { values } });
