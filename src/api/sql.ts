@@ -141,6 +141,14 @@ export type Mutation =
     }
   | { readonly kind: 'delete'; readonly table: string; readonly keySet: KeySetSpec };
 
+/** What a client would like of partitions; 0: no wish. */
+export interface PartitionWishes {
+  /** At most so many. */
+  readonly count: number;
+  /** At least about so large, where there is so much. */
+  readonly bytes: number;
+}
+
 export interface SqlDatabase {
   /** Analyses against the schema at `at`, or the current one. INVALID_ARGUMENT with the position for what is wrong in the text. */
   prepare(sql: string, parameterTypes: ReadonlyMap<string, SqlType>, at?: Timestamp): Promise<PreparedStatement>;
@@ -159,12 +167,11 @@ export interface SqlDatabase {
   partitionedDml(statement: PreparedStatement, parameters: StatementParameters, options: StatementOptions): Promise<number>;
   read(view: ReadView, spec: ReadSpec, options: StatementOptions): Promise<RowStream>;
   /**
-   * Ranges of keys, at least one, such that every row of the query is in exactly one of them. `wanted` is the number
-   * that is wished for at most, 0 for no wish.
+   * Ranges of keys, at least one, such that every row of the query is in exactly one of them.
    */
-  partitionQuery(view: ReadView, statement: PreparedStatement, parameters: StatementParameters, wanted: number, options: StatementOptions): Promise<readonly KeyRange[]>;
+  partitionQuery(view: ReadView, statement: PreparedStatement, parameters: StatementParameters, wishes: PartitionWishes, options: StatementOptions): Promise<readonly KeyRange[]>;
   /** The same of a read. */
-  partitionRead(view: ReadView, spec: ReadSpec, wanted: number, options: StatementOptions): Promise<readonly KeyRange[]>;
+  partitionRead(view: ReadView, spec: ReadSpec, wishes: PartitionWishes, options: StatementOptions): Promise<readonly KeyRange[]>;
   /** Turns the mutations into writes of the transaction, in order; answers their count as Spanner counts against its limit. */
   write(transaction: ReadWriteTransaction, mutations: readonly Mutation[], options: StatementOptions): Promise<number>;
 }

@@ -1,6 +1,6 @@
 /** SQL over one database at this node: joins the SQL layer, the schema of the moment, and the transactions. */
 import type {
-  DmlResult, Mutation, PreparedStatement, ReadSpec, RowStream, SqlDatabase, SqlRow, StatementOptions, StatementParameters, StatementPlan,
+  DmlResult, Mutation, PartitionWishes, PreparedStatement, ReadSpec, RowStream, SqlDatabase, SqlRow, StatementOptions, StatementParameters, StatementPlan,
 } from '../api/sql.ts';
 import type { Footprint } from '../api/statistics.ts';
 import { aborted, failedPrecondition, invalidArgument, notFound, unimplemented } from '../base/errors.ts';
@@ -193,15 +193,15 @@ export class NodeSqlDatabase implements SqlDatabase {
     return await runPartitioned(work, ranges);
   }
 
-  async partitionQuery(view: ReadView, statement: PreparedStatement, parameters: StatementParameters, wanted: number, options: StatementOptions): Promise<readonly KeyRange[]> {
+  async partitionQuery(view: ReadView, statement: PreparedStatement, parameters: StatementParameters, wishes: PartitionWishes, options: StatementOptions): Promise<readonly KeyRange[]> {
     const prepared = engineStatement(statement);
     const ranges = this.engine.partitionRanges(prepared, new Map(Object.entries(parameters)), view, await this.context(prepared.schema, options));
-    return await partitionsOf(this.core.router, ranges, wanted);
+    return await partitionsOf(this.core, ranges, wishes);
   }
 
-  async partitionRead(view: ReadView, spec: ReadSpec, wanted: number): Promise<readonly KeyRange[]> {
+  async partitionRead(view: ReadView, spec: ReadSpec, wishes: PartitionWishes): Promise<readonly KeyRange[]> {
     const { keySet } = await this.readPlan(view, spec);
-    return await partitionsOf(this.core.router, [...keySet.ranges, ...keySet.keys.map((key) => ({ from: key, to: keyAfter(key) }))], wanted);
+    return await partitionsOf(this.core, [...keySet.ranges, ...keySet.keys.map((key) => ({ from: key, to: keyAfter(key) }))], wishes);
   }
 
   async write(transaction: ReadWriteTransaction, mutations: readonly Mutation[], _options: StatementOptions): Promise<number> {

@@ -1,6 +1,7 @@
 /** Partitions over real splits, and partitioned DML over them. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Code } from '../../src/base/errors.ts';
+import type { Key } from '../../src/base/ids.ts';
 import type { Snapshot } from '../../src/txn/types.ts';
 import { drain, readAll, startNodes, type TestNodes } from './nodes.ts';
 
@@ -27,11 +28,11 @@ beforeAll(async () => {
 });
 
 /** The rows of every partition; asserts how many partitions there are. */
-async function partitioned(sql: string, partitions: number, wanted = 0): Promise<unknown[][]> {
+async function partitioned(sql: string, partitions: number, count = 0, bytes = 0): Promise<unknown[][]> {
   const { sql: engine } = nodes.database(1);
   const statement = await nodes.test.run(engine.prepare(sql, new Map(), view.readTimestamp));
   expect(statement.partitionable).toBe(true);
-  const ranges = await nodes.test.run(engine.partitionQuery(view, statement, {}, wanted, {}));
+  const ranges = await nodes.test.run(engine.partitionQuery(view, statement, {}, { count, bytes }, {}));
   expect(ranges).toHaveLength(partitions);
   const all: unknown[][] = [];
   for (const partition of ranges) {
@@ -68,6 +69,14 @@ describe('partitions', () => {
     expect(statement.partitionable).toBe(false);
   });
 
+  it('puts small neighbours together where larger partitions are wished for', async () => {
+    for (const [bytes, count] of [[1, 5], [1_000_000, 1]] as const) expect(sorted(await partitioned('SELECT K FROM T', count, 0, bytes))).toEqual(numbers(0, ROWS));
+    // About 100, 1, 149, 349 and 1 rows lie in the splits.
+    const whole = await nodes.test.run(nodes.test.core(1).engine.approximateBytes('d' as Key, 'e' as Key));
+    const some = await partitioned('SELECT K FROM T', 3, 0, Math.round(whole / 4));
+    expect(sorted(some)).toEqual(numbers(0, ROWS));
+  });
+
   it('reads by key: all, ranges and single keys', async () => {
     const { sql } = nodes.database(3);
     const range = { start: ['90'], startClosed: true, end: ['260'], endClosed: false };
@@ -79,7 +88,7 @@ describe('partitions', () => {
     ];
     for (const { keySet, index, count, expected } of cases) {
       const spec = { ...readAll, table: 'T', columns: ['K'], keySet, index };
-      const ranges = await nodes.test.run(sql.partitionRead(view, spec, 0, {}));
+      const ranges = await nodes.test.run(sql.partitionRead(view, spec, { count: 0, bytes: 0 }, {}));
       expect(ranges).toHaveLength(count);
       const parts = [];
       for (const partition of ranges) parts.push(await nodes.test.run(sql.read(view, spec, { partition }).then(drain)));

@@ -1,5 +1,6 @@
 /** PartitionQuery and PartitionRead. Source: spanner.proto. See partition-tokens.ts. */
 import { invalidArgument } from '../../base/errors.ts';
+import type { PartitionWishes } from '../sql.ts';
 import { decodePartitionQuery, decodePartitionRead, type PartitionOptions } from '../wire/batches.ts';
 import type { TransactionSelector } from '../wire/options.ts';
 import type { TransactionMessage } from '../wire/results.ts';
@@ -29,6 +30,8 @@ function checkOptions(options: PartitionOptions): void {
   if (options.sizeBytes < 0) throw invalidArgument('partition_size_bytes must not be negative.');
 }
 
+const wishesOf = ({ maxPartitions, sizeBytes }: PartitionOptions): PartitionWishes => ({ count: maxPartitions, bytes: sizeBytes });
+
 function encode(tokens: readonly Buffer[], announce: TransactionMessage | undefined): Buffer {
   const writer = new ProtoWriter();
   for (const token of tokens) {
@@ -49,7 +52,7 @@ export async function partitionQuery(edge: Edge, bytes: Buffer): Promise<Buffer>
   const statement = await open.database.sql.prepare(request.sql, request.paramTypes, target.view.readTimestamp);
   if (statement.kind !== 'query') throw invalidArgument('Only queries can be partitioned.');
   if (!statement.partitionable) throw invalidArgument('The query cannot be partitioned: it is not root-partitionable.');
-  const ranges = await open.database.sql.partitionQuery(target.view, statement, request.params, request.options.maxPartitions, {});
+  const ranges = await open.database.sql.partitionQuery(target.view, statement, request.params, wishesOf(request.options), {});
   return encode(ranges.map((range) => queryToken(request, id, range)), announce);
 }
 
@@ -60,6 +63,6 @@ export async function partitionRead(edge: Edge, bytes: Buffer): Promise<Buffer> 
   if (!request.hasKeySet) throw invalidArgument('A read must have a key_set.');
   checkOptions(request.options);
   const { target, id, announce } = await readOnlyTarget(edge, open, request.transaction);
-  const ranges = await open.database.sql.partitionRead(target.view, { ...request, limit: 0, ordered: true, lock: 'default' }, request.options.maxPartitions, {});
+  const ranges = await open.database.sql.partitionRead(target.view, { ...request, limit: 0, ordered: true, lock: 'default' }, wishesOf(request.options), {});
   return encode(ranges.map((range) => readToken(request, id, range)), announce);
 }
