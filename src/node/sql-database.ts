@@ -1,4 +1,5 @@
 /** SQL over one database at this node: joins the SQL layer, the schema of the moment, and the transactions. */
+import { PENDING_COMMIT_TIMESTAMP_MISPLACED } from '../sql/functions/statement.ts';
 import type {
   DmlResult, Mutation, PartitionWishes, PreparedStatement, ReadSpec, RowStream, SqlDatabase, SqlRow, StatementOptions, StatementParameters, StatementPlan,
 } from '../api/sql.ts';
@@ -333,7 +334,7 @@ export function evaluationContext(core: NodeCore, schema: Schema, sequences?: Se
     random: () => env.random.float(),
     randomBytes: (length) => Buffer.from(env.random.hex(length), 'hex'),
     pendingCommitTimestamp: () => {
-      throw invalidArgument('PENDING_COMMIT_TIMESTAMP() may only be used as a value written by INSERT or UPDATE.');
+      throw invalidArgument(PENDING_COMMIT_TIMESTAMP_MISPLACED);
     },
     nextSequenceValue: (name) => {
       if (sequences === undefined) throw invalidArgument('Sequences cannot be used here.');

@@ -191,7 +191,7 @@ export abstract class BinderBase {
     try {
       return evaluator.kind === 'plain' ? evaluator.call(e.value) : evaluator.call(constantContext(this.catalog.defaultTimeZone), e.value);
     } catch (error) {
-      if (error instanceof TrestleError) throw this.error(0, `Could not cast literal ${constantText(e)} to type ${typeName(to)}`);
+      if (error instanceof TrestleError) throw this.error(e.at ?? 0, `Could not cast literal ${constantText(e)} to type ${typeName(to)}`);
       throw error;
     }
   }

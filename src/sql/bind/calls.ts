@@ -5,7 +5,8 @@
 import type { Argument, Expression, FunctionCall, Lambda, WindowSpecification } from '../ast/expressions.ts';
 import type { SourceRange } from '../ast/node.ts';
 import type { OrderItem } from '../ast/query.ts';
-import { unimplemented } from '../../base/errors.ts';
+import { invalidArgument, unimplemented } from '../../base/errors.ts';
+import { PENDING_COMMIT_TIMESTAMP_MISPLACED } from '../functions/statement.ts';
 import { findFunction, requireFunction } from '../functions/catalogue.ts';
 import type { FunctionDefinition } from '../functions/registry.ts';
 import type { CallArgument } from '../functions/resolve.ts';
@@ -60,6 +61,7 @@ export abstract class CallBinder extends ExpressionBinder {
   }
 
   private bindScalarCall(e: FunctionCall, definition: FunctionDefinition, scope: Scope | undefined): Expr {
+    if (definition.name === 'PENDING_COMMIT_TIMESTAMP' && this.columnValue !== e) throw invalidArgument(PENDING_COMMIT_TIMESTAMP_MISPLACED);
     const given = this.givenArguments(e, definition, scope);
     const special = this.lazyForm(definition.name, e, given);
     if (special !== undefined) return special;

@@ -231,6 +231,7 @@ export class Binder extends PipeBinder {
   }
 
   private assigned(e: Expression, type: SqlType, name: string, scope: Scope | undefined): Expr {
+    this.columnValue = e;
     const value = this.bindScalar(e, scope, 'DML value');
     return this.coerce(value, type, e, (from, to) => `Value has type ${from} which cannot be inserted into column ${name}, which has type ${to}`);
   }
@@ -287,6 +288,7 @@ export class Binder extends PipeBinder {
       const column = this.setTarget(item, table, scope);
       if (seen.has(column.id)) throw this.error(item, `Update item ${column.name} assigned more than once`);
       seen.add(column.id);
+      this.columnValue = item.value.kind === 'defaultValue' ? undefined : item.value;
       const value: Expr = item.value.kind === 'defaultValue'
         ? { kind: 'default', type: column.type }
         : this.coerce(this.bindScalar(item.value, scope, 'UPDATE'), column.type, item.value, (from, to) => `Value of type ${from} cannot be assigned to ${column.name}, which has type ${to}`);
@@ -360,6 +362,7 @@ export class Binder extends PipeBinder {
   bindRowExpression(e: Expression, columns: readonly Column[], expected: SqlType | undefined): Expr {
     const names = new NameList();
     for (const c of columns) names.override(c.name, columnExpr(c));
+    this.columnValue = e;
     const expr = this.settle(this.bindScalar(e, new Scope(names, undefined), 'this expression'));
     if (expected === undefined) return expr;
     return this.coerce(expr, expected, e, (from, to) => `Expected type ${to}; found ${from}`);

@@ -39,6 +39,8 @@ const isUntypedStruct = (e: Expression): e is StructConstructor => e.kind === 's
 export abstract class ExpressionBinder extends OperandBinder {
   protected aggregates: AggregatePlace = { clause: 'this clause', call: undefined, found: 0 };
 
+  /** The expression that alone may be PENDING_COMMIT_TIMESTAMP(): the value of a column. */
+  protected columnValue: Expression | undefined;
   /** Whether window functions may stand here: in a SELECT list and in its ORDER BY. */
   protected windowsAllowed = false;
 
@@ -78,6 +80,10 @@ export abstract class ExpressionBinder extends OperandBinder {
     return this.asCondition(condition, e, what);
   }
 
+  private placed(e: Expr, node: SourceRange): Expr {
+    return e.kind === 'const' ? { ...e, at: node.start } : e;
+  }
+
   protected asCondition(condition: Expr, node: SourceRange, what: string): Expr {
     return this.coerce(condition, BOOL, node, (from) => `${what} should return type BOOL, but returns ${from}`);
   }
@@ -86,7 +92,7 @@ export abstract class ExpressionBinder extends OperandBinder {
     switch (e.kind) {
       case 'nullLiteral': case 'boolLiteral': case 'intLiteral': case 'floatLiteral': case 'stringLiteral': case 'bytesLiteral': case 'typedLiteral':
       case 'rangeLiteral':
-        return this.bindLiteral(e);
+        return this.placed(this.bindLiteral(e), e);
       case 'pathExpression':
         return this.bindPath(e, scope);
       case 'parameter': {
@@ -437,7 +443,10 @@ export abstract class ExpressionBinder extends OperandBinder {
   private bindExtract(e: ExtractExpression, scope: Scope | undefined): Expr {
     const operand = this.bind(e.operand, scope);
     const zone = e.timeZone === undefined ? [] : [this.bind(e.timeZone, scope)];
-    if (e.part.name === 'DATE') return this.callOf('$extract_date', [operand, ...zone], e);
+    if (e.part.name === 'DATE') {
+      if (operand.type.kind === 'DATE' || operand.type.kind === 'INTERVAL') throw this.error(e, `EXTRACT from ${operand.type.kind} does not support the DATE date part`);
+      return this.callOf('$extract_date', [operand, ...zone], e);
+    }
     const part = ExpressionBinder.partWord(e.part);
     const keyword: CallArgument = { kind: 'keyword', role: 'PART', word: part };
     const call = this.resolve(e, '$extract', [keyword, this.argumentOf(operand), ...zone.map((z) => this.argumentOf(z))]);

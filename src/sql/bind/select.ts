@@ -274,7 +274,7 @@ export abstract class SelectBinder extends FromBinder {
     if (groupBy.all) throw this.error(groupBy, 'GROUP BY ALL is not supported');
     if (groupBy.items.length > BIND_LIMITS.groupByColumns) throw this.error(groupBy, `GROUP BY has more than ${BIND_LIMITS.groupByColumns} columns`);
     for (const item of groupBy.items) {
-      if (item.kind === 'groupingSet') throw this.error(item, `GROUP BY ${item.form === 'groupingSets' ? 'GROUPING SETS' : item.form.toUpperCase()} is unsupported`);
+      if (item.kind === 'groupingSet') throw this.error(item, item.form === 'expressions' ? 'GROUP BY () is not supported' : `GROUP BY ${item.form === 'groupingSets' ? 'GROUPING SETS' : item.form.toUpperCase()} is unsupported`);
       const { expr, name } = this.groupExpression(item.expression, items, scope, outputs);
       this.checkGroupable(expr, item.expression, 'Grouping by expressions');
       grouping.addGroup(expr, name);

@@ -56,6 +56,8 @@ export interface ConstExpr {
   readonly type: SqlType;
   readonly value: SqlValue;
   readonly source: 'literal' | 'expression' | 'untyped' | 'emptyArray';
+  /** The offset in the text of a literal that was written, for messages. */
+  readonly at?: number;
 }
 export interface ParameterExpr {
   readonly kind: 'parameter';

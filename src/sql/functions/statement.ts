@@ -14,6 +14,9 @@ import { justifyDays, justifyHours, justifyInterval } from './intervalmath.ts';
 import { strictString } from './jsonconvert.ts';
 import { withContext, type FunctionDefinition } from './registry.ts';
 
+/** It is bound where it is the whole value of a column and nowhere else (bind/calls.ts). */
+export const PENDING_COMMIT_TIMESTAMP_MISPLACED = 'The PENDING_COMMIT_TIMESTAMP() function may only be used as a value for INSERT or UPDATE of an appropriately typed column. It cannot be used in SELECT, or as the input to any other scalar expression.';
+
 const VOLATILE = { volatility: 'volatile' } as const;
 /** Functions of Spanner and not of GoogleSQL have no SAFE. form. */
 const OF_SPANNER = { volatility: 'volatile', safePrefix: false } as const;

@@ -1,4 +1,5 @@
 /** A database of tests: a schema made by DDL, a store, an engine, and the surroundings that a node would hand in. */
+import { PENDING_COMMIT_TIMESTAMP_MISPLACED } from '../../../src/sql/functions/statement.ts';
 import { invalidArgument } from '../../../src/base/errors.ts';
 import { encodeRecord } from '../../../src/storage/record.ts';
 import { expressionChecker } from '../../../src/sql/bind/checker.ts';
@@ -99,7 +100,7 @@ export function testContext(defaultTimeZone: string): EvaluationContext {
     random,
     randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)),
     pendingCommitTimestamp: () => {
-      throw invalidArgument('PENDING_COMMIT_TIMESTAMP() may only be used as a value written by INSERT or UPDATE.');
+      throw invalidArgument(PENDING_COMMIT_TIMESTAMP_MISPLACED);
     },
     nextSequenceValue: () => ++sequence,
     sequenceState: () => sequence,
