@@ -119,19 +119,14 @@ class Compiler {
         return setPlan(this.plan(p.left, scope), this.plan(p.right, scope), p.operator, p.all, rowKey(p.columns.map((c) => c.type)));
       case 'sort': {
         const input = this.plan(p.input, scope);
-        const keys = p.keys.map((key): CompiledSortKey => ({ key, value: this.expr(key.expr, [p.input], scope), collation: this.optional(key.collation, [], scope) }));
-        return sortPlan(input, keys, this.optional(p.limit, [], scope), this.optional(p.offset, [], scope));
+        return sortPlan(input, this.sortKeys(p, scope), this.optional(p.limit, [], scope), this.optional(p.offset, [], scope));
       }
       case 'limit':
         return limitPlan(this.plan(p.input, scope), this.optional(p.count, [], scope), this.optional(p.offset, [], scope));
       case 'sample':
         return samplePlan(this.plan(p.input, scope), p.method, this.expr(p.size, [], scope), p.weight !== undefined);
-      case 'firstRows': {
-        const input = this.plan(p.input, scope);
-        const keys = p.keys.map((key): CompiledSortKey => ({ key, value: this.expr(key.expr, [p.input], scope), collation: this.optional(key.collation, [], scope) }));
-        const partition = p.partition.map((e) => this.expr(e, [p.input], scope));
-        return firstRowsPlan(input, { count: this.expr(p.count, [], scope), partition, keyOf: rowKey(p.partition.map((e) => e.type)), keys });
-      }
+      case 'firstRows':
+        return this.firstRows(p, scope);
       case 'with':
         return this.with(p, scope);
       case 'keyed':
@@ -141,6 +136,16 @@ class Compiler {
       case 'assert':
         return assertPlan(this.plan(p.input, scope), this.expr(p.condition, [p.input], scope), p.text, p.payload.map((e) => this.expr(e, [p.input], scope)));
     }
+  }
+
+  private sortKeys(p: Phys & { kind: 'sort' | 'firstRows' }, scope: PlanScope): CompiledSortKey[] {
+    return p.keys.map((key) => ({ key, value: this.expr(key.expr, [p.input], scope), collation: this.optional(key.collation, [], scope) }));
+  }
+
+  private firstRows(p: Phys & { kind: 'firstRows' }, scope: PlanScope): Plan {
+    const input = this.plan(p.input, scope);
+    const partition = p.partition.map((e) => this.expr(e, [p.input], scope));
+    return firstRowsPlan(input, { count: this.expr(p.count, [], scope), partition, keyOf: rowKey(p.partition.map((e) => e.type)), keys: this.sortKeys(p, scope) });
   }
 
   /** The scan is not a plan of its own here: its rows are grouped where they are, or read through it. */

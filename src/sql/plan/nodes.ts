@@ -266,13 +266,8 @@ class Writer {
       }
       case 'sample':
         return this.one('Sample', p.input, { sampling_method: p.method });
-      case 'firstRows': {
-        const node = this.one('Window', p.input, { window_function: 'IS_FIRST' });
-        this.scalar(node, p.count, 'Count');
-        for (const e of p.partition) this.scalar(node, e, 'Partition');
-        for (const k of p.keys) this.scalar(node, k.expr, 'Key');
-        return node;
-      }
+      case 'firstRows':
+        return this.firstRows(p);
       case 'with':
         return this.two('With', p.definition, p.body, 'Spool Build', 'Main');
       case 'keyed': {
@@ -298,6 +293,14 @@ class Writer {
     for (const k of top.keys) this.scalar(node, k.expr, 'Key');
     this.scalar(node, top.count, 'Limit');
     this.scalar(node, top.offset, 'Offset');
+    return node;
+  }
+
+  private firstRows(p: Phys & { kind: 'firstRows' }): number {
+    const node = this.one('Window', p.input, { window_function: 'IS_FIRST' });
+    this.scalar(node, p.count, 'Count');
+    for (const e of p.partition) this.scalar(node, e, 'Partition');
+    for (const k of p.keys) this.scalar(node, k.expr, 'Key');
     return node;
   }
 
