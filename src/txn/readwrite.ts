@@ -235,7 +235,8 @@ export class GatewayTransaction implements ReadWriteTransaction {
       return snapshotTimestamp === undefined ? { commitTimestamp } : { commitTimestamp, snapshotTimestamp };
     } catch (error) {
       if (this.state !== 'aborted') this.end('aborted');
-      if (this.fixed > 0 && this.gateway.env.clock.interval().latest > this.fixed) this.gateway.lead.late();
+      const { latest } = this.gateway.env.clock.interval();
+      if (this.fixed > 0 && latest > this.fixed) this.gateway.lead.late(latest - this.fixed);
       if (error instanceof WriteConflictError) throw this.described(error);
       throw this.isWounded && !this.deciding && !this.mayHaveCommitted ? aborted(WOUNDED) : error;
     } finally {
