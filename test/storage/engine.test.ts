@@ -74,50 +74,108 @@ interface Past {
   readonly logWrites: number;
 }
 
-/**
- * Runs steps against the engine and a plain map. After a crash the log must be as it was at one of its writes since the
- * last sync, and the rest as it was at one of its writes since the last before that sync that was not of state alone, but
- * at none that came after what the log has.
- */
+/** The map as it should be, and what a crash may leave of it. */
+class Expected {
+  model: Model = new Map();
+  private logWrites = 0;
+  /** From what is surely durable to the newest. */
+  private logs: Past[] = [];
+  private states: Past[] = [];
+  /** The newest of `states` that the next sync carries. */
+  private owed: Past | undefined;
+
+  constructor() {
+    this.reopened();
+  }
+
+  write(of: 'log' | 'state' | 'all', ops: readonly { key: string; value: string | null }[]): void {
+    this.model = apply(this.model, ops);
+    if (of === 'log') this.logWrites++;
+    const { model, logWrites } = this;
+    (of === 'log' ? this.logs : this.states).push({ model, logWrites });
+    if (of === 'all') this.owed = this.states.at(-1);
+  }
+
+  /** What is to be called when the sync that begins now is done. */
+  sync(): () => void {
+    const log = this.logs.at(-1) as Past;
+    const state = this.owed as Past;
+    return () => {
+      this.logs = this.logs.slice(this.logs.indexOf(log));
+      this.states = this.states.slice(Math.max(0, this.states.indexOf(state)));
+    };
+  }
+
+  reopened(): void {
+    const { model, logWrites } = this;
+    this.states = [{ model, logWrites }];
+    this.logs = [...this.states];
+    this.owed = this.states[0];
+  }
+
+  /**
+   * After a crash the log must be as it was at one of its writes since the last sync, and the rest as it was at one of its
+   * writes since the last before that sync that was not of state alone, but at none that came after what the log has.
+   */
+  async crashed(engine: Engine): Promise<void> {
+    const foundIn = async (from: string, to: string): Promise<string> => JSON.stringify(shown(await drain(engine.scan(k(from), k(to)))));
+    const state = await foundIn(STATE_BEGIN, END);
+    const log = await foundIn(LOG_PREFIX, STATE_BEGIN);
+    const inLog = this.logs.findLast((past) => JSON.stringify(slice(past.model, LOG_PREFIX, STATE_BEGIN, false)) === log);
+    const inState = this.states.find((past) => JSON.stringify(slice(past.model, STATE_BEGIN, END, false)) === state);
+    expect(inLog, 'the log is as it was at a write since the last sync').toBeDefined();
+    expect(inState, 'state is as it was at a write since the last that was synced').toBeDefined();
+    expect(inState?.logWrites, 'no state without the log before it').toBeLessThanOrEqual(inLog?.logWrites ?? 0);
+    this.model = new Map([...slice(inState?.model ?? this.model, STATE_BEGIN, END, false), ...slice(inLog?.model ?? this.model, LOG_PREFIX, STATE_BEGIN, false)]);
+    this.reopened();
+  }
+}
+
+function write(engine: Engine, expected: Expected, at: Extract<Step, { ops: unknown }>): void {
+  switch (at.do) {
+    case 'write':
+      engine.write(toOps(at.ops));
+      expected.write('all', at.ops);
+      break;
+    case 'writeState':
+      engine.writeState(toOps(at.ops).map((op) => (expected.model.has(op.key) ? op : { ...op, isNew: true })));
+      expected.write('state', at.ops);
+      break;
+    case 'writeLog': {
+      const ops = at.ops.map(({ key, value }) => ({ key: LOG_PREFIX + key, value }));
+      engine.writeLog(toOps(ops));
+      expected.write('log', ops);
+      break;
+    }
+  }
+}
+
+/** Runs steps against the engine and a plain map. */
 async function check(home: Home, steps: readonly Step[]): Promise<void> {
   let engine = await home.open();
-  let model: Model = new Map();
-  let logWrites = 0;
-  /** What a crash may leave: from what is surely durable to the newest. */
-  let logs: Past[] = [{ model, logWrites }];
-  let states: Past[] = [{ model, logWrites }];
-  /** The newest of `states` that the next sync carries. */
-  let owed = states[0];
-  const write = (log: boolean, ops: readonly { key: string; value: string | null }[]): void => {
-    model = apply(model, ops);
-    if (log) logWrites++;
-    (log ? logs : states).push({ model, logWrites });
-  };
+  const expected = new Expected();
   let open: { cursor: Cursor; expected: [string, string][] } | undefined;
+  const close = async (): Promise<void> => {
+    await open?.cursor.close();
+    open = undefined;
+    const closed = engine.close();
+    await home.settle();
+    await closed;
+  };
   for (const at of steps) {
+    const { model } = expected;
     switch (at.do) {
       case 'write':
-        engine.write(toOps(at.ops));
-        write(false, at.ops);
-        owed = states.at(-1);
-        break;
       case 'writeState':
-        engine.writeState(toOps(at.ops).map((op) => (model.has(op.key) ? op : { ...op, isNew: true })));
-        write(false, at.ops);
+      case 'writeLog':
+        write(engine, expected, at);
         break;
-      case 'writeLog': {
-        const ops = at.ops.map(({ key, value }) => ({ key: LOG_PREFIX + key, value }));
-        engine.writeLog(toOps(ops));
-        write(true, ops);
-        break;
-      }
       case 'sync': {
-        const synced = { log: logs.at(-1), state: owed };
+        const synced = expected.sync();
         let done = false;
         engine.sync(() => {
           done = true;
-          logs = logs.slice(logs.indexOf(synced.log as Past));
-          states = states.slice(Math.max(0, states.indexOf(synced.state as Past)));
+          synced();
         });
         expect(done).toBe(false);
         break;
@@ -141,15 +199,9 @@ async function check(home: Home, steps: readonly Step[]): Promise<void> {
         break;
       case 'reopen': {
         if (!home.durable) break;
-        await open?.cursor.close();
-        open = undefined;
-        const closed = engine.close();
-        await home.settle();
-        await closed;
+        await close();
         engine = await home.open();
-        states = [{ model, logWrites }];
-        logs = [...states];
-        owed = states[0];
+        expected.reopened();
         break;
       }
       case 'crash': {
@@ -157,26 +209,12 @@ async function check(home: Home, steps: readonly Step[]): Promise<void> {
         open = undefined;
         home.crash();
         engine = await home.open();
-        const foundIn = async (from: string, to: string): Promise<string> => JSON.stringify(shown(await drain(engine.scan(k(from), k(to)))));
-        const state = await foundIn(STATE_BEGIN, END);
-        const log = await foundIn(LOG_PREFIX, STATE_BEGIN);
-        const inLog = logs.findLast((past) => JSON.stringify(slice(past.model, LOG_PREFIX, STATE_BEGIN, false)) === log);
-        const inState = states.find((past) => JSON.stringify(slice(past.model, STATE_BEGIN, END, false)) === state);
-        expect(inLog, 'the log is as it was at a write since the last sync').toBeDefined();
-        expect(inState, 'state is as it was at a write since the last that was synced').toBeDefined();
-        expect(inState?.logWrites, 'no state without the log before it').toBeLessThanOrEqual(inLog?.logWrites ?? 0);
-        model = new Map([...slice(inState?.model ?? model, STATE_BEGIN, END, false), ...slice(inLog?.model ?? model, LOG_PREFIX, STATE_BEGIN, false)]);
-        states = [{ model, logWrites }];
-        logs = [...states];
-        owed = states[0];
+        await expected.crashed(engine);
         break;
       }
     }
   }
-  await open?.cursor.close();
-  const closed = engine.close();
-  await home.settle();
-  await closed;
+  await close();
 }
 
 const folders: string[] = [];
