@@ -21,7 +21,7 @@ import { Replica } from '../paxos/replica.ts';
 import type { PaxosTuning } from '../paxos/tuning.ts';
 import type { ChosenEntry, Instant, Membership, PersistedState } from '../paxos/types.ts';
 import * as groups from '../storage/groupstore.ts';
-import { Journal } from '../storage/journal.ts';
+import { Journal, type HeldLogs } from '../storage/journal.ts';
 import type { Engine, WriteOp } from '../storage/types.ts';
 import { decodeEntry, decodeState, encodeApplication, encodeCut, emptyState, encodeState, MAX_ANCESTORS } from './entries.ts';
 import { HostedSplit } from './hosted.ts';
@@ -100,7 +100,7 @@ export class SplitHost implements HostInternals {
     this.transport = options.transport;
     this.ticks = new Ticks(options.env, options.tuning.tickMicros, () => this.tick());
     this.telling = new Telling(options.env, (hosted) => this.tickNow(hosted, this.instant()));
-    this.journal = new Journal(options.engine, () => this.heldLogBytes());
+    this.journal = new Journal(options.engine, () => this.heldLogs());
     this.outgoing = new Outgoing(options.transport);
     this.engine.onStateFlush(() => this.stateEnds.take());
     this.transport.onMessage(Channel.paxos, (from, payload) => {
@@ -463,10 +463,13 @@ export class SplitHost implements HostInternals {
     this.journal.truncate(hosted.split, (kept - 1) as Slot);
   }
 
-  private heldLogBytes(): number {
-    let bytes = 0;
-    for (const { replica } of this.splits.values()) bytes += replica.log.bytes;
-    return bytes;
+  private heldLogs(): HeldLogs {
+    const held = { bytes: 0, entries: 0 };
+    for (const { replica } of this.splits.values()) {
+      held.bytes += replica.log.bytes;
+      held.entries += replica.lastSlot - replica.log.first + 1;
+    }
+    return held;
   }
 
   private onPaxosEvent(hosted: HostedSplit, event: PaxosEvent): void {

@@ -12,8 +12,8 @@
  *        └─ goes when split 5 is truncated through 3 and split 6 through 7; or what is left of it moves to the end
  *
  * A split at rest keeps its last entries for long, and would keep the records of everybody else with them. So when the
- * journal is larger than the logs that it is for, by more than is reasonable, its oldest records are read, and what is
- * still wanted of them is written again.
+ * journal is larger than the logs that it is for, in bytes or entries, by more than is reasonable, its oldest records are
+ * read, and what is still wanted of them is written again.
  *
  * Records go by state writes, behind the state that has their entries, or the record that has them again (engine.ts).
  */
@@ -36,11 +36,18 @@ const LOAD_BATCH = 64;
 const LOOK_BYTES = 1 << 18;
 const MOVE_BYTES = 2 * LOOK_BYTES;
 /** The journal may be larger than the logs in memory by this, and by this factor. */
-const SPARE_BYTES = 16 << 20;
+const SPARE_BYTES = 4 << 20;
+const SPARE_ENTRIES = 50_000;
 const SPARE_FACTOR = 1.5;
 
 const journalKey = (sequence: number): Key => (JOURNAL_PREFIX + number8(sequence)) as Key;
 const nameOf = (sequence: number): string => `record ${sequence} of the journal`;
+
+/** What the replicas of a node hold of their logs in memory, about. */
+export interface HeldLogs {
+  readonly bytes: number;
+  readonly entries: number;
+}
 
 /** What is known of a record without reading it. */
 interface JournalRecord {
@@ -51,21 +58,21 @@ interface JournalRecord {
 
 export class Journal {
   private readonly engine: Engine;
-  /** About how many bytes of entries the replicas hold in memory. */
-  private readonly heldBytes: () => number;
+  private readonly held: () => HeldLogs;
   private readonly records = new Map<number, JournalRecord>();
   private readonly truncated = new Map<SplitId, Slot>();
   private oldest = 1;
   private next = 1;
   private bytes = 0;
+  private entryCount = 0;
   private unlookedBytes = 0;
   /** The record that is being filled. */
   private out = begin(new ByteWriter(WRITER_BYTES));
   private entries: number[] = [];
 
-  constructor(engine: Engine, heldBytes: () => number) {
+  constructor(engine: Engine, held: () => HeldLogs) {
     this.engine = engine;
-    this.heldBytes = heldBytes;
+    this.held = held;
   }
 
   /** What the records take on disk, before compression. */
@@ -111,6 +118,7 @@ export class Journal {
     this.records.set(sequence, record);
     this.next = sequence + 1;
     this.bytes += record.bytes;
+    this.entryCount += record.entries.length / 2;
   }
 
   private isWanted(split: SplitId, slot: number): boolean {
@@ -132,7 +140,8 @@ export class Journal {
     if (this.entries.length > 0) this.writeRecord();
     if (this.unlookedBytes < LOOK_BYTES) return;
     this.unlookedBytes = 0;
-    if (this.bytes > SPARE_BYTES + SPARE_FACTOR * this.heldBytes()) this.moveOldest();
+    const { bytes, entries } = this.held();
+    if (this.bytes > SPARE_BYTES + SPARE_FACTOR * bytes || this.entryCount > SPARE_ENTRIES + SPARE_FACTOR * entries) this.moveOldest();
   }
 
   private writeRecord(): void {
@@ -168,6 +177,7 @@ export class Journal {
     this.records.delete(this.oldest);
     this.oldest++;
     this.bytes -= record.bytes;
+    this.entryCount -= record.entries.length / 2;
   }
 
   /** Writes what is wanted of the oldest records again, at the new end. */

@@ -4,7 +4,7 @@ import { Code } from '../../src/base/errors.ts';
 import { ballot, nodeId, slot, splitId, type Slot, type SplitId } from '../../src/base/ids.ts';
 import type { LogEntry, Membership, Payload } from '../../src/paxos/types.ts';
 import { openEngine } from '../../src/storage/engine.ts';
-import { Journal, JOURNAL_PREFIX } from '../../src/storage/journal.ts';
+import { Journal, JOURNAL_PREFIX, type HeldLogs } from '../../src/storage/journal.ts';
 import { SimDisk } from '../../src/storage/sim-disk.ts';
 import type { Engine } from '../../src/storage/types.ts';
 import { drain, hex, k, TestEnvironment, text } from './support.ts';
@@ -14,9 +14,9 @@ const entry = (at: number, payload: Payload = { kind: 'command', data: new Uint8
 const A = splitId(5);
 const B = splitId(6);
 const KNOWN: ReadonlyMap<SplitId, Slot> = new Map([[A, slot(0)], [B, slot(0)]]);
-const NOTHING_HELD = (): number => 0;
+const NOTHING_HELD = (): HeldLogs => ({ bytes: 0, entries: 0 });
 /** Makes the journal move entries when it is larger than about that. */
-const ONE_MEGABYTE = (): number => -10_000_000;
+const ONE_MEGABYTE = (): HeldLogs => ({ bytes: -2_100_000, entries: 0 });
 
 function setUp(): { env: TestEnvironment; disk: SimDisk; engine: Engine; journal: Journal } {
   const env = new TestEnvironment();
@@ -114,11 +114,25 @@ describe('the journal', () => {
       sync(engine, env);
       largest = Math.max(largest, journal.size);
     }
-    expect(largest).toBeLessThan(18_000_000);
+    expect(largest).toBeLessThan(6_000_000);
     const log = await loaded(engine, new Map([[A, slot(1_990)], [B, slot(0)]]));
     expect(log['6']).toEqual([entry(1), entry(2, { kind: 'noop' }, 9)]);
     expect(log['5']?.map((e) => e.slot)).toEqual(Array.from({ length: 10 }, (_, i) => 1_991 + i));
     expect(await records(engine)).toBeLessThan(400);
+  });
+
+  it('does so also for the number of entries, which are remembered one by one', async () => {
+    const { env, engine, journal } = setUp();
+    journal.append(B, [entry(1)]);
+    journal.flush();
+    for (let i = 1; i <= 3_000; i++) {
+      journal.append(A, Array.from({ length: 50 }, (_, j) => entry(i * 50 + j, { kind: 'noop' })));
+      journal.flush();
+      journal.truncate(A, slot(i * 50));
+      if (i % 100 === 0) sync(engine, env);
+    }
+    expect(await records(engine)).toBeLessThan(1_700);
+    expect((await loaded(engine, new Map([[A, slot(150_000)], [B, slot(0)]])))['6']).toEqual([entry(1)]);
   });
 
   it('finds a damaged record, a missing one, and one of a split that is not there', async () => {
