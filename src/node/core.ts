@@ -22,6 +22,7 @@ import { openEngine } from '../storage/engine.ts';
 import { fragmentCompiler } from '../sql/fragment/run.ts';
 import type { PageOptions } from '../storage/pages.ts';
 import type { Engine } from '../storage/types.ts';
+import { CommitBatch } from '../txn/batching.ts';
 import { writeTxnId } from '../txn/commands.ts';
 import { Gateway } from '../txn/gateway.ts';
 import type { HeldMode, LockOwner, Span } from '../txn/locks.ts';
@@ -87,6 +88,7 @@ export class NodeCore {
   lockObserver: ((owner: LockOwner, span: Span, mode: HeldMode) => () => void) | undefined;
   private readonly options: CoreOptions;
   private readonly turns = new Turns();
+  private readonly outcomes: CommitBatch;
   private readonly snapshots: Snapshots;
   private readonly rejoin: Rejoin;
   private readonly founding: Founding;
@@ -98,6 +100,7 @@ export class NodeCore {
     this.options = options;
     this.self = options.self;
     this.env = options.env;
+    this.outcomes = new CommitBatch(options.env.scheduler);
     this.engine = openEngine(options.disk, options.env, { pages: options.pages });
     this.rpc = new Rpc(options.transport, options.env);
     this.host = new SplitHost({
@@ -261,7 +264,7 @@ export class NodeCore {
 
   private links(): ParticipantLinks {
     return {
-      logOptions: { turns: this.turns, partBytes: this.options.wholeBytes },
+      logOptions: { turns: this.turns, outcomes: this.outcomes, partBytes: this.options.wholeBytes },
       notifyWounded: (node: NodeId, txn: TxnId): void => {
         const body = new ByteWriter(16);
         writeTxnId(body, txn);

@@ -3,8 +3,8 @@
  * that they share a message to each follower and a sync of the disk. The batch goes when the first of them can wait no
  * longer, when it is full, or along with a commit that does not wait.
  *
- * So do the outcomes of prepared transactions, for a moment, at each split: nobody waits for them as long as nobody wants
- * their locks, and the next entry of the split carries them for next to nothing (endings.ts).
+ * So do the outcomes of prepared transactions, for a moment, at each node: nobody waits for them as long as nobody wants
+ * their locks, and the next entries of the node carry them for next to nothing (logging.ts).
  */
 import type { Scheduler, TimerHandle } from '../base/env.ts';
 

@@ -16,7 +16,7 @@ import { PARTS_BACKLOG_BYTES, PARTS_IN_FLIGHT, PART_BYTES } from './limits.ts';
 /** Bytes that a write takes in a part beside its key and record, about. */
 const WRITE_OVERHEAD_BYTES = 16;
 /**
- * How long an outcome waits for another entry of its split, to share the round between replicas. Long enough for the next
+ * How long an outcome waits for other entries of its node, to share the round between replicas. Long enough for the next
  * commit of a client that goes on at once; short beside what replicas that follow are behind anyway.
  */
 const OUTCOME_WAIT_MICROS = 5_000;
@@ -42,6 +42,8 @@ export class Turns {
 /** What is the same for all splits of a node. */
 export interface LogOptions {
   readonly turns: Turns;
+  /** Outcomes that are known and not logged yet: what goes into any log makes a turn of the node in which all may go. */
+  readonly outcomes: CommitBatch;
   /** Default PART_BYTES. */
   readonly partBytes?: number | undefined;
 }
@@ -74,22 +76,21 @@ export class CommandLog {
   private readonly leadership: () => Leadership | undefined;
   private readonly turns: Turns;
   private readonly partBytes: number;
-  /** Outcomes that are known and not logged yet. */
   private readonly outcomes: CommitBatch;
 
-  constructor(context: SplitContext, leadership: () => Leadership | undefined, { turns, partBytes = PART_BYTES }: LogOptions) {
+  constructor(context: SplitContext, leadership: () => Leadership | undefined, { turns, outcomes, partBytes = PART_BYTES }: LogOptions) {
     this.context = context;
     this.leadership = leadership;
     this.turns = turns;
     this.partBytes = partBytes;
-    this.outcomes = new CommitBatch(context.env.scheduler);
+    this.outcomes = outcomes;
   }
 
   isLarge({ bytes, writes }: EvaluatedWrites): boolean {
     return bytes > this.partBytes && writes.length > 0;
   }
 
-  /** Resolves with the next command, or after a moment. For outcomes that nobody waits for. */
+  /** Resolves with the next command of the node, or after a moment. For outcomes that nobody waits for. */
   company(): Promise<void> {
     return this.outcomes.join(OUTCOME_WAIT_MICROS, this.context.env.clock.monotonicMicros());
   }

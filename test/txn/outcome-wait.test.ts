@@ -1,4 +1,4 @@
-/** Outcomes wait for another entry of their split, unless somebody waits for them. Times are simulated. */
+/** Outcomes wait for other entries of their node, unless somebody waits for them. Times are simulated. */
 import { expect, test } from 'vitest';
 import { Participant } from '../../src/txn/participant.ts';
 import type { ReadWriteTransaction } from '../../src/txn/types.ts';
@@ -64,7 +64,7 @@ test('a commit leaves nothing behind, though nothing comes after it', async () =
   const cluster = await twoSplits();
   await cluster.run(transact(cluster.core(1), writeBoth(1)));
   await cluster.settle(0.05);
-  for (const participant of participants(cluster)) expect(participant.counts()).toEqual({ transactions: 0, lockOwners: 0, lockWaiters: 0, prepared: 0 });
+  for (const participant of participants(cluster)) expect(participant.counts()).toEqual({ transactions: 0, lockOwners: 0, lockWaiters: 0, prepared: 0, unfinishedParts: 0 });
 });
 
 test('a cut does not wait for it', async () => {
