@@ -6,7 +6,7 @@
 import { ByteWriter } from '../base/bytes.ts';
 import { timestamp } from '../base/ids.ts';
 import type { SplitContext } from '../splits/types.ts';
-import { CommitBatch } from './batching.ts';
+import type { CommitBatch } from './batching.ts';
 import { writeCommand, type Command, type PhysicalWrite } from './commands.ts';
 import type { EvaluatedWrites } from './evaluate.ts';
 import { NotLeading } from './failures.ts';
