@@ -108,7 +108,7 @@ class RowReader {
     const texts = args.map((arg) => (arg.kind === 'text' ? arg.bytes : arg.kind === 'number' ? arg.text : undefined));
     const [first, second, third] = texts;
     if (name === 'REPLACE' && first !== undefined && second !== undefined && third !== undefined) return text(second === '' ? first : first.replaceAll(second, () => third));
-    if (name === 'CHAR') return text(Buffer.from(texts.map((code) => String.fromCodePoint(Math.min(0x10ffff, Number(code)) || 0)).join(''), 'utf8').toString('latin1'));
+    if (name === 'CHAR') return text(Buffer.from(texts.map(charOf).join(''), 'utf8').toString('latin1'));
     if (name === 'UNISTR' && first !== undefined) return text(first.replaceAll(/\\u([0-9a-fA-F]{4})|\\(\\)/g, (_, code: string | undefined) => (code === undefined ? '\\' : Buffer.from(String.fromCharCode(Number.parseInt(code, 16)), 'utf8').toString('latin1'))));
     throw this.#unreadable();
   }
@@ -149,6 +149,12 @@ class RowReader {
 }
 
 const COPY_ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
+
+/** A character by its code point, as SQLite's char() makes it: U+FFFD where there is no such character. */
+function charOf(code: string | undefined): string {
+  const point = Math.trunc(Number(code)) || 0;
+  return String.fromCodePoint(point < 0 || point > 0x10ffff ? 0xfffd : point);
+}
 
 /** A line of COPY … FROM stdin, in PostgreSQL's text format. */
 export function readCopyLine(line: string): readonly SourceValue[] {

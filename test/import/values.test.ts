@@ -132,6 +132,10 @@ describe('fuzz', () => {
     );
   });
 
+  test('characters by numbers that stand for none are replaced', () => {
+    expect(readRow('(char(65,-1,1.5,1114112,NULL))', 'sqlite')).toEqual([{ kind: 'text', bytes: Buffer.from('A\ufffd\u0001\ufffd\0', 'utf8').toString('latin1'), hex: false }]);
+  });
+
   test('any text is a row, or is refused as one', () => {
     fc.assert(
       fc.property(fc.constantFrom(...DIALECTS), fc.string({ unit: fc.constantFrom('(', ')', ',', "'", '"', '\\', 'E', 'X', 'NULL', '1', '.', '-', ' ', '0x', "char(", 'replace(', '::a', '_b', '\n') }), (dialect, text) => {

@@ -19,6 +19,8 @@ const FAULTY_SHARE = 0.7;
 
 /** Restarted acceptors wait out forgotten leases, elections; calls that hang give up after 20 s. */
 const HEAL_LIMIT_MICROS = 15_000_000;
+/** Of a commit in parts each participant logs two entries, one after the other, and a node one transaction at a time. */
+const HEAL_LIMIT_IN_PARTS_MICROS = 40_000_000;
 const ANSWER_LIMIT_MICROS = 30_000_000;
 const DRAIN_LIMIT_MICROS = 10_000_000;
 const STEP_MICROS = 50_000;
@@ -56,7 +58,7 @@ async function runHonestly(options: TxnOptions): Promise<RunReport> {
   noFatals(world);
   faults.heal();
   const healedAt = sim.now;
-  const healedMicros = await until(world, HEAL_LIMIT_MICROS, () => (clients.everyoneSucceededSince(healedAt) ? undefined : 'not every client succeeded'));
+  const healedMicros = await until(world, world.logsParts ? HEAL_LIMIT_IN_PARTS_MICROS : HEAL_LIMIT_MICROS, () => (clients.everyoneSucceededSince(healedAt) ? undefined : 'not every client succeeded'));
   clients.stop();
   await until(world, ANSWER_LIMIT_MICROS, () => (clients.idle ? undefined : 'not every client was answered'));
   const drainedMicros = await until(world, DRAIN_LIMIT_MICROS, () => leftovers(world));

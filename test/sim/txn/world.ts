@@ -49,6 +49,8 @@ export class TxnWorld {
   readonly random: Random;
   readonly plan: FaultPlan;
   readonly cluster: SimCluster<TxnProgram, SimDisk>;
+  /** Nearly every commit goes into the log in parts. */
+  readonly logsParts: boolean;
   private freeSplit = FIRST_FREE_SPLIT;
 
   constructor(options: TxnOptions) {
@@ -63,6 +65,7 @@ export class TxnWorld {
     const logKeepSlots = [2_000, 2_000, 30, 6][shape.int(4)] ?? 2_000;
     // In half of the seeds nearly every commit is too large to be sent, and logged, at once.
     const wholeBytes = [undefined, undefined, 60, 30][this.random.fork('parts').int(4)];
+    this.logsParts = wholeBytes !== undefined;
     const cluster: SimCluster<TxnProgram, SimDisk> = new SimCluster<TxnProgram, SimDisk>(this.sim, this.random.fork('cluster'), {
       nodes: options.nodes ?? (shape.int(4) === 0 ? 5 : 3),
       network: calm ? CALM : this.plan.network,
