@@ -337,13 +337,13 @@ export class Endings {
     return at;
   }
 
-  /** Locks are held, and the commit is not acknowledged, until its timestamp is certainly past. */
   /** The timestamp of a commit that is known already: whoever repeats a call must not hear of it before the first one may. */
   private async past(at: Timestamp): Promise<Timestamp> {
     await this.commitWait(at);
     return at;
   }
 
+  /** Locks are held, and the commit is not acknowledged, until its timestamp is certainly past. */
   private commitWait(at: Timestamp): Promise<void> | undefined {
     return commitWait(this.at.context.env, at);
   }

@@ -8,7 +8,7 @@ import { readBlocks } from '../fragment/blocks.ts';
 import type { Pushed } from '../fragment/push.ts';
 import { NO_ROW } from './expressions.ts';
 import { RangeQueue, type OpenRange } from './range-queue.ts';
-import type { Frame, Operator, Plan, Row } from './runtime.ts';
+import { openedAtFirst, type Frame, type Operator, type Plan, type Row } from './runtime.ts';
 import type { CompiledScan } from './scan.ts';
 
 export interface ComputedScan {
@@ -26,18 +26,7 @@ export function computedScanPlan(computed: ComputedScan): Plan {
     const cursors = await scan.openPortions(pushed, scan.ranges(NO_ROW, frame), frame, { readAhead: 'growing' });
     return cursors === undefined ? local(frame) : new ComputedRows(computed, cursors, frame);
   };
-  return (frame) => {
-    let operator: Operator | undefined;
-    return {
-      async next() {
-        operator ??= await open(frame);
-        return operator.next();
-      },
-      async close() {
-        await operator?.close();
-      },
-    };
-  };
+  return openedAtFirst(open);
 }
 
 class ComputedRows implements Operator {

@@ -7,7 +7,7 @@
 import { Code, TrestleError } from '../../base/errors.ts';
 import { NO_ROW } from './expressions.ts';
 import { NO_CANDIDATES, ownerOf, TableOfHashes, type KeyOfRow } from './joins.ts';
-import { RowsOperator, type Frame, type Operator, type Plan } from './runtime.ts';
+import { openedAtFirst, RowsOperator, type Frame, type Operator, type Plan } from './runtime.ts';
 
 /** The share of the statement's memory that is kept at most. */
 const MAX_SHARE = 0.25;
@@ -45,18 +45,7 @@ export function keyedRowsPlan(keyed: KeyedRows): Plan {
     const value = keyed.valueOf(NO_ROW, frame);
     return new RowsOperator(value === undefined ? NO_CANDIDATES : table.get(value));
   };
-  return (frame) => {
-    let operator: Operator | undefined;
-    return {
-      async next() {
-        operator ??= await open(frame);
-        return operator.next();
-      },
-      async close() {
-        await operator?.close();
-      },
-    };
-  };
+  return openedAtFirst(open);
 }
 
 function knownOf(owner: Frame, keyed: KeyedRows): Known {

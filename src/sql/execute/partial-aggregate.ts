@@ -15,7 +15,7 @@ import { finishGroup, GROUP_BYTES, rowKey, startGroup, type CompiledAggregation,
 import { NO_ROW } from './expressions.ts';
 import { GroupTable } from './group-table.ts';
 import { RangeQueue, type OpenRange } from './range-queue.ts';
-import { rowBytes, RowsOperator, type Frame, type Operator, type Plan, type Row } from './runtime.ts';
+import { openedAtFirst, rowBytes, RowsOperator, type Frame, type Operator, type Plan, type Row } from './runtime.ts';
 import { RangeReader, type CompiledScan } from './scan.ts';
 
 export interface PartialAggregation {
@@ -35,18 +35,7 @@ export function partialAggregatePlan(partial: PartialAggregation): Plan {
     const cursors = await scan.openPortions(pushed, ranges, frame, { readAhead: 'everything' });
     return cursors === undefined ? local(frame) : new PartialOperator(partial, new Pieces(partial, cursors, frame), frame);
   };
-  return (frame) => {
-    let operator: Operator | undefined;
-    return {
-      async next() {
-        operator ??= await open(frame);
-        return operator.next();
-      },
-      async close() {
-        await operator?.close();
-      },
-    };
-  };
+  return openedAtFirst(open);
 }
 
 /** What comes at a time: groups of rows that were looked at elsewhere, or rows. */

@@ -31,6 +31,22 @@ export interface Operator {
 /** A compiled plan: opens as often as needed. */
 export type Plan = (frame: Frame) => Operator;
 
+/** A plan of which `open` decides what runs, when the first rows are asked for. */
+export function openedAtFirst(open: (frame: Frame) => Promise<Operator>): Plan {
+  return (frame) => {
+    let operator: Operator | undefined;
+    return {
+      async next() {
+        operator ??= await open(frame);
+        return operator.next();
+      },
+      async close() {
+        await operator?.close();
+      },
+    };
+  };
+}
+
 export const BATCH_ROWS = 1024;
 
 /** Bytes that one statement may hold in sorts, groups, tables of hashes and results of subqueries. */
