@@ -2,12 +2,13 @@
 import type { Expr } from '../bind/tree.ts';
 import { isVolatile, visitRel } from '../bind/walk.ts';
 import { drivingScan } from '../plan/partition.ts';
-import { childrenOf, type Phys, type PhysAggregate, type PhysKeyed, type PhysScan } from '../plan/physical.ts';
+import { childrenOf, type Phys, type PhysAdaptiveJoin, type PhysAggregate, type PhysKeyed, type PhysLookupJoin, type PhysScan } from '../plan/physical.ts';
 import type { KeySpace } from '../rows/keyspace.ts';
 import type { SqlType } from '../types/types.ts';
 import type { Row, Plan, Frame, Operator } from './runtime.ts';
 import { collect, countsOf, RowsOperator } from './runtime.ts';
 import { compileAggregate, hashAggregatePlan, type CompiledAggregation, rowKey, streamAggregatePlan } from './aggregate.ts';
+import { adaptiveJoinPlan, givenRows } from './adaptive-join.ts';
 import { applyPlan, type CompiledSubquery } from './apply.ts';
 import { computedScanPlan } from './computed-scan.ts';
 import { compileExpr, layoutOf, PlanScope, type Evaluate } from './expressions.ts';
@@ -38,6 +39,8 @@ export function compileOverRows(phys: Phys, id: number, space: KeySpace, numbers
 class Compiler {
   private readonly spools = new Map<number, object>();
   private readonly types = new Map<number, SqlType>();
+  /** What stands for the left side of an adaptive join in its two ways. */
+  private readonly givens = new Map<Phys, Plan>();
   private readonly space: KeySpace;
   private readonly numbers: NodeNumbers;
   private readonly root: Phys | undefined;
@@ -95,12 +98,12 @@ class Compiler {
       }
       case 'loopJoin':
         return loopJoinPlan(this.joinParts(p, scope));
-      case 'lookupJoin': {
-        const left = this.plan(p.left, scope);
-        const number = this.number(p.right);
-        const right = new CompiledScan(p.right, this.scanOptions(p.right, scope, layoutOf(p.left.columns)));
-        return lookupJoinPlan({ type: p.type, left, right, condition: this.optional(p.condition, [p.left, p.right], scope), number });
-      }
+      case 'lookupJoin':
+        return this.lookup(p, scope);
+      case 'adaptiveJoin':
+        return this.adaptive(p, scope);
+      case 'given':
+        return this.given(p);
       case 'lateralJoin':
         return this.lateral(p, scope);
       case 'apply': {
@@ -194,6 +197,30 @@ class Compiler {
     const before = scope.uses;
     const right = this.plan(p.right, scope);
     return { right, shared: scope.nested && scope.uses === before ? { spools: this.spoolsOf(p.right) } : undefined };
+  }
+
+  private lookup(p: PhysLookupJoin, scope: PlanScope): Plan {
+    const left = this.plan(p.left, scope);
+    const number = this.number(p.right);
+    const right = new CompiledScan(p.right, this.scanOptions(p.right, scope, layoutOf(p.left.columns)));
+    return lookupJoinPlan({ type: p.type, left, right, condition: this.optional(p.condition, [p.left, p.right], scope), number });
+  }
+
+  /** In a subplan it is not adapted: what is kept between its runs is made of whole sides. */
+  private adaptive(p: PhysAdaptiveJoin, scope: PlanScope): Plan {
+    const left = this.plan(p.left, scope);
+    if (scope.nested) this.givens.set(p.left, left);
+    const key = {};
+    if (!scope.nested) this.givens.set(p.left, (frame) => givenRows(frame, key));
+    const few = this.plan(p.few, scope);
+    const many = this.plan(p.many, scope);
+    return scope.nested ? many : adaptiveJoinPlan({ left, few, many, most: p.most, key });
+  }
+
+  private given(p: Phys & { kind: 'given' }): Plan {
+    const left = this.givens.get(p.left);
+    if (left === undefined) throw new TypeError('rows are given outside of an adaptive join');
+    return left;
   }
 
   private keyed(p: PhysKeyed, scope: PlanScope): Plan {

@@ -2,8 +2,8 @@
  * From the rewritten relations to the physical plan: access paths, order and method of joins, sorts that the order of keys
  * makes unnecessary, limits that stop scans early, grouping in a stream.
  */
-import type { Column, Expr, Hints, JoinType, Rel, SortKey } from '../bind/tree.ts';
-import { columnExpr, freeOfRel, substitute } from '../bind/walk.ts';
+import type { Expr, Hints, JoinType, Rel, SortKey } from '../bind/tree.ts';
+import { freeOfRel, substitute } from '../bind/walk.ts';
 import { isFloating } from '../types/traits.ts';
 import { INT64 } from '../types/types.ts';
 import { chooseAccess, satisfies } from './access.ts';
@@ -14,8 +14,8 @@ import { beginAtScan, isSentWith, topAtScan } from './partial.ts';
 import { ANYTHING, costOf, hashCost, limitOf, loopCost, sortedCost, type Built, type Wanted } from './cost.ts';
 import { orderJoins, type Chain, type JoinInput } from './join-order.ts';
 import { hashJoin, joinColumns, mergeJoin } from './key-joins.ts';
-import { lookupJoin, prefersHash, type Lookup } from './look-up.ts';
-import type { OrderPart, Phys, PhysAggregate, PhysSort } from './physical.ts';
+import { adaptiveJoin, lookupJoin, mostLookUps, type Lookup } from './look-up.ts';
+import { isNarrow, ordered, type OrderPart, type Phys, type PhysAggregate, type PhysSort } from './physical.ts';
 import { NO_STATISTICS, type Statistics } from './statistics.ts';
 
 export interface BuildOptions {
@@ -305,16 +305,22 @@ class Builder {
   private joinWith({ built: left, isOuter: isLeftOuter }: Pick<Chain, 'built' | 'isOuter'>, rightRel: Rel, type: JoinType, conditions: readonly Expr[], hints: Hints, most: number): Built {
     const hint = (name: string): string | undefined => hints.get(name) ?? this.options.hints.get(name);
     const method = hint('join_method') ?? hint('join_type');
-    const wantsHash = method !== undefined && HASH_METHODS.has(method);
-    const wantsLoop = method === 'loop_join' || method === 'nested_loop_join';
-    if (type !== 'full' && type !== 'right' && !wantsHash && !wantsLoop && this.options.optimize) {
-      const lookup = this.lookup(rightRel, conditions);
-      const equal = lookup !== undefined && method !== 'apply_join' && prefersHash(left, lookup, most) && this.hasEqualSides(left, rightRel, conditions);
-      if (lookup !== undefined && !equal) {
-        const joined = lookupJoin(left, lookup, type, rightRel.columns);
-        if (joined !== undefined) return joined;
-      }
+    const isRightOuter = isOuter(rightRel);
+    const buildSide = keptSide(type, isLeftOuter, isRightOuter) ?? hint('hash_join_build_side');
+    const lookup = type === 'full' || type === 'right' || NO_LOOK_UPS.has(method ?? '') ? undefined : this.lookup(rightRel, conditions);
+    if (lookup !== undefined && type !== 'full' && type !== 'right') {
+      const few = mostLookUps(lookup);
+      const isWhole = method !== 'apply_join' && Math.min(left.rows, most) > few && this.hasEqualSides(left, rightRel, conditions);
+      const given: Built = isWhole && !isCounted(left.phys) && !isLeftOuter && !isRightOuter ? { ...left, phys: { kind: 'given', columns: left.phys.columns, left: left.phys } } : left;
+      const joined = lookupJoin(given, lookup, type, rightRel.columns);
+      if (joined !== undefined && !isWhole) return joined;
+      if (joined !== undefined && given !== left) return adaptiveJoin(left, few, joined, this.joinWhole(given, rightRel, type, conditions, method, buildSide), type);
     }
+    return this.joinWhole(left, rightRel, type, conditions, method, buildSide);
+  }
+
+  /** Without look-ups: the right side is read whole. */
+  private joinWhole(left: Built, rightRel: Rel, type: JoinType, conditions: readonly Expr[], method: string | undefined, buildSide: string | undefined): Built {
     const right = this.build(rightRel, ANYTHING);
     const leftIds = new Set(left.phys.columns.map((c) => c.id));
     const rightIds = new Set(right.phys.columns.map((c) => c.id));
@@ -323,7 +329,7 @@ class Builder {
     const rest: Expr[] = [];
     for (const c of conditions) {
       const sides = sidesOf(c, leftIds, rightIds);
-      if (sides === undefined || !this.options.optimize || wantsLoop) rest.push(c);
+      if (sides === undefined || !this.options.optimize || LOOPS.has(method ?? '')) rest.push(c);
       else {
         leftKeys.push(sides.left);
         rightKeys.push(sides.right);
@@ -333,12 +339,15 @@ class Builder {
     }
     const condition = conjunction(rest);
     if (leftKeys.length > 0 && method === 'merge_join') return mergeJoin(type, { built: left, keys: leftKeys }, { built: right, keys: rightKeys }, condition);
-    if (leftKeys.length > 0) return hashJoin(type, { built: left, keys: leftKeys }, { built: right, keys: rightKeys }, condition, keptSide(type, isLeftOuter, isOuter(rightRel)) ?? hint('hash_join_build_side'));
+    if (leftKeys.length > 0) return hashJoin(type, { built: left, keys: leftKeys }, { built: right, keys: rightKeys }, condition, buildSide);
     const columns = joinColumns(type, left.phys, right.phys);
     const order = type === 'full' || type === 'right' ? [] : left.order;
     return { phys: { kind: 'loopJoin', columns, type, left: left.phys, right: right.phys, condition }, order, rows: left.rows * right.rows, ...loopCost(left, right) };
   }
 }
+
+/** Whether the statistics say how many rows there are, and not a guess. */
+const isCounted = (p: Phys): boolean => (p.kind === 'project' ? isCounted(p.input) : p.kind === 'scan' && p.residual === undefined && !isNarrow(p));
 
 const isOuter = (rel: Rel): boolean => freeOfRel(rel).size > 0;
 
@@ -352,8 +361,9 @@ function keptSide(type: JoinType, isLeftOuter: boolean, isRightOuter: boolean): 
 /** Reading a row that is in memory. */
 const SPOOL_COST = 0.2;
 
+const LOOPS: ReadonlySet<string> = new Set(['loop_join', 'nested_loop_join']);
 /** Not by looking up rows one by one. */
-const HASH_METHODS: ReadonlySet<string> = new Set(['hash_join', 'push_broadcast_hash_join', 'merge_join']);
+const NO_LOOK_UPS: ReadonlySet<string> = new Set(['hash_join', 'push_broadcast_hash_join', 'merge_join', ...LOOPS]);
 
 const isTrue = (text: string | undefined): boolean => text?.toLowerCase() === 'true';
 
@@ -410,10 +420,4 @@ function limitScan(phys: Phys, count: Expr): Phys {
   if (phys.kind === 'scan') return { ...phys, limit: count };
   if (phys.kind === 'project') return { ...phys, input: limitScan(phys.input, count) };
   return phys;
-}
-
-/** The plan with these columns in this order. */
-export function ordered(phys: Phys, columns: readonly Column[]): Phys {
-  if (columns.length === phys.columns.length && columns.every((c, i) => c.id === phys.columns[i]?.id)) return phys;
-  return { kind: 'project', columns, input: phys, items: columns.map((column) => ({ column, expr: columnExpr(column) })) };
 }

@@ -40,6 +40,10 @@ export function describeNode(p: Phys): readonly string[] {
     case 'lateralJoin':
     case 'lookupJoin':
       return [`${{ loopJoin: 'loop', lateralJoin: 'lateral', lookupJoin: 'lookup' }[p.kind]} join ${p.type}`, ...(p.condition === undefined ? [] : [`on ${describe(p.condition)}`])];
+    case 'adaptiveJoin':
+      return [`adaptive join ${p.type}`, `one way for up to ${p.most} rows of the left side, another for more`];
+    case 'given':
+      return ['rows of the left side'];
     case 'apply':
       return ['apply', ...p.subqueries.map((s) => `$sv_${s.column.id} := ${s.subquery.form}${s.subquery.operand === undefined ? '' : ` of ${describe(s.subquery.operand)}`}`)];
     case 'aggregate':

@@ -1,11 +1,11 @@
 /** Joins that look the right rows up by keys out of the left ones. */
-import type { Assignment, Column, Expr } from '../bind/tree.ts';
+import type { Assignment, Column, Expr, JoinType } from '../bind/tree.ts';
 import { columnExpr } from '../bind/walk.ts';
 import type { Access } from './access.ts';
 import { conjunction, conjuncts, usesOnly } from './conjuncts.ts';
 import { HASH_COST, LOOK_UP_COST, PAGED_COST, PAGED_ROWS, SEEK_COST, type Built } from './cost.ts';
 import { joinColumns } from './key-joins.ts';
-import type { Phys, PhysScan } from './physical.ts';
+import { ordered, type Phys, type PhysScan } from './physical.ts';
 
 /** A way to the right rows of a join; `items` are the right side's columns over those of the scan, when they differ. */
 export interface Lookup {
@@ -25,12 +25,23 @@ const found = ({ access: { scan }, isMeasured }: Lookup, guess: number): number 
 
 const costOfEach = (lookup: Lookup): number => (lookup.access.scan.point || !lookup.isMeasured ? LOOK_UP_COST : SEEK_COST) + found(lookup, lookup.access.read) * (lookup.access.scan.back ? LOOK_UP_COST : 1);
 
-/** Whether reading and hashing the whole right side is cheaper than looking up its rows for each left row. */
-export function prefersHash(left: Built, lookup: Lookup, most: number): boolean {
+/** So many left rows are looked up for what it costs to read and hash the whole right side; with fewer, look-ups are cheaper. */
+export function mostLookUps(lookup: Lookup): number {
   const { whole, isMeasured } = lookup;
+  if (!isMeasured) return Infinity;
   const isPaged = whole.scan.residual !== undefined && !whole.scan.back && whole.read <= PAGED_ROWS;
   const hashed = isPaged ? whole.cost * PAGED_COST + whole.rows : whole.cost + (HASH_COST - 1) * whole.rows;
-  return isMeasured && Math.min(left.rows, most) * costOfEach(lookup) > hashed + left.rows;
+  return hashed / (costOfEach(lookup) - 1);
+}
+
+/**
+ * A join by look-ups as long as the left side has few rows, of which `many` is the plan otherwise: how many they are is a
+ * guess wherever there is a condition on them.
+ */
+export function adaptiveJoin(left: Built, most: number, few: Built, many: Built, type: JoinType): Built {
+  const columns = few.phys.columns;
+  const phys: Phys = { kind: 'adaptiveJoin', columns, type, left: left.phys, most: Math.ceil(most), few: few.phys, many: ordered(many.phys, columns) };
+  return { ...many, phys, order: many.order === left.order ? left.order : [] };
 }
 
 /** Undefined when the right side computes what an outer join could not leave NULL. */

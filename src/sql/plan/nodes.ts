@@ -9,7 +9,7 @@
 import type { Expr } from '../bind/tree.ts';
 import { visitExpr } from '../bind/walk.ts';
 import { describe, describeSeeks } from './describe.ts';
-import { childrenOf, isNarrow, type Phys, type PhysAggregate, type PhysLookupJoin, type PhysScan } from './physical.ts';
+import { childrenOf, isNarrow, type Phys, type PhysAdaptiveJoin, type PhysAggregate, type PhysLookupJoin, type PhysScan } from './physical.ts';
 
 export interface PlanNode {
   readonly index: number;
@@ -226,6 +226,10 @@ class Writer {
       }
       case 'lookupJoin':
         return this.lookup(p);
+      case 'adaptiveJoin':
+        return this.adaptive(p);
+      case 'given':
+        return this.relational('Scan', { execution_method: 'Row', scan_method: 'Row', scan_target: '$input', scan_type: 'BatchScan' }, '');
       case 'lateralJoin': {
         const node = this.two(applyName('', p.type), p.left, p.right, 'Input', 'Map', { join_type: joinName(p.type) });
         this.scalar(node, p.condition, 'Condition');
@@ -316,6 +320,12 @@ class Writer {
     this.child(node, input());
     for (const g of p.groups) this.scalar(node, g.expr, 'Key', g.column.name);
     for (const a of p.aggregates) this.scalar(node, a.aggregate, 'Agg', a.column.name);
+    return node;
+  }
+
+  private adaptive(p: PhysAdaptiveJoin): number {
+    const node = this.two('Adaptive Join', p.left, p.few, 'Input', 'Few', { join_type: joinName(p.type), most_rows_for_few: String(p.most) });
+    this.child(node, this.write(p.many), 'Many');
     return node;
   }
 

@@ -15,6 +15,7 @@ export function drivingScan(p: Phys): PhysScan | undefined {
     case 'assert':
       return drivingScan(p.input);
     case 'lookupJoin':
+    case 'adaptiveJoin':
     case 'lateralJoin':
       return drivingScan(p.left);
     case 'hashJoin':
@@ -42,7 +43,7 @@ function groupsWithinRows(p: PhysAggregate): boolean {
 export function isPartitionable(p: Phys): boolean {
   if (p.kind === 'apply' || p.kind === 'hashJoin' || p.kind === 'mergeJoin' || p.kind === 'loopJoin') return false;
   if ('input' in p) return drivingScan(p) !== undefined && isPartitionable(p.input);
-  if (p.kind === 'lookupJoin' || p.kind === 'lateralJoin') return drivingScan(p) !== undefined && isPartitionable(p.left);
+  if (p.kind === 'lookupJoin' || p.kind === 'adaptiveJoin' || p.kind === 'lateralJoin') return drivingScan(p) !== undefined && isPartitionable(p.left);
   return p.kind === 'scan' && p.limit === undefined;
 }
 

@@ -6,6 +6,7 @@
  */
 import type { CatalogColumn, CatalogIndex, CatalogTable } from '../bind/catalog.ts';
 import type { AggregateItem, Assignment, Column, Expr, JoinType, SortKey, SubqueryExpr } from '../bind/tree.ts';
+import { columnExpr } from '../bind/walk.ts';
 
 /**
  * How one part of a key is fixed. `values` come from IN lists; `array` from IN UNNEST; `null` from IS NULL. `derived`: the
@@ -77,6 +78,8 @@ export type Phys =
   | PhysMergeJoin
   | PhysLoopJoin
   | PhysLookupJoin
+  | PhysAdaptiveJoin
+  | { readonly kind: 'given'; readonly columns: readonly Column[]; readonly left: Phys }
   | PhysLateralJoin
   | { readonly kind: 'apply'; readonly columns: readonly Column[]; readonly input: Phys; readonly subqueries: readonly PhysSubquery[] }
   | PhysAggregate
@@ -148,6 +151,19 @@ export interface PhysLookupJoin {
   readonly right: PhysScan;
   readonly condition: Expr | undefined;
 }
+/**
+ * A join whose left side may have few rows or many, which is seen when it runs: up to about `most` of them find theirs by
+ * `few`, those of a larger left side by `many`. Both have rows of the left side where they have `given`.
+ */
+export interface PhysAdaptiveJoin {
+  readonly kind: 'adaptiveJoin';
+  readonly columns: readonly Column[];
+  readonly type: JoinType;
+  readonly left: Phys;
+  readonly most: number;
+  readonly few: Phys;
+  readonly many: Phys;
+}
 /** The right side is run anew for every left row. */
 export interface PhysLateralJoin {
   readonly kind: 'lateralJoin';
@@ -193,6 +209,7 @@ export function childrenOf(p: Phys): readonly Phys[] {
     case 'virtual':
     case 'unnest':
     case 'spool':
+    case 'given':
       return [];
     case 'filter':
     case 'project':
@@ -214,9 +231,17 @@ export function childrenOf(p: Phys): readonly Phys[] {
     case 'lateralJoin':
     case 'set':
       return [p.left, p.right];
+    case 'adaptiveJoin':
+      return [p.left, p.few, p.many];
     case 'union':
       return p.inputs;
     case 'with':
       return [p.definition, p.body];
   }
+}
+
+/** The plan with these columns in this order. */
+export function ordered(phys: Phys, columns: readonly Column[]): Phys {
+  if (columns.length === phys.columns.length && columns.every((c, i) => c.id === phys.columns[i]?.id)) return phys;
+  return { kind: 'project', columns, input: phys, items: columns.map((column) => ({ column, expr: columnExpr(column) })) };
 }
