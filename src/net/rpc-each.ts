@@ -53,7 +53,7 @@ export class GatheredAnswers {
     this.send = send;
   }
 
-  add(index: number, answer: Uint8Array | TrestleError): void {
+  add(index: number, answer: Buffer | TrestleError): void {
     const tooLong = !(answer instanceof TrestleError) && answer.length + ANSWER_OVERHEAD_BYTES > MAX_PAYLOAD_BYTES;
     this.ready.push({ index, answer: tooLong ? resourceExhausted(`answer of ${answer.length} bytes exceeds ${MAX_PAYLOAD_BYTES}`) : answer });
     this.left--;

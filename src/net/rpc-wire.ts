@@ -21,7 +21,7 @@ import { Code, TrestleError, type ErrorDetail } from '../base/errors.ts';
 import { MAX_ERROR_CHARS } from './limits.ts';
 import { RpcUnavailable } from './rpc-error.ts';
 
-export const Kind = {
+const Kind = {
   call: 1,
   reply: 2,
   error: 3,
@@ -37,7 +37,7 @@ export const Kind = {
 /** To one of several calls: what the handler answered, or threw. */
 export interface EachAnswer {
   readonly index: number;
-  readonly answer: Uint8Array | TrestleError;
+  readonly answer: Buffer | TrestleError;
 }
 
 export type RpcMessage =
@@ -48,7 +48,7 @@ export type RpcMessage =
   | { readonly kind: 'cancel' | 'end'; readonly id: number }
   | { readonly kind: 'credit'; readonly id: number; readonly count: number }
   | { readonly kind: 'calls'; readonly id: number; readonly method: number; readonly bodies: readonly Buffer[] }
-  | { readonly kind: 'answers'; readonly id: number; readonly answers: readonly { readonly index: number; readonly answer: Buffer | TrestleError }[] };
+  | { readonly kind: 'answers'; readonly id: number; readonly answers: readonly EachAnswer[] };
 
 /** FNV-1a over the name's characters. */
 export function methodHash(name: string): number {
@@ -60,29 +60,39 @@ export function methodHash(name: string): number {
 const HEADER_BYTES = 24;
 const LENGTH_BYTES = 5;
 
-export function encodeCall(id: number, method: number, body: Uint8Array): Buffer {
-  return new ByteWriter(body.length + HEADER_BYTES).u8(Kind.call).varint(id).u32(method).raw(body).view();
-}
-export function encodeOpen(id: number, method: number, credit: number, body: Uint8Array): Buffer {
-  return new ByteWriter(body.length + HEADER_BYTES).u8(Kind.open).varint(id).u32(method).varint(credit).raw(body).view();
-}
-export function encodeBody(kind: typeof Kind.reply | typeof Kind.chunk, id: number, body: Uint8Array): Buffer {
-  return new ByteWriter(body.length + HEADER_BYTES).u8(kind).varint(id).raw(body).view();
-}
-export function encodeBare(kind: typeof Kind.cancel | typeof Kind.end, id: number): Buffer {
-  return new ByteWriter(HEADER_BYTES).u8(kind).varint(id).view();
-}
-export function encodeCredit(id: number, count: number): Buffer {
-  return new ByteWriter(HEADER_BYTES).u8(Kind.credit).varint(id).varint(count).view();
+/** The bytes of a message; `view`s and bodies are copied into it. */
+export function encodeRpc(message: RpcMessage): Buffer {
+  switch (message.kind) {
+    case 'call':
+      return new ByteWriter(message.body.length + HEADER_BYTES).u8(Kind.call).varint(message.id).u32(message.method).raw(message.body).view();
+    case 'open':
+      return new ByteWriter(message.body.length + HEADER_BYTES).u8(Kind.open).varint(message.id).u32(message.method).varint(message.credit).raw(message.body).view();
+    case 'reply':
+    case 'chunk':
+      return new ByteWriter(message.body.length + HEADER_BYTES).u8(Kind[message.kind]).varint(message.id).raw(message.body).view();
+    case 'cancel':
+    case 'end':
+      return new ByteWriter(HEADER_BYTES).u8(Kind[message.kind]).varint(message.id).view();
+    case 'credit':
+      return new ByteWriter(HEADER_BYTES).u8(Kind.credit).varint(message.id).varint(message.count).view();
+    case 'error':
+      return writeError(new ByteWriter().u8(Kind.error).varint(message.id), message.error).view();
+    case 'calls':
+      return encodeCalls(message.id, message.method, message.bodies);
+    case 'answers':
+      return encodeAnswers(message.id, message.answers);
+    default:
+      return message satisfies never;
+  }
 }
 
-export function encodeCalls(id: number, method: number, bodies: readonly Uint8Array[]): Buffer {
+function encodeCalls(id: number, method: number, bodies: readonly Uint8Array[]): Buffer {
   const size = bodies.reduce((sum, body) => sum + body.length + LENGTH_BYTES, HEADER_BYTES);
   const w = new ByteWriter(size).u8(Kind.calls).varint(id).u32(method);
   for (const body of bodies) w.bytes(body);
   return w.view();
 }
-export function encodeAnswers(id: number, answers: readonly EachAnswer[]): Buffer {
+function encodeAnswers(id: number, answers: readonly EachAnswer[]): Buffer {
   const w = new ByteWriter().u8(Kind.answers).varint(id);
   for (const { index, answer } of answers) {
     w.varint(index).bool(answer instanceof TrestleError);
@@ -92,14 +102,20 @@ export function encodeAnswers(id: number, answers: readonly EachAnswer[]): Buffe
   return w.view();
 }
 
+/** What the body of a message takes, for its bounds. */
+export function bodyBytes(message: RpcMessage): number {
+  return 'body' in message ? message.body.length : 'bodies' in message ? message.bodies.reduce((sum, body) => sum + body.length + LENGTH_BYTES, 0) : 0;
+}
+
+/** An error as its receiver has it, wherever it was thrown: its code, message and details. */
+export function asReceived(error: TrestleError): TrestleError {
+  return error instanceof RpcUnavailable ? error : new TrestleError(error.code, error.message, error.details);
+}
+
 const FLAG_UNAVAILABLE = 1;
 const FLAG_MAYBE_EXECUTED = 2;
 const DETAIL_RETRY_INFO = 1;
 const DETAIL_RESOURCE_INFO = 2;
-
-export function encodeError(id: number, error: TrestleError): Buffer {
-  return writeError(new ByteWriter().u8(Kind.error).varint(id), error).view();
-}
 
 function writeError(w: ByteWriter, error: TrestleError): ByteWriter {
   const flags = error instanceof RpcUnavailable ? FLAG_UNAVAILABLE | (error.maybeExecuted ? FLAG_MAYBE_EXECUTED : 0) : 0;
@@ -163,7 +179,7 @@ export function decodeRpc(payload: Buffer): RpcMessage {
       return { kind: 'calls', id, method, bodies };
     }
     case Kind.answers: {
-      const answers: { index: number; answer: Buffer | TrestleError }[] = [];
+      const answers: EachAnswer[] = [];
       while (r.remaining > 0) answers.push({ index: r.varint(), answer: r.bool() ? decodeError(r) : r.bytes() });
       return { kind: 'answers', id, answers };
     }

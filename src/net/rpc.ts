@@ -9,7 +9,7 @@
  * 4. A stream's producer is at most its consumer's credit ahead (rpc-stream.ts).
  * 5. Calls made together (`callEach`) travel as one; each has its own answer, as soon as there is one (rpc-each.ts).
  *
- * A call to the own node takes the same path without the network, and is asynchronous by a microtask.
+ * A call to the own node takes the same path without the network: messages are handed over as they are, a microtask later.
  */
 import { AssertionError, assert } from '../base/assert.ts';
 import { CorruptBytes } from '../base/bytes.ts';
@@ -21,7 +21,7 @@ import { DEADLINE_GRID_MICROS, MAX_CALLS_PER_PEER, MAX_CALLS_TOGETHER, MAX_PAYLO
 import { RpcUnavailable } from './rpc-error.ts';
 import { GatheredAnswers, OpenCalls, type OnAnswer } from './rpc-each.ts';
 import { RpcStream, StreamProducer } from './rpc-stream.ts';
-import { Kind, decodeRpc, encodeAnswers, encodeBare, encodeBody, encodeCall, encodeCalls, encodeCredit, encodeError, encodeOpen, methodHash, type RpcMessage } from './rpc-wire.ts';
+import { asReceived, bodyBytes, decodeRpc, encodeRpc, methodHash, type RpcMessage } from './rpc-wire.ts';
 import { Channel, type Transport } from './transport.ts';
 
 export interface CallOptions {
@@ -100,7 +100,7 @@ export class Rpc {
   /** One request, one answer. Rejects with RpcUnavailable, DEADLINE_EXCEEDED, CANCELLED, or the TrestleError that the handler threw. */
   call(to: NodeId, method: string, body: Uint8Array, options: CallOptions = {}): Promise<Buffer> {
     return new Promise<Buffer>((resolve, reject) => {
-      this.begin(to, method, options, undefined, resolve, reject, (id) => encodeCall(id, this.hashOf(method), body));
+      this.begin(to, method, options, undefined, resolve, reject, (id) => ({ kind: 'call', id, method: this.hashOf(method), body: asBuffer(body) }));
     });
   }
 
@@ -108,7 +108,7 @@ export class Rpc {
   callEach(to: NodeId, method: string, bodies: readonly Uint8Array[], onAnswer: OnAnswer, options: CallOptions = {}): void {
     assert(bodies.length <= MAX_CALLS_TOGETHER, 'not too many calls travel together');
     const each = new OpenCalls(bodies.length, onAnswer);
-    this.begin(to, method, options, each, noop, (error) => each.fail(error), (id) => encodeCalls(id, this.hashOf(method), bodies));
+    this.begin(to, method, options, each, noop, (error) => each.fail(error), (id) => ({ kind: 'calls', id, method: this.hashOf(method), bodies: bodies.map(asBuffer) }));
   }
 
   /** One request, a stream of answers. Errors come out of the stream's `next`. Closing the stream cancels it at the producer. */
@@ -117,7 +117,7 @@ export class Rpc {
     let id = 0;
     const stream = new RpcStream(window, {
       credit: (count) => {
-        this.transmit(to, encodeCredit(id, count));
+        this.transmit(to, { kind: 'credit', id, count });
       },
       cancel: () => {
         this.abandon(id);
@@ -129,7 +129,7 @@ export class Rpc {
     const fail = (error: TrestleError): void => {
       stream.end(error);
     };
-    id = this.begin(to, method, options, stream, end, fail, (n) => encodeOpen(n, this.hashOf(method), window, body));
+    id = this.begin(to, method, options, stream, end, fail, (n) => ({ kind: 'open', id: n, method: this.hashOf(method), credit: window, body: asBuffer(body) }));
     return stream;
   }
 
@@ -180,7 +180,7 @@ export class Rpc {
     of: RpcStream | OpenCalls | undefined,
     resolve: (body: Buffer) => void,
     reject: (error: TrestleError) => void,
-    encode: (id: number) => Buffer,
+    make: (id: number) => RpcMessage,
   ): number {
     const id = this.nextId++;
     const stream = of instanceof RpcStream ? of : undefined;
@@ -190,9 +190,10 @@ export class Rpc {
       reject(refusal);
       return id;
     }
-    const message = encode(id);
-    if (message.length > MAX_PAYLOAD_BYTES) {
-      reject(resourceExhausted(`request of ${message.length} bytes to ${method} exceeds ${MAX_PAYLOAD_BYTES}`));
+    const message = make(id);
+    const bytes = bodyBytes(message);
+    if (bytes > MAX_BODY_BYTES) {
+      reject(resourceExhausted(`request of ${bytes} bytes to ${method} exceeds ${MAX_BODY_BYTES}`));
       return id;
     }
     if (!this.transmit(to, message)) {
@@ -226,18 +227,18 @@ export class Rpc {
     return undefined;
   }
 
-  private transmit(to: NodeId, message: Buffer): boolean {
-    if (to !== this.transport.self) return this.transport.send(to, Channel.rpc, message);
+  private transmit(to: NodeId, message: RpcMessage): boolean {
+    if (to !== this.transport.self) return this.transport.send(to, Channel.rpc, encodeRpc(message));
     queueMicrotask(() => {
-      this.receive(to, message);
+      if (!this.closed) this.dispatch(to, message);
     });
     return true;
   }
 
   /** Sends what the peer waits for; if it cannot be queued the connection is broken, lest the peer wait for ever. */
-  private answer(to: NodeId, message: Buffer): void {
+  private answer(to: NodeId, message: RpcMessage): void {
     if (this.transmit(to, message) || !this.transport.isUp(to)) return;
-    this.env.log.warn('rpc.answerDropped', { to, bytes: message.length });
+    this.env.log.warn('rpc.answerDropped', { to, bytes: bodyBytes(message) });
     this.transport.disconnect(to);
   }
 
@@ -256,7 +257,7 @@ export class Rpc {
   private abandon(id: number, error?: TrestleError): void {
     const call = this.finish(id);
     if (call === undefined) return;
-    this.transmit(call.to, encodeBare(Kind.cancel, id));
+    this.transmit(call.to, { kind: 'cancel', id });
     if (error !== undefined) call.reject(error);
   }
 
@@ -366,11 +367,11 @@ export class Rpc {
     const handler = this.handlers.get(method);
     const peer = this.peer(from);
     if (handler === undefined || peer.incoming.size >= MAX_CALLS_PER_PEER) {
-      this.answer(from, encodeError(id, handler === undefined ? unknownMethod(method) : resourceExhausted('too many calls in flight')));
+      this.answer(from, errorOf(id, handler === undefined ? unknownMethod(method) : resourceExhausted('too many calls in flight')));
       return;
     }
     const signal = new SignalSource();
-    const settle = (message: () => Buffer): void => {
+    const settle = (message: () => RpcMessage): void => {
       // False when the peer went down or gave up meanwhile: nobody waits any more.
       if (peer.incoming.delete(id)) this.answer(from, message());
     };
@@ -378,21 +379,21 @@ export class Rpc {
     try {
       result = handler.run(from, body, signal);
     } catch (error) {
-      this.answer(from, encodeError(id, this.toTrestleError(handler.name, error)));
+      this.answer(from, errorOf(id, this.toTrestleError(handler.name, error)));
       return;
     }
     if (result instanceof Uint8Array) {
-      this.answer(from, this.encodeReply(id, handler.name, result));
+      this.answer(from, this.reply(id, handler.name, result));
       return;
     }
     peer.incoming.set(id, { signal, producer: undefined });
     result.then(
       (answer) => {
-        settle(() => this.encodeReply(id, handler.name, answer));
+        settle(() => this.reply(id, handler.name, answer));
         return undefined;
       },
       (error: unknown) => {
-        settle(() => encodeError(id, this.toTrestleError(handler.name, error)));
+        settle(() => errorOf(id, this.toTrestleError(handler.name, error)));
       },
     );
   }
@@ -401,7 +402,7 @@ export class Rpc {
     const handler = this.handlers.get(method);
     const peer = this.peer(from);
     if (handler === undefined || bodies.length > MAX_CALLS_TOGETHER || peer.incoming.size >= MAX_CALLS_PER_PEER) {
-      this.answer(from, encodeError(id, handler === undefined ? unknownMethod(method) : resourceExhausted('too many calls in flight')));
+      this.answer(from, errorOf(id, handler === undefined ? unknownMethod(method) : resourceExhausted('too many calls in flight')));
       return;
     }
     const incoming: Incoming = { signal: new SignalSource(), producer: undefined };
@@ -409,43 +410,42 @@ export class Rpc {
     const answers = new GatheredAnswers(bodies.length, (ready, isLast) => {
       if (peer.incoming.get(id) !== incoming) return;
       if (isLast) peer.incoming.delete(id);
-      this.answer(from, encodeAnswers(id, ready));
+      this.answer(from, { kind: 'answers', id, answers: ready });
     });
     bodies.forEach((body, index) => {
-      const failed = (error: unknown): void => answers.add(index, this.toTrestleError(handler.name, error));
+      const failed = (error: unknown): void => answers.add(index, asReceived(this.toTrestleError(handler.name, error)));
       try {
         const result = handler.run(from, body, incoming.signal);
-        if (result instanceof Uint8Array) answers.add(index, result);
-        else result.then((answer) => answers.add(index, answer), failed);
+        if (result instanceof Uint8Array) answers.add(index, asBuffer(result));
+        else result.then((answer) => answers.add(index, asBuffer(answer)), failed);
       } catch (error) {
         failed(error);
       }
     });
   }
 
-  private encodeReply(id: number, name: string, answer: Uint8Array): Buffer {
-    const message = encodeBody(Kind.reply, id, answer);
-    if (message.length <= MAX_PAYLOAD_BYTES) return message;
-    return encodeError(id, resourceExhausted(`answer of ${answer.length} bytes from ${name} exceeds ${MAX_PAYLOAD_BYTES}`));
+  private reply(id: number, name: string, answer: Uint8Array): RpcMessage {
+    if (answer.length <= MAX_BODY_BYTES) return { kind: 'reply', id, body: asBuffer(answer) };
+    return errorOf(id, resourceExhausted(`answer of ${answer.length} bytes from ${name} exceeds ${MAX_BODY_BYTES}`));
   }
 
   private serveStream(from: NodeId, id: number, method: number, credit: number, body: Buffer): void {
     const handler = this.streamHandlers.get(method);
     const peer = this.peer(from);
     if (handler === undefined || peer.incoming.size >= MAX_CALLS_PER_PEER) {
-      this.answer(from, encodeError(id, handler === undefined ? unknownMethod(method) : resourceExhausted('too many streams open')));
+      this.answer(from, errorOf(id, handler === undefined ? unknownMethod(method) : resourceExhausted('too many streams open')));
       return;
     }
     const signal = new SignalSource();
     const open = (): boolean => peer.incoming.get(id)?.signal === signal;
     const producer = new StreamProducer(credit, {
       chunk: (chunk) => {
-        if (open()) this.answer(from, encodeBody(Kind.chunk, id, chunk));
+        if (open()) this.answer(from, { kind: 'chunk', id, body: asBuffer(chunk) });
       },
       end: (error) => {
         if (!open()) return;
         peer.incoming.delete(id);
-        this.answer(from, error === undefined ? encodeBare(Kind.end, id) : encodeError(id, this.toTrestleError(handler.name, error)));
+        this.answer(from, error === undefined ? { kind: 'end', id } : errorOf(id, this.toTrestleError(handler.name, error)));
       },
     });
     peer.incoming.set(id, { signal, producer });
@@ -453,7 +453,7 @@ export class Rpc {
       producer.start(handler.run(from, body, signal));
     } catch (error) {
       peer.incoming.delete(id);
-      this.answer(from, encodeError(id, this.toTrestleError(handler.name, error)));
+      this.answer(from, errorOf(id, this.toTrestleError(handler.name, error)));
     }
   }
 
@@ -466,7 +466,11 @@ export class Rpc {
   }
 }
 
+/** Of a message with one body: the rest is its header. */
+const MAX_BODY_BYTES = MAX_PAYLOAD_BYTES - 32;
 const EMPTY = Buffer.alloc(0);
+const asBuffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+const errorOf = (id: number, error: TrestleError): RpcMessage => ({ kind: 'error', id, error: asReceived(error) });
 const noop = (): void => undefined;
 
 const internal = (message: string): TrestleError => new TrestleError(Code.INTERNAL, message);

@@ -7,7 +7,7 @@ import { RpcUnavailable } from '../net/rpc-error.ts';
 import type { ReadWriteOptions, ReadWriteTransaction, ReplicaSelection, Snapshot, TimestampBound, TransactionSystem } from '../txn/types.ts';
 import { commitWait } from '../txn/commit-wait.ts';
 import { OutcomeSearch } from '../txn/resolve.ts';
-import { Catalog, type OpenDatabase } from './catalog.ts';
+import { Catalog, DatabaseUse, type OpenDatabase } from './catalog.ts';
 import type { NodeCore } from './core.ts';
 import { sweepCheckpoints } from './dml-checkpoints.ts';
 import { Databases } from './databases.ts';
@@ -26,8 +26,6 @@ import { Retention, retentionMicros } from './retention.ts';
 import { Sessions } from './sessions.ts';
 import { DDL_CONTEXT, evaluationContext, NodeSqlDatabase } from './sql-database.ts';
 import { SchemaEvaluator } from '../sql/execute/schema-expressions.ts';
-import { describeConflict } from '../sql/rows/conflict.ts';
-import { KeySpace } from '../sql/rows/keyspace.ts';
 import { workOnRows } from './row-work.ts';
 import { SizeSampler } from './statistics/size-sampler.ts';
 import { Statistics } from './statistics/statistics.ts';
@@ -96,7 +94,7 @@ export class NodeBackend implements Backend {
       meta: this.meta,
       env: core.env,
       ddlContext: DDL_CONTEXT,
-      work: (work) => workOnRows({ core, meta: this.meta, evaluator: new SchemaEvaluator(work.schema, evaluationContext(core, work.schema)), ...work }),
+      work: (work) => workOnRows({ core, meta: this.meta, evaluator: new SchemaEvaluator(work.schema, () => evaluationContext(core, work.schema)), ...work }),
       settleEverywhere: (database, at) => this.settleEverywhere(database, at),
       fence: ({ prefix }, version) => core.gateway.raiseFence({ from: prefix as Key, to: databaseEnd(prefix as Key) }, version),
     });
@@ -258,11 +256,7 @@ export class DatabaseTransactions implements TransactionSystem {
   }
 
   beginReadWrite(options?: ReadWriteOptions): ReadWriteTransaction {
-    return this.core.gateway.beginReadWrite(options, {
-      beginCommit: (transaction) => this.database.beginCommit(transaction),
-      schemaVersion: (transaction) => this.database.versionUsedBy(transaction),
-      describeConflict: (transaction, conflict) => describeConflict(new KeySpace(this.database.usedBy(transaction), this.database.prefix), conflict),
-    });
+    return this.core.gateway.beginReadWrite(options, new DatabaseUse(this.database));
   }
 
   /** FAILED_PRECONDITION when versions as old as the bound asks for are no longer kept. */

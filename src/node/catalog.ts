@@ -8,12 +8,17 @@
  *  3. The change goes on (backfills, becomes visible as done) only when every node that is up has acknowledged.
  */
 import type { Environment } from '../base/env.ts';
-import { aborted, notFound, unavailable } from '../base/errors.ts';
+import { assert } from '../base/assert.ts';
+import { aborted, notFound, unavailable, type TrestleError } from '../base/errors.ts';
 import { timestamp, type Timestamp } from '../base/ids.ts';
+import { describeConflict } from '../sql/rows/conflict.ts';
+import { KeySpace } from '../sql/rows/keyspace.ts';
+import type { RowWriter } from '../sql/rows/writer.ts';
+import type { ColumnEvaluator } from '../sql/rows/values.ts';
 import { decodeSchema } from '../sql/schema/codec.ts';
 import { Schema } from '../sql/schema/schema.ts';
 import { ANY_VERSION } from '../txn/fence.ts';
-import type { ReadWriteTransaction } from '../txn/types.ts';
+import type { ReadWriteTransaction, TransactionHooks, WriteConflict } from '../txn/types.ts';
 import { databasePrefix } from './keyspace.ts';
 import { Kind, type MetaStore } from './meta.ts';
 
@@ -41,17 +46,50 @@ export interface StoredSchema {
   readonly encoded: string;
 }
 
-interface UsedSchema {
-  readonly schema: Schema;
-  /** The commit timestamp of the schema's record. */
-  readonly version: Timestamp;
-}
-
 /** Older than every version that is stored. */
 const FIRST_VERSION = timestamp(1);
 
 export const databaseNotFound = (name: string): Error =>
   notFound(`Database not found: ${name}`, [{ kind: 'resourceInfo', resourceType: DATABASE_TYPE, resourceName: name, description: 'Database does not exist.' }]);
+
+/** What turns rows into a transaction's writes, and evaluates the schema's expressions for that. */
+export interface TransactionWriter {
+  readonly writer: RowWriter;
+  readonly evaluator: ColumnEvaluator;
+}
+
+/** What a read-write transaction has used of its database so far. */
+export class DatabaseUse implements TransactionHooks {
+  readonly database: OpenDatabase;
+  /** That its first operation found. */
+  schema: Schema | undefined;
+  /** The commit timestamp of the schema's record. */
+  version: Timestamp = ANY_VERSION;
+  /** It remembers what the transaction still has to check and write. */
+  writer: TransactionWriter | undefined;
+
+  constructor(database: OpenDatabase) {
+    this.database = database;
+  }
+
+  static of(transaction: ReadWriteTransaction): DatabaseUse {
+    const { hooks } = transaction;
+    assert(hooks instanceof DatabaseUse, 'the transaction was begun in a database');
+    return hooks;
+  }
+
+  beginCommit(): Promise<() => void> {
+    return this.database.beginCommit(this);
+  }
+
+  schemaVersion(): Timestamp {
+    return this.version;
+  }
+
+  describeConflict(conflict: WriteConflict): TrestleError {
+    return describeConflict(new KeySpace(this.schema ?? this.database.schema(), this.database.prefix), conflict);
+  }
+}
 
 /** One database at this node. */
 export class OpenDatabase {
@@ -60,11 +98,8 @@ export class OpenDatabase {
   private readonly meta: MetaStore;
   private version: Timestamp | undefined;
   private current: Schema = Schema.EMPTY;
-  /** The schema that each transaction used first, and its version. */
-  private readonly used = new WeakMap<object, UsedSchema>();
   /** Versions of those that were read from this node's replica as the latest. */
   private readonly versions = new WeakMap<Schema, Timestamp>();
-  private readonly finishers = new WeakMap<object, () => Promise<void>>();
   private readonly committing = new Map<Schema, number>();
 
   constructor(meta: MetaStore, stored: StoredDatabase) {
@@ -106,22 +141,18 @@ export class OpenDatabase {
   /** Notes that the transaction's writes are built with the current schema; ABORTED if earlier ones used another. */
   use(transaction: ReadWriteTransaction): Schema {
     const schema = this.schema();
-    const before = this.used.get(transaction);
-    if (before !== undefined && before.schema !== schema) throw aborted('Transaction was aborted: the schema changed.');
-    if (before === undefined) this.used.set(transaction, { schema, version: this.version ?? FIRST_VERSION });
+    const use = DatabaseUse.of(transaction);
+    if (use.schema === undefined) {
+      use.schema = schema;
+      use.version = this.version ?? FIRST_VERSION;
+    } else if (use.schema !== schema) throw aborted('Transaction was aborted: the schema changed.');
     return schema;
   }
 
-  /** Has `finish` called before the transaction commits: what its writer still has to write. */
-  beforeCommit(transaction: ReadWriteTransaction, finish: () => Promise<void>): void {
-    this.finishers.set(transaction, finish);
-  }
-
   /** Called before a commit is sent; the answer is called when it has ended. */
-  async beginCommit(transaction: ReadWriteTransaction): Promise<() => void> {
-    const schema = this.used.get(transaction)?.schema;
+  async beginCommit({ schema, writer }: DatabaseUse): Promise<() => void> {
     if (schema === undefined) return noop;
-    await this.finishers.get(transaction)?.();
+    await writer?.writer.finish();
     if (schema !== this.schema()) throw aborted('Transaction was aborted: the schema changed.');
     this.committing.set(schema, (this.committing.get(schema) ?? 0) + 1);
     return () => {
@@ -129,16 +160,6 @@ export class OpenDatabase {
       if (left === 0) this.committing.delete(schema);
       else this.committing.set(schema, left);
     };
-  }
-
-  /** The schema that the transaction's writes were built with. */
-  usedBy(transaction: ReadWriteTransaction): Schema {
-    return this.used.get(transaction)?.schema ?? this.schema();
-  }
-
-  /** Its version, which splits compare with the least that they still take. */
-  versionUsedBy(transaction: ReadWriteTransaction): Timestamp {
-    return this.used.get(transaction)?.version ?? ANY_VERSION;
   }
 
   /** Resolves when this node uses the schema of `at` or a later one, and no commit under an older one is on its way. */

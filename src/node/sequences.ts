@@ -51,10 +51,14 @@ export class SequenceCounters {
     this.database = database;
   }
 
-  /** Makes sure that a statement finds enough values. Nothing to wait for in a schema without sequences. */
+  /** A statement may use more values than are here. */
+  areWanted(schema: Schema): boolean {
+    return sourcesOf(schema).some((source) => this.isLow(source));
+  }
+
+  /** Makes sure that a statement finds enough values. */
   async replenish(schema: Schema): Promise<void> {
-    if (!needsSequences(schema)) return;
-    while (sourcesOf(schema).some((source) => this.isLow(source))) {
+    while (this.areWanted(schema)) {
       this.drawing ??= this.draw(schema).finally(() => {
         this.drawing = undefined;
       });
@@ -112,8 +116,6 @@ function sourcesOf(schema: Schema): readonly Source[] {
   }
   return found;
 }
-
-const needsSequences = (schema: Schema): boolean => sourcesOf(schema).length > 0;
 
 function sourceNamed(schema: Schema, name: string): Source {
   const sequence = schema.data.sequences.find((other) => other.name.toLowerCase() === name.toLowerCase());

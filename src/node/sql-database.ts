@@ -31,7 +31,7 @@ import type { SqlType, StructField } from '../sql/types/types.ts';
 import type { SqlValue } from '../sql/values/value.ts';
 import type { KeyRange, LockMode, ReadView, ReadWriteTransaction, Row, RowCursor, Snapshot } from '../txn/types.ts';
 import type { DatabaseTransactions } from './backend.ts';
-import type { OpenDatabase } from './catalog.ts';
+import { DatabaseUse, type OpenDatabase, type TransactionWriter } from './catalog.ts';
 import type { NodeCore } from './core.ts';
 import { DmlCheckpoints } from './dml-checkpoints.ts';
 import type { MetaStore } from './meta.ts';
@@ -101,7 +101,6 @@ export class NodeSqlDatabase implements SqlDatabase {
   private readonly statistics: TableStatisticsKeeper;
   private readonly memoryLimitBytes: number | undefined;
   private readonly spaces = new WeakMap<Schema, KeySpace>();
-  private readonly writers = new WeakMap<ReadWriteTransaction, { writer: RowWriter; evaluator: SchemaEvaluator }>();
   private readonly sequences: SequenceCounters;
   private readonly systemTables: VirtualTables;
 
@@ -166,7 +165,8 @@ export class NodeSqlDatabase implements SqlDatabase {
     let prepared = engineStatement(statement);
     // Prepared before the schema changed: analysed again, as the client would have to.
     if (prepared.schema !== schema) prepared = this.engine.prepare(schema, prepared.text, declaredTypes(prepared));
-    const { writer, evaluator } = await this.writer(transaction, schema);
+    if (this.sequences.areWanted(schema)) await this.sequences.replenish(schema);
+    const { writer, evaluator } = this.writer(transaction, schema);
     this.checkReads(transaction, prepared);
     const before = writer.mutationCount;
     const outcome = await this.engine.dml(prepared, new Map(Object.entries(parameters)), forWrites(transaction), { rows: writer, evaluator }, await this.context(schema, options));
@@ -207,26 +207,24 @@ export class NodeSqlDatabase implements SqlDatabase {
 
   async write(transaction: ReadWriteTransaction, mutations: readonly Mutation[], _options: StatementOptions): Promise<number> {
     const schema = this.database.use(transaction);
-    const { writer } = await this.writer(transaction, schema);
+    if (this.sequences.areWanted(schema)) await this.sequences.replenish(schema);
+    const { writer } = this.writer(transaction, schema);
     const before = writer.mutationCount;
     await applyMutations(writer, mutations.map(rowMutation));
     return writer.mutationCount - before;
   }
 
-  /** One row writer for each transaction: it remembers what the transaction still has to check and write. */
-  private async writer(transaction: ReadWriteTransaction, schema: Schema): Promise<{ writer: RowWriter; evaluator: SchemaEvaluator }> {
-    await this.sequences.replenish(schema);
-    let known = this.writers.get(transaction);
-    if (known === undefined) {
-      const evaluator = new SchemaEvaluator(schema, evaluationContext(this.core, schema, this.sequences));
-      const nowNanos = (): bigint => BigInt(this.core.env.clock.interval().latest) * 1000n;
-      const fixCommitTimestamp = async (): Promise<bigint> => BigInt((await transaction.fixCommitTimestamp?.()) ?? 0) * 1000n;
-      const writer = new RowWriter(this.space(schema), forWrites(transaction), { evaluator, nowNanos, fixCommitTimestamp });
-      known = { writer, evaluator };
-      this.writers.set(transaction, known);
-      this.database.beforeCommit(transaction, () => writer.finish());
-    }
-    return known;
+  /** One for each transaction. */
+  private writer(transaction: ReadWriteTransaction, schema: Schema): TransactionWriter {
+    const use = DatabaseUse.of(transaction);
+    return (use.writer ??= this.newWriter(transaction, schema));
+  }
+
+  private newWriter(transaction: ReadWriteTransaction, schema: Schema): TransactionWriter {
+    const evaluator = new SchemaEvaluator(schema, () => evaluationContext(this.core, schema, this.sequences));
+    const nowNanos = (): bigint => BigInt(this.core.env.clock.interval().latest) * 1000n;
+    const fixCommitTimestamp = async (): Promise<bigint> => BigInt((await transaction.fixCommitTimestamp?.()) ?? 0) * 1000n;
+    return { evaluator, writer: new RowWriter(this.space(schema), forWrites(transaction), { evaluator, nowNanos, fixCommitTimestamp }) };
   }
 
   // ---- reads by key -------------------------------------------------------------------------------------------------
@@ -292,7 +290,8 @@ export class NodeSqlDatabase implements SqlDatabase {
 
   /** What the transaction has written its commit timestamp to, if anything. */
   private pending(view: ReadView): PendingTimestamps | undefined {
-    const pending = this.writers.get(view as ReadWriteTransaction)?.writer.pending;
+    if (view.readTimestamp !== undefined) return undefined;
+    const pending = DatabaseUse.of(view as ReadWriteTransaction).writer?.writer.pending;
     return pending?.isEmpty === false ? pending : undefined;
   }
 
@@ -310,7 +309,7 @@ export class NodeSqlDatabase implements SqlDatabase {
   }
 
   private async context(schema: Schema, options: StatementOptions): Promise<StatementContext> {
-    await this.sequences.replenish(schema);
+    if (this.sequences.areWanted(schema)) await this.sequences.replenish(schema);
     return {
       monotonicMicros: () => this.core.env.clock.monotonicMicros(),
       yieldTurn: () => new Promise((resolve) => void this.core.env.scheduler.after(0, resolve)),

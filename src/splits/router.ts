@@ -106,11 +106,32 @@ export class Router {
    * Calls whoever leads the split, looking for the leader as long as it takes. The call must bear repetition. Rejects
    * with the error of the handler, with CANCELLED, or UNAVAILABLE when no leader is found, or answers, in time.
    */
-  async call(split: SplitId, method: string, body: Uint8Array, options: RouteOptions = {}): Promise<Routed> {
+  call(split: SplitId, method: string, body: Uint8Array, options: RouteOptions = {}): Promise<Routed> {
     const { env, rpc } = this.options;
-    const deadline = env.clock.monotonicMicros() + (options.limitMicros ?? DEFAULT_LIMIT_MICROS);
+    const node = options.first ?? this.leaderOf(split);
+    const { signal, limitMicros: timeoutMicros = DEFAULT_LIMIT_MICROS } = options;
+    const deadline = env.clock.monotonicMicros() + timeoutMicros;
+    const search = (hint?: NodeId): Promise<Routed> => this.search(split, method, body, options, deadline, hint);
+    if (node === undefined || !rpc.isUp(node)) return search();
+    return rpc.call(node, method, body, signal === undefined ? { timeoutMicros } : { timeoutMicros, signal }).then(
+      (answer) => {
+        const taken = this.take(split, node, readAnswer(answer), options.first);
+        if (isElsewhere(taken)) return search(taken.hint);
+        if (node !== this.options.self) options.onRemote?.();
+        return taken;
+      },
+      (error: unknown) => {
+        this.failed(error, method);
+        return search();
+      },
+    );
+  }
+
+  /** The same where the first guess was none, or wrong. */
+  private async search(split: SplitId, method: string, body: Uint8Array, options: RouteOptions, deadline: number, directed?: NodeId): Promise<Routed> {
+    const { env, rpc } = this.options;
     let backoff = FIRST_BACKOFF_MICROS;
-    let hint = options.first;
+    let hint = directed ?? options.first;
     let hops = 0;
     for (;;) {
       let follows = false;
@@ -143,6 +164,7 @@ export class Router {
    * call; whoever is not answered well there goes on alone.
    */
   callEach(method: string, calls: readonly SplitCall[], options: RouteOptions = {}): Promise<Routed>[] {
+    if (calls.length === 0) return [];
     const bundles = new Map<NodeId, Bundle>();
     const answers: Promise<Routed>[] = [];
     for (const call of calls) {

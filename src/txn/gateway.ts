@@ -3,7 +3,6 @@
  * wrote, and the commit, in one round trip when one split holds it all, and by two-phase commit otherwise.
  */
 import type { Environment } from '../base/env.ts';
-import type { TrestleError } from '../base/errors.ts';
 import { timestamp, txnId, type Key, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
 import type { Rpc } from '../net/rpc.ts';
 import type { SplitHost } from '../splits/host.ts';
@@ -16,20 +15,10 @@ import { Lead } from './lead.ts';
 import { Participant } from './participant.ts';
 import { GatewayTransaction } from './readwrite.ts';
 import { GatewaySnapshot } from './snapshot.ts';
-import type { KeyRange, ReadWriteOptions, ReadWriteTransaction, ReplicaSelection, Snapshot, TimestampBound, TransactionSystem, WriteConflict } from './types.ts';
+import type { KeyRange, ReadWriteOptions, ReadWriteTransaction, ReplicaSelection, Snapshot, TimestampBound, TransactionHooks, TransactionSystem } from './types.ts';
 
 /** How long messages that finish a transaction are tried; whoever misses them finds out by itself. */
 const FINISH_LIMIT_MICROS = 5_000_000;
-
-/** What the layer above adds to a transaction. */
-export interface TransactionHooks {
-  /** Called when the commit is asked for: may still read and write, and may refuse. What it answers is called at the commit's end. */
-  beginCommit(transaction: ReadWriteTransaction): Promise<() => void>;
-  /** The version of the schema that the transaction's writes were made with, once it is being committed. */
-  schemaVersion(transaction: ReadWriteTransaction): Timestamp;
-  /** Names the row of a precondition that failed. */
-  describeConflict(transaction: ReadWriteTransaction, conflict: WriteConflict): TrestleError;
-}
 
 export interface GatewayOptions {
   readonly env: Environment;

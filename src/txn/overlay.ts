@@ -21,16 +21,41 @@ interface KeyWrites {
 const determines = (op: PointOp): boolean => op.kind === 'insert' || op.kind === 'put' || op.kind === 'delete';
 
 export class Overlay {
-  private readonly keys = new SortedMap<KeyWrites>();
+  /** The first write, which nothing has looked at yet: most transactions have no other. */
+  private first: WriteOp | undefined;
+  private written: SortedMap<KeyWrites> | undefined;
   /** Ranges that were deleted, joined where they meet: where each ends, by its beginning. */
-  private readonly deleted = new SortedMap<Key>();
+  private ranges: SortedMap<Key> | undefined;
 
   get isEmpty(): boolean {
-    return this.keys.size === 0 && this.deleted.size === 0;
+    return this.first === undefined && this.keys.size === 0 && this.deleted.size === 0;
+  }
+
+  private get keys(): SortedMap<KeyWrites> {
+    this.addFirst();
+    return (this.written ??= new SortedMap());
+  }
+
+  private get deleted(): SortedMap<Key> {
+    this.addFirst();
+    return (this.ranges ??= new SortedMap());
+  }
+
+  private addFirst(): void {
+    const { first } = this;
+    if (first === undefined) return;
+    this.first = undefined;
+    this.addNow(first);
   }
 
   /** The conflict with an earlier write of the same transaction, if its precondition is known not to hold. */
   add(op: WriteOp): WriteConflict | undefined {
+    if (this.written !== undefined || this.ranges !== undefined || this.first !== undefined) return this.addNow(op);
+    this.first = op;
+    return undefined;
+  }
+
+  private addNow(op: WriteOp): WriteConflict | undefined {
     if (op.kind === 'deleteRange') {
       for (const key of this.keysIn(op, false)) this.keys.set(key, { cleared: true, ops: [] });
       this.deleteRange(op);

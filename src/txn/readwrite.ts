@@ -15,7 +15,7 @@ import { AnswerCursor, OverlayCursor, RowsOfAnswers } from './cursor.ts';
 import { commitWait } from './commit-wait.ts';
 import { tooLarge } from './evaluate.ts';
 import { ANY_VERSION } from './fence.ts';
-import type { Gateway, TransactionHooks } from './gateway.ts';
+import type { Gateway } from './gateway.ts';
 import { getKeys, type AskKeys } from './get-keys.ts';
 import { MAX_READ_SPANS, MAX_REQUEST_BYTES, MAX_TRANSACTION_BYTES, MAX_WRITES } from './limits.ts';
 import type { Span } from './locks.ts';
@@ -30,7 +30,7 @@ import { spanSeen, Touched } from './touched.ts';
 import type { Routed } from '../splits/router.ts';
 import type { RouteOptions } from '../splits/router.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
-import type { CommitOptions, CommitResult, IsolationLevel, KeyRange, LockMode, PortionCursor, RangeReadOptions, ReadOptions, ReadWriteOptions, ReadWriteTransaction, RowCursor, WriteOp } from './types.ts';
+import type { CommitOptions, CommitResult, IsolationLevel, KeyRange, LockMode, PortionCursor, RangeReadOptions, ReadOptions, ReadWriteOptions, ReadWriteTransaction, RowCursor, TransactionHooks, WriteOp } from './types.ts';
 
 const LOST_LOCKS = 'Transaction was aborted: its locks were lost when the leader changed.';
 const WOUNDED = 'Transaction was aborted: an older transaction needed its locks.';
@@ -61,7 +61,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
    */
   private readonly pointLock: LockMode;
   private readonly ended: () => void;
-  private readonly hooks: TransactionHooks | undefined;
+  readonly hooks: TransactionHooks | undefined;
   private readonly overlay = new Overlay();
   /** When reads take no locks. */
   private readonly snapshotReads: SnapshotReads | undefined;
@@ -225,7 +225,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     this.commitAsked = true;
     let endCommit: (() => void) | undefined;
     try {
-      endCommit = await this.hooks?.beginCommit(this);
+      endCommit = await this.hooks?.beginCommit();
       this.checkActive();
       this.state = 'committing';
       const commitTimestamp = await this.run(options);
@@ -246,7 +246,8 @@ export class GatewayTransaction implements ReadWriteTransaction {
 
   private async run(options: CommitOptions): Promise<Timestamp> {
     for (let round = 0; round <= MAX_ROUNDS; round++) {
-      const parts = await this.parts();
+      const found = this.parts();
+      const parts = found instanceof Promise ? await found : found;
       this.participants = parts.length;
       if (this.isWounded && !this.mayHaveCommitted) throw aborted(WOUNDED);
       const only = parts.length === 1 ? parts[0] : undefined;
@@ -266,7 +267,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
   }
 
   private schemaVersion(): Timestamp {
-    return this.hooks?.schemaVersion(this) ?? ANY_VERSION;
+    return this.hooks?.schemaVersion() ?? ANY_VERSION;
   }
 
   /** Everything in one split: one call, one Paxos round. Undefined when the split was cut meanwhile. */
@@ -386,7 +387,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     return [{ split: split.id, writes: ops.length > 0, floor, ceiling, committed }];
   }
 
-  private parts(): Promise<Part[]> {
+  private parts(): Part[] | Promise<Part[]> {
     return this.partsOf(this.ops, this.spansToKeep());
   }
 
@@ -409,7 +410,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     return timestamp(at === undefined ? 0 : at + 1);
   }
 
-  private partsOf(ops: readonly WriteOp[], spans: readonly Span[]): Promise<Part[]> {
+  private partsOf(ops: readonly WriteOp[], spans: readonly Span[]): Part[] | Promise<Part[]> {
     return partsOf(this.gateway.router, ops, spans);
   }
 
@@ -428,6 +429,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     this.ended();
     // Otherwise a participant would take back what the coordinator committed; leaders ask after this transaction by themselves.
     if (this.inDoubt) return;
+    if (this.touched.size === 0 && this.preparing.size === 0 && this.unheard.size === 0) return;
     const asked = state === 'aborted' ? this.preparing : NOWHERE;
     if (asked.size > 0) this.gateway.tellOutcome([...asked], this.id, timestamp(0));
     this.gateway.release([...new Set([...this.touched.keys(), ...this.preparing, ...this.unheard])].filter((split) => !asked.has(split)), this.id);
@@ -436,7 +438,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
   }
 
   private described(error: WriteConflictError): TrestleError {
-    return this.hooks?.describeConflict(this, error.conflict) ?? error;
+    return this.hooks?.describeConflict(error.conflict) ?? error;
   }
 
   private checkActive(): void {

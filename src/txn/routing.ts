@@ -1,6 +1,6 @@
 /** Grouping what a transaction touches by the splits that hold it. */
 import type { Key, SplitId } from '../base/ids.ts';
-import { intersect } from '../splits/ranges.ts';
+import { intersect, isWithin, rangeCovers } from '../splits/ranges.ts';
 import type { Router } from '../splits/router.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
 import type { Span } from './locks.ts';
@@ -14,6 +14,12 @@ export interface Group<T> {
 /** What a transaction writes, and has read, in one split. */
 export interface Part {
   readonly split: SplitDescriptor;
+  readonly ops: readonly WriteOp[];
+  readonly reads: readonly Span[];
+}
+
+/** A part that is being put together. */
+interface Growing extends Part {
   readonly ops: WriteOp[];
   readonly reads: Span[];
 }
@@ -76,9 +82,25 @@ async function groupSpans(router: Router, spans: readonly Span[]): Promise<Group
   return groups;
 }
 
-export async function partsOf(router: Router, ops: readonly WriteOp[], spans: readonly Span[]): Promise<Part[]> {
-  const parts = new Map<SplitId, Part>();
-  const at = (split: SplitDescriptor): Part => {
+export function partsOf(router: Router, ops: readonly WriteOp[], spans: readonly Span[]): Part[] | Promise<Part[]> {
+  const split = onlySplit(router, ops, spans);
+  return split === undefined ? groupedBySplit(router, ops, spans) : [{ split, ops, reads: spans }];
+}
+
+/** The split that holds all of it, if that is known without asking; most transactions have one. */
+function onlySplit(router: Router, ops: readonly WriteOp[], spans: readonly Span[]): SplitDescriptor | undefined {
+  const [op] = ops;
+  if (op === undefined) return undefined;
+  const split = router.locate(op.kind === 'deleteRange' ? op.from : op.key);
+  if (split instanceof Promise) return undefined;
+  for (const other of ops) if (other.kind === 'deleteRange' ? !rangeCovers(split, other) : !isWithin(other.key, split)) return undefined;
+  for (const { from, to } of spans) if (to === undefined ? !isWithin(from, split) : !rangeCovers(split, { from, to })) return undefined;
+  return split;
+}
+
+async function groupedBySplit(router: Router, ops: readonly WriteOp[], spans: readonly Span[]): Promise<Part[]> {
+  const parts = new Map<SplitId, Growing>();
+  const at = (split: SplitDescriptor): Growing => {
     let part = parts.get(split.id);
     if (part === undefined) parts.set(split.id, (part = { split, ops: [], reads: [] }));
     return part;

@@ -4,6 +4,7 @@
  *
  * A record is the stored form of one row: cells by column id (storage/record.ts). Values read are record bytes.
  */
+import type { TrestleError } from '../base/errors.ts';
 import type { Key, Timestamp, TxnId } from '../base/ids.ts';
 import type { Signal } from '../base/signal.ts';
 
@@ -210,6 +211,16 @@ export interface ReadWriteOptions {
   readonly tag?: string;
 }
 
+/** What the layer above adds to a transaction, and keeps with it. */
+export interface TransactionHooks {
+  /** Called when the commit is asked for: may still read and write, and may refuse. What it answers is called at the commit's end. */
+  beginCommit(): Promise<() => void>;
+  /** The version of the schema that the transaction's writes were made with, once it is being committed. */
+  schemaVersion(): Timestamp;
+  /** Names the row of a precondition that failed. */
+  describeConflict(conflict: WriteConflict): TrestleError;
+}
+
 /**
  * A read-write transaction at its gateway. Reads lock and see the buffered writes. A failed operation with ABORTED ends
  * the transaction; its locks are gone.
@@ -221,6 +232,8 @@ export interface ReadWriteTransaction extends ReadView {
   /** The default is serializable. */
   readonly isolation?: IsolationLevel | undefined;
   readonly state: 'active' | 'committing' | 'committed' | 'aborted';
+  /** What it was begun with. */
+  readonly hooks?: TransactionHooks | undefined;
   /** How many splits it has touched, when that is known. For statistics. */
   readonly participants?: number;
   /**

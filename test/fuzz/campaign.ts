@@ -115,7 +115,7 @@ export class Target {
       return;
     }
     const transaction = new MemoryTransaction(this.#store);
-    const evaluator = new SchemaEvaluator(this.#schema, context.context);
+    const evaluator = new SchemaEvaluator(this.#schema, () => context.context);
     const rows = new RowWriter(new KeySpace(this.#schema, KEY_PREFIX), transaction, { evaluator, nowNanos: () => context.context.currentTimestampNanos });
     await this.#engine.dml(prepared, parameters, transaction, { rows, evaluator }, context);
     await rows.finish();

@@ -88,7 +88,11 @@ export class ReadMeter implements AnswerMeter {
 export class TransactionMeter {
   readonly footprints = new Set<Footprint>();
   readonly writes = new Map<string, { rows: number; bytes: number }>();
-  readonly deletedRows = new Map<string, number>();
+  private deletions: Map<string, number> | undefined;
+
+  get deletedRows(): ReadonlyMap<string, number> {
+    return this.deletions ?? NONE_DELETED;
+  }
 
   touched(footprint: Footprint): void {
     if (this.footprints.size < MAX_FOOTPRINTS) this.footprints.add(footprint);
@@ -128,10 +132,12 @@ export class TransactionMeter {
   }
 
   private deleted(table: string, rows: number): void {
-    this.deletedRows.set(table, (this.deletedRows.get(table) ?? 0) + rows);
+    this.deletions ??= new Map();
+    this.deletions.set(table, (this.deletions.get(table) ?? 0) + rows);
   }
 }
 
+const NONE_DELETED: ReadonlyMap<string, number> = new Map();
 const MAX_FOOTPRINTS = 50;
 /** A value that is no text counts as this much. */
 const FIXED_BYTES = 8;

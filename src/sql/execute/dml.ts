@@ -25,7 +25,7 @@ export interface TableWriter {
   write(kind: WriteKind, tableId: number, columns: readonly number[], rows: readonly (readonly WriteValue[])[]): Promise<void>;
   delete(tableId: number, keys: readonly KeyValues[]): Promise<void>;
   /** The DEFAULT of a key column, when a row does not say it; rows must be known before they are written. */
-  defaultValue(tableId: number, columnId: number): Promise<WriteValue>;
+  defaultValue(tableId: number, columnId: number): WriteValue;
   /** Columns that say which row a key is: its parts, and what generated parts are computed of. */
   keyInputs(tableId: number): readonly number[];
   /** The value of a generated key column; `row` holds the values of `columns`. */
@@ -73,7 +73,7 @@ export class CompiledDml {
   // ---- INSERT
 
   private async insert(bound: BoundInsert, rows: readonly Row[], frame: Frame, transaction: ReadWriteTransaction, writer: TableWriter): Promise<DmlOutcome> {
-    const prepared = await this.withKeys(bound, rows, writer);
+    const prepared = this.withKeys(bound, rows, writer);
     if (this.returning !== undefined && prepared.keys.includes(undefined)) throw invalidArgument('THEN RETURN cannot show rows whose primary key has the pending commit timestamp.');
     const columns = prepared.columns.map((c) => c.id);
     if (bound.conflict !== undefined && this.conflict !== undefined) return this.insertOnConflict(this.conflict, prepared, frame, transaction, writer);
@@ -111,7 +111,7 @@ export class CompiledDml {
   }
 
   /** Rows with values of all key columns: defaults are drawn now, so that the rows can be found again. */
-  private async withKeys(bound: BoundInsert, rows: readonly Row[], writer: TableWriter): Promise<PreparedRows> {
+  private withKeys(bound: BoundInsert, rows: readonly Row[], writer: TableWriter): PreparedRows {
     const columns = [...bound.columns];
     const positions = bound.table.primaryKey.map((k) => columns.findIndex((c) => c.id === k.column.id));
     const values = rows.map((r) => [...r] as WriteValue[]);
@@ -119,9 +119,9 @@ export class CompiledDml {
       const known = positions[i] ?? -1;
       if (known < 0 && k.column.writable) {
         positions[i] = columns.push(k.column) - 1;
-        for (const v of values) v.push(await writer.defaultValue(bound.table.id, k.column.id));
+        for (const v of values) v.push(writer.defaultValue(bound.table.id, k.column.id));
       } else if (known >= 0) {
-        for (const v of values) if (v[known] === DEFAULT_VALUE) v[known] = await writer.defaultValue(bound.table.id, k.column.id);
+        for (const v of values) if (v[known] === DEFAULT_VALUE) v[known] = writer.defaultValue(bound.table.id, k.column.id);
       }
     }
     const ids = columns.map((c) => c.id);

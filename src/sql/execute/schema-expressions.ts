@@ -37,27 +37,31 @@ function compile(schema: Schema, table: Table | undefined, text: SqlText, type: 
 /** What sequences and time are; PENDING_COMMIT_TIMESTAMP() is the writer's own value here. */
 export class SchemaEvaluator implements ColumnEvaluator {
   private readonly schema: Schema;
-  private readonly frame: Frame;
+  private readonly context: () => EvaluationContext;
+  private known: Frame | undefined;
 
-  constructor(schema: Schema, context: EvaluationContext) {
+  /** `context` is asked for once, when the first expression is evaluated. */
+  constructor(schema: Schema, context: () => EvaluationContext) {
     this.schema = schema;
-    this.frame = bareFrame({ ...contextOf(context), pendingCommitTimestamp: () => PENDING_COMMIT_TIMESTAMP as unknown as SqlValue }, []);
+    this.context = context;
+  }
+
+  private get frame(): Frame {
+    return (this.known ??= bareFrame({ ...contextOf(this.context()), pendingCommitTimestamp: () => PENDING_COMMIT_TIMESTAMP as unknown as SqlValue }, []));
   }
 
   private value(table: Table, text: SqlText, type: SqlType, row: RowValues): SqlValue {
     return compile(this.schema, table, text, type)(row, this.frame);
   }
 
-  // oxlint-disable-next-line typescript/require-await -- the interface is asynchronous
-  async defaultValue(table: Table, column: Column): Promise<WriteValue> {
+  defaultValue(table: Table, column: Column): WriteValue {
     const rule = column.value;
     if (rule === undefined || rule.kind === 'generated') return null;
     if (rule.kind === 'identity') return this.frame.context.nextSequenceValue(`${table.name}.${column.name}`);
     return this.value(table, rule.expression, column.type, NO_ROW);
   }
 
-  // oxlint-disable-next-line typescript/require-await -- the interface is asynchronous
-  async onUpdateValue(table: Table, column: Column): Promise<WriteValue> {
+  onUpdateValue(table: Table, column: Column): WriteValue {
     return column.onUpdate === undefined ? null : this.value(table, column.onUpdate, column.type, NO_ROW);
   }
 

@@ -4,7 +4,7 @@
  * levels"); so constraints hold at that level, too.
  */
 import type { Key, Timestamp, TxnId } from '../../base/ids.ts';
-import type { CommitOptions, CommitResult, Found, IsolationLevel, KeyRange, PortionCursor, RangeReadOptions, ReadOptions, ReadWriteTransaction, RowCursor, WriteOp } from '../../txn/types.ts';
+import type { CommitOptions, CommitResult, Found, IsolationLevel, KeyRange, PortionCursor, RangeReadOptions, ReadOptions, ReadWriteTransaction, RowCursor, TransactionHooks, WriteOp } from '../../txn/types.ts';
 
 class ForWrites implements ReadWriteTransaction {
   readonly readTimestamp = undefined;
@@ -25,6 +25,9 @@ class ForWrites implements ReadWriteTransaction {
   }
   get state(): ReadWriteTransaction['state'] {
     return this.inner.state;
+  }
+  get hooks(): TransactionHooks | undefined {
+    return this.inner.hooks;
   }
   get(keys: readonly Key[], options: ReadOptions = {}): Promise<readonly (Uint8Array | undefined)[]> {
     return this.inner.get(keys, { ...options, forWrite: true });

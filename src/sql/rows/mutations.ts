@@ -30,8 +30,6 @@ interface TypedWrite {
   readonly layout: TableLayout;
   readonly columns: readonly Column[];
   readonly rows: readonly (readonly WriteValue[])[];
-  /** The key of each row; undefined where it is not given in full. */
-  readonly keys: readonly (Key | undefined)[];
 }
 
 /** Applies mutations and checks foreign keys. The caller still has to call `writer.finish()` before it commits. */
@@ -44,7 +42,7 @@ export async function applyMutations(writer: RowWriter, mutations: readonly Muta
       continue;
     }
     const write = typedWrite(keySpace, mutation);
-    checkHistory(write, history);
+    if (mutations.length > 1 || write.rows.length > 1) checkHistory(write, history);
     try {
       await writer.write(write.op, write.table, write.columns.map((column) => column.id), write.rows);
     } catch (error) {
@@ -74,14 +72,16 @@ function typedWrite(keySpace: KeySpace, mutation: Mutation & { readonly op: Writ
     if (values.length !== columns.length) throw invalidArgument(`Mutation column and value size mismatch: Found: ${columns.length} columns and ${values.length} values`);
     return columns.map((column, i) => valueFromWire(column, values[i]));
   });
-  const layout = keySpace.table(table);
-  return { op: mutation.op, table, layout, columns, rows, keys: rows.map((row) => keyOf(layout, columns, row)) };
+  return { op: mutation.op, table, layout: keySpace.table(table), columns, rows };
 }
 
 function valueFromWire(column: Column, value: unknown): WriteValue {
   if (column.type.kind === 'TIMESTAMP' && value === COMMIT_TIMESTAMP_TEXT) return PENDING_COMMIT_TIMESTAMP;
   return fromWire(value, column.type);
 }
+
+/** The key of each row; undefined where it is not given in full. */
+const keysOf = ({ layout, columns, rows }: TypedWrite): (Key | undefined)[] => rows.map((row) => keyOf(layout, columns, row));
 
 function keyOf(layout: TableLayout, columns: readonly Column[], row: readonly WriteValue[]): Key | undefined {
   const values = [];
@@ -98,7 +98,7 @@ const shownKey = (layout: TableLayout, key: Key): string => keyText(layout.decod
 
 /** Rules between the mutations of one commit: no row is inserted twice, none is updated after its deletion. */
 function checkHistory(write: TypedWrite, history: Map<Key, 'inserted' | 'deleted'>): void {
-  for (const key of write.keys) {
+  for (const key of keysOf(write)) {
     if (key === undefined) continue;
     const before = history.get(key);
     if (write.op === 'insert' && before === 'inserted') throw invalidArgument(`Table ${write.table.name}: Row ${shownKey(write.layout, key)} is inserted more than once in the same commit.`);
@@ -113,10 +113,10 @@ function parentComesLater(keySpace: KeySpace, error: unknown, write: TypedWrite,
   if (!(error instanceof TrestleError) || error.code !== Code.NOT_FOUND || interleave === undefined) return undefined;
   const parent = keySpace.schema.tableById(interleave.parent);
   const layout = keySpace.table(parent);
-  const wanted = new Set(write.keys.map((key) => (key === undefined ? undefined : layout.key((write.layout.decode(key) ?? []).slice(0, layout.parts.length)))));
+  const wanted = new Set(keysOf(write).map((key) => (key === undefined ? undefined : layout.key((write.layout.decode(key) ?? []).slice(0, layout.parts.length)))));
   for (const mutation of later) {
     if (mutation.op === 'delete' || mutation.op === 'update' || keySpace.schema.table(mutation.table)?.id !== parent.id) continue;
-    if (typedWrite(keySpace, mutation).keys.some((key) => key !== undefined && wanted.has(key))) return invalidArgument(error.message);
+    if (keysOf(typedWrite(keySpace, mutation)).some((key) => key !== undefined && wanted.has(key))) return invalidArgument(error.message);
   }
   return undefined;
 }

@@ -8,7 +8,7 @@ import type { Column, Table } from '../schema/objects.ts';
 import type { SqlValue } from '../values/value.ts';
 import { timestampToRfc3339 } from '../values/timestamp.ts';
 import { checkLength, settle, type RowValue } from './cells.ts';
-import { checkViolated, commitTimestampNotAllowed, generatedWrite, keyText, notNullMissing, nullNotAllowed } from './errors.ts';
+import { checkViolated, commitTimestampNotAllowed, keyText, notNullMissing, nullNotAllowed } from './errors.ts';
 import type { TablePlan } from './table-plan.ts';
 import { DEFAULT_VALUE, PENDING_COMMIT_TIMESTAMP, type ColumnEvaluator, type WriteValue } from './values.ts';
 
@@ -21,38 +21,24 @@ export interface ValueContext {
 /** Values by position; undefined: not given. */
 export type GivenValues = readonly (RowValue | undefined)[];
 
-/** Fails when one of the columns cannot be written. */
-export function checkWritable(plan: TablePlan, positions: readonly number[]): void {
-  for (const position of positions) {
-    const column = plan.column(position);
-    if (column.value?.kind === 'generated') throw generatedWrite(plan.table, column);
-  }
-}
-
 /** One row's values by position, DEFAULT replaced. */
-export async function givenValues(plan: TablePlan, context: ValueContext, positions: readonly number[], values: readonly WriteValue[]): Promise<(RowValue | undefined)[]> {
+export function givenValues(plan: TablePlan, context: ValueContext, positions: readonly number[], values: readonly WriteValue[]): (RowValue | undefined)[] {
   const given = new Array<RowValue | undefined>(plan.table.columns.length).fill(undefined);
   for (const [i, position] of positions.entries()) {
     const value = values[i] ?? null;
-    given[position] = value === DEFAULT_VALUE ? await defaultOf(plan, context, plan.column(position)) : value;
+    given[position] = value === DEFAULT_VALUE ? defaultOf(plan, context, plan.column(position)) : value;
   }
   return given;
 }
 
-async function defaultOf(plan: TablePlan, context: ValueContext, column: Column): Promise<RowValue> {
+function defaultOf(plan: TablePlan, context: ValueContext, column: Column): RowValue {
   if (column.value?.kind !== 'default' && column.value?.kind !== 'identity') return null;
-  const value = await context.evaluator.defaultValue(plan.table, column);
+  const value = context.evaluator.defaultValue(plan.table, column);
   return value === DEFAULT_VALUE ? null : value;
 }
 
-/** What may insert a row needs values of all NOT NULL columns, also where the row exists. Source: Spanner, `Mutation.insert_or_update`. */
-export function checkRequired(plan: TablePlan, positions: readonly number[]): void {
-  const missing = plan.table.columns.filter((column, position) => column.notNull && column.value === undefined && !positions.includes(position));
-  if (missing.length > 0) throw notNullMissing(plan.table, missing);
-}
-
 /** The key values that a write gives, with defaults for new rows and generated key columns computed. */
-export async function keyValues(plan: TablePlan, context: ValueContext, given: (RowValue | undefined)[], isNew: boolean): Promise<RowValue[]> {
+export function keyValues(plan: TablePlan, context: ValueContext, given: (RowValue | undefined)[], isNew: boolean): RowValue[] {
   for (const position of plan.keyPositions) {
     if (given[position] !== undefined) continue;
     const column = plan.column(position);
@@ -60,7 +46,7 @@ export async function keyValues(plan: TablePlan, context: ValueContext, given: (
     if (column.value !== undefined && !isNew) {
       throw failedPrecondition(`Column ${plan.table.name}.${column.name} is part of the primary key and needs an explicit value in an update.`);
     }
-    given[position] = await defaultOf(plan, context, column);
+    given[position] = defaultOf(plan, context, column);
     if (given[position] === null && column.notNull) throw isNew ? notNullMissing(plan.table, [column]) : nullNotAllowed(plan.table, column);
   }
   const row = given.map((value) => value ?? null);
@@ -84,10 +70,10 @@ export function storedRow(plan: TablePlan, { evaluator }: Pick<ValueContext, 'ev
 }
 
 /** The values of a new row. */
-export async function newRow(plan: TablePlan, context: ValueContext, given: GivenValues): Promise<RowValue[]> {
+export function newRow(plan: TablePlan, context: ValueContext, given: GivenValues): RowValue[] {
   const row: RowValue[] = [];
   for (const [position, column] of plan.table.columns.entries()) {
-    row.push(given[position] ?? (given[position] === null ? null : await defaultOf(plan, context, column)));
+    row.push(given[position] ?? (given[position] === null ? null : defaultOf(plan, context, column)));
   }
   const missing = plan.table.columns.filter((column, position) => column.notNull && row[position] === null && given[position] === undefined && column.value?.kind !== 'generated');
   if (missing.length > 0) throw notNullMissing(plan.table, missing);
@@ -95,18 +81,18 @@ export async function newRow(plan: TablePlan, context: ValueContext, given: Give
 }
 
 /** The values of an existing row with the given ones put in. */
-export async function updatedRow(plan: TablePlan, context: ValueContext, before: readonly RowValue[], given: GivenValues): Promise<RowValue[]> {
+export function updatedRow(plan: TablePlan, context: ValueContext, before: readonly RowValue[], given: GivenValues): RowValue[] {
   const row = before.map((value, position) => given[position] ?? (given[position] === null ? null : value));
-  for (const [position, value] of await onUpdateValues(plan, context, given)) row[position] = value;
+  for (const [position, value] of onUpdateValues(plan, context, given)) row[position] = value;
   return row;
 }
 
 /** Values of ON UPDATE columns that the write does not give. */
-export async function onUpdateValues(plan: TablePlan, context: ValueContext, given: GivenValues): Promise<[number, RowValue][]> {
+export function onUpdateValues(plan: TablePlan, context: ValueContext, given: GivenValues): [number, RowValue][] {
   const values: [number, RowValue][] = [];
   for (const [position, column] of plan.table.columns.entries()) {
     if (column.onUpdate === undefined || given[position] !== undefined) continue;
-    const value = await context.evaluator.onUpdateValue(plan.table, column);
+    const value = context.evaluator.onUpdateValue(plan.table, column);
     values.push([position, value === DEFAULT_VALUE ? null : value]);
   }
   return values;

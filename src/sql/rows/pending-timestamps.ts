@@ -10,15 +10,17 @@ import type { TablePlan } from './table-plan.ts';
 import { PENDING_COMMIT_TIMESTAMP } from './values.ts';
 
 export class PendingTimestamps {
-  private readonly columns = new Map<number, Set<number>>();
+  /** By table; undefined: none so far. */
+  private columns: Map<number, Set<number>> | undefined;
 
   get isEmpty(): boolean {
-    return this.columns.size === 0;
+    return this.columns === undefined;
   }
 
   /** A row of the table was written. */
   note({ table }: TablePlan, row: readonly RowValue[]): void {
     if (!row.includes(PENDING_COMMIT_TIMESTAMP)) return;
+    this.columns ??= new Map();
     let columns = this.columns.get(table.id);
     if (columns === undefined) this.columns.set(table.id, (columns = new Set()));
     for (const [position, column] of table.columns.entries()) if (row[position] === PENDING_COMMIT_TIMESTAMP) columns.add(column.id);
@@ -26,7 +28,7 @@ export class PendingTimestamps {
 
   /** INVALID_ARGUMENT when the read of these columns, through the index if one is given, asks for the commit timestamp. */
   checkRead(table: Table, index: Index | undefined, columns: readonly number[]): void {
-    const pending = this.columns.get(table.id);
+    const pending = this.columns?.get(table.id);
     if (pending === undefined) return;
     for (const { column } of table.primaryKey) {
       if (pending.has(column)) throw invalidArgument(`Table ${table.name} cannot be read in this transaction any more: column ${columnById(table, column).name} of its primary key holds the pending commit timestamp.`);

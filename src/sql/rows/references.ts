@@ -22,8 +22,9 @@ interface Pending {
 export class ReferenceChecks {
   private readonly keySpace: KeySpace;
   private readonly transaction: ReadWriteTransaction;
-  private readonly written = new Map<string, Pending>();
-  private readonly removed = new Map<string, Pending>();
+  /** By key and constraint. */
+  private written: Map<string, Pending> | undefined;
+  private removed: Map<string, Pending> | undefined;
 
   constructor(keySpace: KeySpace, transaction: ReadWriteTransaction) {
     this.keySpace = keySpace;
@@ -32,24 +33,27 @@ export class ReferenceChecks {
 
   /** A row now has these values in a foreign key's columns. */
   onWritten(key: ForeignKeyConstraint, values: readonly SqlValue[]): void {
-    if (!values.includes(null)) this.written.set(this.identity(key, values), { key, values });
+    if (!values.includes(null)) (this.written ??= new Map()).set(this.identity(key, values), { key, values });
   }
 
   /** A referenced row that had these values is gone, or has others now. */
   onRemoved(key: ForeignKeyConstraint, values: readonly SqlValue[]): void {
-    if (!values.includes(null)) this.removed.set(this.identity(key, values), { key, values });
+    if (!values.includes(null)) (this.removed ??= new Map()).set(this.identity(key, values), { key, values });
   }
 
   private identity(key: ForeignKeyConstraint, values: readonly SqlValue[]): string {
     return `${key.id}:${this.referencedKey({ key, values })}`;
   }
 
-  /** Checks everything noted since the last call. Throws FAILED_PRECONDITION. */
-  async check(): Promise<void> {
-    const written = [...this.written.values()];
-    const removed = [...this.removed.values()];
-    this.written.clear();
-    this.removed.clear();
+  /** Checks everything noted since the last call, if there is anything. Throws FAILED_PRECONDITION. */
+  check(): Promise<void> | undefined {
+    return this.written === undefined && this.removed === undefined ? undefined : this.checkNoted();
+  }
+
+  private async checkNoted(): Promise<void> {
+    const written = [...(this.written?.values() ?? [])];
+    const removed = [...(this.removed?.values() ?? [])];
+    this.written = this.removed = undefined;
     const found = await this.transaction.get(written.map((pending) => this.referencedKey(pending)));
     for (const [i, pending] of written.entries()) if (found[i] === undefined) throw this.missing(pending);
     for (const pending of removed) await this.checkRemoved(pending);

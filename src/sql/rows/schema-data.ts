@@ -153,7 +153,7 @@ async function backfillColumn(context: ActionContext, transaction: ReadWriteTran
     const row = plan.decode(key, record);
     // A row written since the column is there has its value; nobody can have set it to NULL, since none can name it yet.
     if (row[position] !== null) continue;
-    const value = column.value.kind === 'generated' ? generated(context, plan, row, position) : await context.evaluator.defaultValue(plan.table, column);
+    const value = column.value.kind === 'generated' ? generated(context, plan, row, position) : context.evaluator.defaultValue(plan.table, column);
     if (value === DEFAULT_VALUE || value === null) {
       if (column.notNull) throw containsNull(plan, column, row);
       continue;

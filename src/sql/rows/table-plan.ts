@@ -6,6 +6,11 @@ import { defined } from '../../base/assert.ts';
 import type { CheckRule, Column, ColumnId, ForeignKeyConstraint, Index, ObjectId, Table } from '../schema/objects.ts';
 import type { IndexLayout, KeySpace, TableLayout } from './keyspace.ts';
 import { tableDecoder, type RowDecoder } from './decode.ts';
+import type { WriteKind } from './values.ts';
+import { writeShape, type WriteShape } from './write-shape.ts';
+
+/** Remembered for a table; more of them are worked out each time. */
+const MAX_SHAPES = 64;
 
 export interface IndexPlan {
   readonly index: Index;
@@ -36,6 +41,7 @@ export class TablePlan {
   readonly children: readonly Table[];
   readonly parent: TableLayout | undefined;
   readonly decode: RowDecoder;
+  private readonly shapes = new Map<string, WriteShape>();
 
   constructor(keySpace: KeySpace, table: Table) {
     const { schema } = keySpace;
@@ -61,6 +67,17 @@ export class TablePlan {
 
   column(position: number): Column {
     return defined(this.table.columns[position], 'position is not of the table');
+  }
+
+  /** Throws when the columns cannot be written so. */
+  shape(kind: WriteKind, columns: readonly ColumnId[]): WriteShape {
+    const name = `${kind} ${columns.join(' ')}`;
+    let shape = this.shapes.get(name);
+    if (shape === undefined) {
+      shape = writeShape(this, kind, columns);
+      if (this.shapes.size < MAX_SHAPES) this.shapes.set(name, shape);
+    }
+    return shape;
   }
 
   /** A row's key values, in key order. */

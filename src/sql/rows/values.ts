@@ -21,9 +21,9 @@ export type RowValues = readonly SqlValue[];
 /** Evaluates the expressions of a schema. src/sql/bind and execute implement it; handed in, since it needs time, sequences and parameters. */
 export interface ColumnEvaluator {
   /** The value of DEFAULT or of an identity column. May be the pending commit timestamp. */
-  defaultValue(table: Table, column: Column): Promise<WriteValue>;
+  defaultValue(table: Table, column: Column): WriteValue;
   /** The value of ON UPDATE. */
-  onUpdateValue(table: Table, column: Column): Promise<WriteValue>;
+  onUpdateValue(table: Table, column: Column): WriteValue;
   /** The value of a generated column; `row` in the order of `table.columns`, the columns it depends on being filled in. */
   generatedValue(table: Table, column: Column, row: RowValues): SqlValue;
   /** A CHECK condition: NULL is as good as true. */

@@ -27,9 +27,9 @@ export class WriterState {
   private readonly context: ValueContext;
   private mutations = 0;
   /** Rows of this transaction with an open commit timestamp in cells: positions. */
-  private readonly open = new Map<Key, ReadonlySet<number>>();
+  private open: Map<Key, ReadonlySet<number>> | undefined;
   /** By what they write, so that a later write of the same row takes the place of an earlier one. */
-  private readonly deferred = new Map<string, DeferredWrite>();
+  private deferred: Map<string, DeferredWrite> | undefined;
   /** What cannot be read any more. */
   readonly pending = new PendingTimestamps();
 
@@ -57,7 +57,7 @@ export class WriterState {
   /** The same, with the commit timestamp open again where this transaction wrote it so. */
   withOpen(plan: TablePlan, { key, record }: Row): readonly RowValue[] {
     const row = this.decode(plan, { key, record });
-    const positions = this.open.get(key);
+    const positions = this.open?.get(key);
     if (positions === undefined) return row;
     return row.map((value, position) => (positions.has(position) && !plan.isKey.has(position) ? PENDING_COMMIT_TIMESTAMP : value));
   }
@@ -66,51 +66,52 @@ export class WriterState {
   remember(plan: TablePlan, key: Key, row: readonly RowValue[]): void {
     this.pending.note(plan, row);
     if (!row.includes(PENDING_COMMIT_TIMESTAMP)) {
-      this.open.delete(key);
+      this.open?.delete(key);
       return;
     }
-    this.open.set(key, new Set(row.flatMap((value, position) => (value === PENDING_COMMIT_TIMESTAMP ? [position] : []))));
+    (this.open ??= new Map()).set(key, new Set(row.flatMap((value, position) => (value === PENDING_COMMIT_TIMESTAMP ? [position] : []))));
   }
 
   /** The row at `key` is gone: entries of it that wait are too. */
   forget(plan: TablePlan, key: Key): void {
-    this.open.delete(key);
-    for (const { index } of plan.indexes) this.deferred.delete(entryIdentity(index.id, key));
+    this.open?.delete(key);
+    for (const { index } of plan.indexes) this.deferred?.delete(entryIdentity(index.id, key));
   }
 
   /** A range of keys was deleted, whatever lies there. */
   forgetRange(range: KeyRange): void {
-    for (const key of this.open.keys()) if (isWithin(key, range)) this.open.delete(key);
+    for (const key of this.open?.keys() ?? []) if (isWithin(key, range)) this.open?.delete(key);
   }
 
   /** Of rows whose keys wait for the commit timestamp, those of a table (or all) are gone that would lie in the range now. */
   undeferRows(range: KeyRange, table: number | undefined): void {
-    for (const [identity, write] of this.deferred) {
+    for (const [identity, write] of this.deferred ?? []) {
       if (!identity.startsWith(table === undefined ? 'row ' : rowIdentity(table, ''))) continue;
       const [first] = write(this.context.nowNanos());
-      if (first?.kind === 'insert' && isWithin(first.key, range)) this.deferred.delete(identity);
+      if (first?.kind === 'insert' && isWithin(first.key, range)) this.deferred?.delete(identity);
     }
   }
 
   defer(identity: string, write: DeferredWrite): void {
-    this.deferred.set(identity, write);
+    (this.deferred ??= new Map()).set(identity, write);
   }
 
   undefer(identity: string): void {
-    this.deferred.delete(identity);
+    this.deferred?.delete(identity);
   }
 
   isDeferred(identity: string): boolean {
-    return this.deferred.has(identity);
+    return this.deferred?.has(identity) === true;
   }
 
   /** Writes what waited. `fix` gives the timestamp that the transaction will commit at, or nothing if it cannot. */
   async writeDeferred(fix: (() => Promise<bigint>) | undefined): Promise<void> {
-    if (this.deferred.size === 0) return;
+    const { deferred } = this;
+    if (deferred === undefined || deferred.size === 0) return;
     if (fix === undefined) throw unimplemented('Commit timestamps in primary keys and in keys of indexes cannot be written here.');
     const nanos = await fix();
-    const ops = [...this.deferred.values()].flatMap((write) => write(nanos));
-    this.deferred.clear();
+    const ops = [...deferred.values()].flatMap((write) => write(nanos));
+    deferred.clear();
     await this.transaction.write(ops);
   }
 }

@@ -9,13 +9,13 @@
  */
 import type { Key } from '../../base/ids.ts';
 import type { KeyRange, ReadWriteTransaction, WriteOp } from '../../txn/types.ts';
-import type { Column, ColumnId, Table } from '../schema/objects.ts';
+import type { ColumnId, Table } from '../schema/objects.ts';
 import { boundedKey, changedCells, entryCells, entryKeyValues, rowCells, settle, type RowValue } from './cells.ts';
 import { deleteChildren, deleteKeys, deleteRange } from './deletes.ts';
 import { EntryChanges, opensKey } from './entries.ts';
 import { keyText, parentMissing, rowExists, rowMissing } from './errors.ts';
 import type { KeySpace } from './keyspace.ts';
-import { checkRequired, checkValue, checkWritable, completeRow, givenValues, keyValues, newRow, onUpdateValues, rowKeyText, updatedRow, type ValueContext } from './new-values.ts';
+import { checkValue, completeRow, givenValues, keyValues, newRow, onUpdateValues, rowKeyText, updatedRow, type ValueContext } from './new-values.ts';
 import type { PendingTimestamps } from './pending-timestamps.ts';
 import { plansOf, type TablePlan, type TablePlans } from './table-plan.ts';
 import { PENDING_COMMIT_TIMESTAMP, type KeyRangeValues, type KeySetValues, type KeyValues, type WriteKind, type WriteValue } from './values.ts';
@@ -41,11 +41,11 @@ interface Incoming {
 interface Batch {
   readonly plan: TablePlan;
   readonly ops: WriteOp[];
-  readonly entries: EntryChanges;
+  entries: EntryChanges | undefined;
   /** Rows as they are now, for the keys of the batch, when old rows matter. undefined value: there is none. */
   readonly current: Map<Key, readonly RowValue[] | undefined> | undefined;
   /** Parent keys that have to exist. */
-  readonly parents: Map<Key, readonly RowValue[]>;
+  parents: Map<Key, readonly RowValue[]> | undefined;
 }
 
 export class RowWriter {
@@ -69,24 +69,28 @@ export class RowWriter {
   /** Writes rows; `rows[i][j]` is the value of column `columns[j]`, of the column's type. Throws TrestleError. */
   async write(kind: WriteKind, table: Table, columns: readonly ColumnId[], rows: readonly (readonly WriteValue[])[]): Promise<void> {
     const plan = this.plans.of(table);
-    const positions = columns.map((column) => plan.position(column));
-    checkWritable(plan, positions);
-    if (kind === 'insertOrUpdate') checkRequired(plan, positions);
-    this.state.count(rows.length * affectedColumns(plan, kind, new Set(positions)));
-    const incoming: Incoming[] = [];
-    for (const values of rows) incoming.push(await this.incoming(plan, kind, positions, values));
-    const current = needsOldRows(plan, kind, new Set(positions)) ? await this.load(plan, incoming) : undefined;
-    const batch: Batch = { plan, ops: [], entries: new EntryChanges(), current, parents: new Map() };
+    const { positions, affected, needsOldRows } = plan.shape(kind, columns);
+    this.state.count(rows.length * affected);
+    const incoming = rows.map((values) => this.incoming(plan, kind, positions, values));
+    const current = needsOldRows ? await this.load(plan, incoming) : undefined;
+    const batch: Batch = { plan, ops: [], entries: undefined, current, parents: undefined };
     for (const row of incoming) {
-      if (row.key === undefined) await this.deferRow(batch, kind, row);
-      else if (kind === 'insert') await this.insert(batch, row, row.key);
-      else if (kind === 'update') await this.update(batch, row, row.key);
-      else if (kind === 'insertOrUpdate') await this.upsert(batch, row, row.key);
-      else await this.replace(batch, row, row.key);
+      if (row.key === undefined) this.deferRow(batch, kind, row);
+      else if (kind === 'insert') this.insert(batch, row, row.key);
+      else if (kind === 'update') this.update(batch, row, row.key);
+      else if (kind === 'insertOrUpdate') this.upsert(batch, row, row.key);
+      else {
+        if (plan.children.length > 0) await deleteChildren(this.state, plan, row.key);
+        this.replace(batch, row, row.key);
+      }
     }
-    await this.checkParents(plan, batch.parents);
-    this.state.count(batch.entries.size);
-    await this.state.transaction.write([...batch.ops, ...batch.entries.ops()]);
+    const { ops, entries, parents } = batch;
+    if (parents !== undefined) await this.checkParents(plan, parents);
+    if (entries !== undefined) {
+      this.state.count(entries.size);
+      ops.push(...entries.ops());
+    }
+    await this.state.transaction.write(ops);
   }
 
   /** Deletes rows by complete keys or key prefixes; missing rows are none. */
@@ -116,7 +120,7 @@ export class RowWriter {
   }
 
   /** Checks the foreign keys of what was written since the last call. Call it after each DML statement, and once for a list of mutations. */
-  endStatement(): Promise<void> {
+  endStatement(): Promise<void> | undefined {
     return this.state.references.check();
   }
 
@@ -133,9 +137,9 @@ export class RowWriter {
 
   // ---- Rows of a batch
 
-  private async incoming(plan: TablePlan, kind: WriteKind, positions: readonly number[], values: readonly WriteValue[]): Promise<Incoming> {
-    const given = await givenValues(plan, this.context, positions, values);
-    const key = await keyValues(plan, this.context, given, kind !== 'update');
+  private incoming(plan: TablePlan, kind: WriteKind, positions: readonly number[], values: readonly WriteValue[]): Incoming {
+    const given = givenValues(plan, this.context, positions, values);
+    const key = keyValues(plan, this.context, given, kind !== 'update');
     for (const [i, position] of plan.keyPositions.entries()) checkValue(plan.table, plan.column(position), key[i] ?? null, this.context);
     const settled = settle(key, undefined);
     return { given, keyValues: key, key: settled === undefined ? undefined : boundedKey(plan.layout, settled, `table ${plan.table.name}`) };
@@ -153,27 +157,27 @@ export class RowWriter {
     );
   }
 
-  private async insert(batch: Batch, incoming: Incoming, key: Key): Promise<void> {
-    const row = await this.completeNew(batch.plan, incoming);
+  private insert(batch: Batch, incoming: Incoming, key: Key): void {
+    const row = this.completeNew(batch.plan, incoming);
     batch.ops.push({ kind: 'insert', key, cells: rowCells(batch.plan, row) });
     this.needParent(batch, incoming.keyValues);
     this.written(batch, key, undefined, row);
   }
 
-  private async update(batch: Batch, incoming: Incoming, key: Key): Promise<void> {
+  private update(batch: Batch, incoming: Incoming, key: Key): void {
     const { plan, current } = batch;
     if (current === undefined) {
-      await this.updateBlindly(batch, incoming, key, 'update');
+      this.updateBlindly(batch, incoming, key, 'update');
       return;
     }
     const before = current.get(key);
     if (before === undefined) throw rowMissing(plan.table, keyText(settle(incoming.keyValues, 0n) ?? [], plan.layout.parts.map((part) => part.column)));
-    await this.updateExisting(batch, incoming, key, before);
+    this.updateExisting(batch, incoming, key, before);
   }
 
-  private async updateExisting(batch: Batch, incoming: Incoming, key: Key, before: readonly RowValue[]): Promise<void> {
+  private updateExisting(batch: Batch, incoming: Incoming, key: Key, before: readonly RowValue[]): void {
     const { plan } = batch;
-    const row = await updatedRow(plan, this.context, before, incoming.given);
+    const row = updatedRow(plan, this.context, before, incoming.given);
     const changed = givenPositions(incoming.given);
     completeRow(plan, this.context, row, changed);
     const positions = row.flatMap((value, position) => (changed.includes(position) || !Object.is(value, before[position]) ? [position] : []));
@@ -182,12 +186,12 @@ export class RowWriter {
   }
 
   /** Without the old row: the given cells change, and nothing else depends on them. */
-  private async updateBlindly(batch: Batch, incoming: Incoming, key: Key, kind: 'update' | 'upsert'): Promise<void> {
+  private updateBlindly(batch: Batch, incoming: Incoming, key: Key, kind: 'update' | 'upsert'): void {
     const { plan } = batch;
     const row = incoming.given.map((value) => value ?? null);
     const changed = givenPositions(incoming.given);
     for (const position of changed) checkValue(plan.table, plan.column(position), row[position] ?? null, this.context);
-    for (const [position, value] of await onUpdateValues(plan, this.context, incoming.given)) {
+    for (const [position, value] of onUpdateValues(plan, this.context, incoming.given)) {
       row[position] = value;
       changed.push(position);
     }
@@ -197,29 +201,28 @@ export class RowWriter {
     if (kind === 'upsert') this.needParent(batch, incoming.keyValues);
   }
 
-  private async upsert(batch: Batch, incoming: Incoming, key: Key): Promise<void> {
+  private upsert(batch: Batch, incoming: Incoming, key: Key): void {
     if (batch.current === undefined) {
-      await this.updateBlindly(batch, incoming, key, 'upsert');
+      this.updateBlindly(batch, incoming, key, 'upsert');
       return;
     }
     const before = batch.current.get(key);
-    if (before === undefined) await this.insert(batch, incoming, key);
-    else await this.updateExisting(batch, incoming, key, before);
+    if (before === undefined) this.insert(batch, incoming, key);
+    else this.updateExisting(batch, incoming, key, before);
   }
 
-  /** As a deletion, rows interleaved in it included, and an insertion. */
-  private async replace(batch: Batch, incoming: Incoming, key: Key): Promise<void> {
+  /** As a deletion and an insertion; rows interleaved in it are gone already. */
+  private replace(batch: Batch, incoming: Incoming, key: Key): void {
     const { plan } = batch;
     const before = batch.current?.get(key);
-    if (plan.children.length > 0) await deleteChildren(this.state, plan, key);
-    const row = await this.completeNew(plan, incoming);
+    const row = this.completeNew(plan, incoming);
     batch.ops.push({ kind: 'put', key, cells: rowCells(plan, row) });
     if (before === undefined) this.needParent(batch, incoming.keyValues);
     this.written(batch, key, before, row);
   }
 
-  private async completeNew(plan: TablePlan, incoming: Incoming): Promise<RowValue[]> {
-    const row = await newRow(plan, this.context, incoming.given);
+  private completeNew(plan: TablePlan, incoming: Incoming): RowValue[] {
+    const row = newRow(plan, this.context, incoming.given);
     completeRow(plan, this.context, row, [...row.keys()]);
     return row;
   }
@@ -228,7 +231,7 @@ export class RowWriter {
   private written(batch: Batch, key: Key, before: readonly RowValue[] | undefined, row: readonly RowValue[]): void {
     const { plan } = batch;
     batch.current?.set(key, row);
-    batch.entries.change(plan, key, before, row);
+    if (plan.indexes.length > 0) (batch.entries ??= new EntryChanges()).change(plan, key, before, row);
     this.state.remember(plan, key, row);
     for (const index of plan.indexes) {
       const identity = entryIdentity(index.index.id, key);
@@ -255,11 +258,11 @@ export class RowWriter {
   }
 
   /** A row whose key has the open commit timestamp: it can only be new. */
-  private async deferRow(batch: Batch, kind: WriteKind, incoming: Incoming): Promise<void> {
+  private deferRow(batch: Batch, kind: WriteKind, incoming: Incoming): void {
     const { plan } = batch;
     const shown = rowKeyText(plan, incoming.given.map((value) => value ?? null));
     if (kind === 'update') throw rowMissing(plan.table, shown);
-    const row = await this.completeNew(plan, incoming);
+    const row = this.completeNew(plan, incoming);
     this.state.pending.note(plan, row);
     const identity = rowIdentity(plan.table.id, shown);
     if (kind === 'insert' && this.state.isDeferred(identity)) throw rowExists(plan.table, shown);
@@ -283,7 +286,7 @@ export class RowWriter {
     const own = values.slice(0, parent.parts.length);
     const settled = settle(own, undefined);
     if (settled !== undefined) {
-      batch.parents.set(parent.key(settled), own);
+      (batch.parents ??= new Map()).set(parent.key(settled), own);
       return;
     }
     const shown = keyText(settle(own, 0n) ?? [], parent.parts.map((part) => part.column));
@@ -292,7 +295,7 @@ export class RowWriter {
 
   private async checkParents(plan: TablePlan, parents: ReadonlyMap<Key, readonly RowValue[]>): Promise<void> {
     const { parent } = plan;
-    if (parent === undefined || parents.size === 0) return;
+    if (parent === undefined) return;
     const keys = [...parents.keys()];
     const found = await this.state.transaction.get(keys, { lock: 'shared' });
     for (const [i, key] of keys.entries()) {
@@ -310,26 +313,8 @@ function isWithinOneParent(plan: TablePlan, range: KeyRangeValues): boolean {
   return layout.prefixRange(range.start.slice(0, count)).from === layout.prefixRange(range.end.slice(0, count)).from;
 }
 
-/** Columns that a write counts for: those given, and those that get values by themselves. */
-function affectedColumns(plan: TablePlan, kind: WriteKind, given: ReadonlySet<number>): number {
-  const isAffected = (column: Column, position: number): boolean => {
-    if (given.has(position)) return true;
-    if (column.value?.kind === 'generated') return column.value.stored || plan.isKey.has(position);
-    return kind === 'update' ? column.onUpdate !== undefined : column.value !== undefined || column.onUpdate !== undefined;
-  };
-  return plan.table.columns.filter(isAffected).length;
-}
-
-const givenPositions = (given: readonly (RowValue | undefined)[]): number[] => given.flatMap((value, position) => (value === undefined ? [] : [position]));
-
-/** Whether the old row has a say in what is written. */
-function needsOldRows(plan: TablePlan, kind: WriteKind, given: ReadonlySet<number>): boolean {
-  if (kind === 'insert') return false;
-  if (plan.indexes.length > 0 || plan.referencedBy.length > 0) return true;
-  if (kind === 'replace') return false;
-  const isGiven = (columns: readonly ColumnId[]): boolean => columns.some((id) => given.has(plan.position(id)));
-  if (plan.generated.length > 0 || plan.checks.some((check) => isGiven(check.dependsOn)) || plan.references.some((key) => isGiven(key.columns))) return true;
-  if (kind === 'update') return false;
-  // A new row needs its defaults, an old one keeps its values.
-  return plan.checks.length > 0 || plan.references.length > 0 || plan.table.columns.some((column, position) => !given.has(position) && (column.value !== undefined || column.onUpdate !== undefined));
+function givenPositions(given: readonly (RowValue | undefined)[]): number[] {
+  const positions: number[] = [];
+  for (let position = 0; position < given.length; position++) if (given[position] !== undefined) positions.push(position);
+  return positions;
 }

@@ -1,7 +1,7 @@
 /** Bugs put in on purpose into schema changes, while one run lasts. */
 import { NodeBackend } from '../../../src/node/backend.ts';
 import { SchemaFence } from '../../../src/txn/fence.ts';
-import { OpenDatabase } from '../../../src/node/catalog.ts';
+import { OpenDatabase, type DatabaseUse } from '../../../src/node/catalog.ts';
 import { replace, type TxnMischief } from '../txn/mischief.ts';
 
 export const SCHEMA_MISCHIEFS: Readonly<Record<string, TxnMischief>> = {
@@ -11,8 +11,8 @@ export const SCHEMA_MISCHIEFS: Readonly<Record<string, TxnMischief>> = {
       replace(NodeBackend.prototype, 'settleEverywhere', () => () => Promise.resolve(true)),
       replace(OpenDatabase.prototype, 'beginCommit', (original) =>
         async function (this: object, ...args: unknown[]) {
-          const used = (Reflect.get(this, 'used') as WeakMap<object, { schema: unknown }>).get(args[0] as object);
-          Reflect.set(this, 'schema', () => used?.schema);
+          const use = args[0] as DatabaseUse;
+          Reflect.set(this, 'schema', () => use.schema);
           try {
             return await original.apply(this, args);
           } finally {

@@ -22,7 +22,7 @@ export async function runDml(
 ): Promise<DmlRun> {
   const transaction = new MemoryTransaction(store);
   const context = statementContext(catalogOf(schema).defaultTimeZone);
-  const evaluator = new SchemaEvaluator(schema, context.context);
+  const evaluator = new SchemaEvaluator(schema, () => context.context);
   const rows = new RowWriter(new KeySpace(schema, KEY_PREFIX), transaction, { evaluator, nowNanos: () => context.context.currentTimestampNanos });
   const prepared = engine.prepare(schema, sql, types);
   const outcome = await engine.dml(prepared, params, transaction, { rows, evaluator }, context);

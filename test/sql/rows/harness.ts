@@ -29,8 +29,8 @@ export function evaluatorOf(expressions: Expressions): ColumnEvaluator {
   const call = (text: string, row: Readonly<Record<string, SqlValue>>): WriteValue => defined(expressions[text], `no expression ${text}`)(row);
   const scalar = (value: WriteValue): SqlValue => (typeof value === 'symbol' ? null : value);
   return {
-    defaultValue: (_table, column) => Promise.resolve(column.value?.kind === 'default' ? call(column.value.expression.text, {}) : null),
-    onUpdateValue: (_table, column) => Promise.resolve(call(column.onUpdate?.text ?? '', {})),
+    defaultValue: (_table, column) => (column.value?.kind === 'default' ? call(column.value.expression.text, {}) : null),
+    onUpdateValue: (_table, column) => call(column.onUpdate?.text ?? '', {}),
     generatedValue: (table, column, row) => (column.value?.kind === 'generated' ? scalar(call(column.value.expression.text, named(table, row))) : null),
     checkCondition: (table, id, row) => {
       const value = call(table.checks.find((check) => check.id === id)?.condition.text ?? '', named(table, row));
