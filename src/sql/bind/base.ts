@@ -10,7 +10,8 @@ import type { TypeName } from '../ast/types.ts';
 import { findCast } from '../functions/cast.ts';
 import { resolveFunction } from '../functions/catalogue.ts';
 import type { EvaluationContext, Evaluator } from '../functions/registry.ts';
-import type { CallArgument, ResolvedCall } from '../functions/resolve.ts';
+import type { CallArgument } from '../functions/argument.ts';
+import { ArgumentError, type ResolvedCall } from '../functions/resolve.ts';
 import { sqlErrorAt } from '../lex/position.ts';
 import { canCoerce, commonSupertype, type CoercionSource } from '../types/coercion.ts';
 import { arrayOf, BOOL, INT64, structOf, typeByName, typeName, typesEqual, type SqlType } from '../types/types.ts';
@@ -124,11 +125,12 @@ export abstract class BinderBase {
     return { kind: 'const', type, value, source: 'literal' };
   }
 
-  /** Runs a resolution that throws without position, and adds the position. */
-  located<T>(node: SourceRange, body: () => T): T {
+  /** Runs a resolution that throws without position, and adds the position: the argument's that is to blame, if one is. */
+  located<T>(node: SourceRange, body: () => T, args: readonly SourceRange[] = []): T {
     try {
       return body();
     } catch (error) {
+      if (error instanceof ArgumentError) throw this.error(args[error.argument] ?? node, error.message);
       if (error instanceof TrestleError && error.code === Code.INVALID_ARGUMENT && !/\[at \d+:\d+\]/.test(error.message)) {
         throw this.error(node, error.message);
       }
@@ -136,8 +138,8 @@ export abstract class BinderBase {
     }
   }
 
-  resolve(node: SourceRange, name: string, args: readonly CallArgument[], safe = false): ResolvedCall {
-    return this.located(node, () => resolveFunction(name, args, safe));
+  resolve(node: SourceRange, name: string, args: readonly CallArgument[], safe = false, nodes: readonly SourceRange[] = []): ResolvedCall {
+    return this.located(node, () => resolveFunction(name, args, safe), nodes);
   }
 
   sourceOf(e: Expr): CoercionSource {
@@ -155,6 +157,11 @@ export abstract class BinderBase {
     if (isError(e)) return { kind: 'untyped', parameter: true };
     if (source === 'untyped') return { kind: 'untyped', emptyArray: e.kind === 'const' && e.source === 'emptyArray', parameter: e.kind === 'parameter' };
     return { kind: 'value', type: e.type, source };
+  }
+
+  /** A type as messages list it. */
+  protected shownType(e: Expr): string {
+    return this.sourceOf(e) === 'untyped' ? (e.type.kind === 'ARRAY' ? '[]' : 'NULL') : typeName(e.type);
   }
 
   /** Converts where that is implicit; undefined where it is not. */
@@ -211,6 +218,7 @@ export abstract class BinderBase {
   coerce(e: Expr, to: SqlType, node: SourceRange, message: (from: string, to: string) => string): Expr {
     const result = this.tryCoerce(e, to);
     if (result !== undefined) return result;
+    if (e.kind === 'const' && e.source === 'emptyArray') throw this.error(e.at ?? node, `Could not cast literal [] to type ${typeName(to)}`);
     throw this.error(node, message(typeName(e.type), typeName(to)));
   }
 
@@ -271,7 +279,7 @@ export abstract class BinderBase {
         const name = type.name.parts.map((p) => p.name).join('.');
         const found = type.name.parts.length === 1 ? (typeByName(name) ?? TYPE_ALIASES.get(name.toUpperCase())) : undefined;
         if (found === undefined) throw this.error(type, `Type not found: ${name}`);
-        if (type.parameters.length > 0) throw this.error(type, `Type parameters are not supported here: ${name}`);
+        if (type.parameters.length > 0) throw this.error(this.wordAfter(type.name.end), 'Parameterized types are not supported');
         return found;
       }
       case 'arrayType': {

@@ -9,7 +9,7 @@ import { invalidArgument, unimplemented } from '../../base/errors.ts';
 import { PENDING_COMMIT_TIMESTAMP_MISPLACED } from '../functions/statement.ts';
 import { findFunction, requireFunction } from '../functions/catalogue.ts';
 import type { FunctionDefinition } from '../functions/registry.ts';
-import type { CallArgument } from '../functions/resolve.ts';
+import type { CallArgument } from '../functions/argument.ts';
 import { parseExpression } from '../parse/parse.ts';
 import { isFloating, supportsGrouping, supportsOrdering } from '../types/traits.ts';
 import { BOOL, INT64, STRING, typeName, type SqlType } from '../types/types.ts';
@@ -52,9 +52,11 @@ export abstract class CallBinder extends ExpressionBinder {
       throw this.error(e.name, `Function not found: ${name}`);
     }
     if (definition.kind === 'aggregate') return this.bindAggregate(e, definition, scope);
-    if (e.distinct || e.having !== undefined || e.orderBy.length > 0 || e.limit !== undefined || e.nullHandling !== undefined) {
-      throw this.error(e, `Function ${upper} is not an aggregate function; modifiers such as DISTINCT are not allowed`);
-    }
+    if (e.distinct) throw this.error(e, `Non-aggregate function ${upper} cannot be called with DISTINCT`);
+    if (e.nullHandling !== undefined) throw this.error(e, 'IGNORE NULLS and RESPECT NULLS are not supported on scalar functions');
+    if (e.having !== undefined) throw this.error(e, 'HAVING MAX and HAVING MIN are not supported on scalar functions');
+    if (e.orderBy.length > 0) throw this.error(e, 'ORDER BY in arguments is not supported on scalar functions');
+    if (e.limit !== undefined) throw this.error(e, 'LIMIT in arguments is not supported on scalar functions');
     if (e.safe && !definition.safePrefix && definition.kind === 'scalar') throw unimplemented(`Unsupported SAFE.${upper.toLowerCase()}: Spanner does not support function in safe error mode.`);
     if (e.safe && (NOT_SAFE.has(upper) || e.args.some((a) => a.kind === 'lambda'))) throw this.error(e, `Function ${name} does not support SAFE error mode`);
     return this.bindScalarCall(e, definition, scope);
@@ -77,11 +79,9 @@ export abstract class CallBinder extends ExpressionBinder {
         }
       }
     }
-    if (definition.name === 'ARRAY_CONCAT' && given.some((g) => g.info.kind === 'untyped' && g.info.emptyArray !== true && g.info.parameter !== true)) {
-      throw this.error(e, 'The argument to ARRAY_CONCAT (or ARRAY_CONCAT_AGG) must be an array type but was NULL');
-    }
-    const call = this.resolve(e, definition.name, given.map((g) => g.info), e.safe);
-    return withoutLambdaQueries(this.finishCall(call, given.map((g) => g.value), e, e.safe), (n, type) => this.newColumn(n, type));
+    const places = given.map((g) => g.node);
+    const call = this.resolve(e, definition.name, given.map((g) => g.info), e.safe, places);
+    return withoutLambdaQueries(this.finishCall(call, given.map((g) => g.value), e, e.safe, places), (n, type) => this.newColumn(n, type));
   }
 
   /** IF, COALESCE and IFNULL evaluate on demand, so they are forms of their own. */
@@ -251,11 +251,13 @@ export abstract class CallBinder extends ExpressionBinder {
   private bindAggregate(e: FunctionCall, definition: FunctionDefinition, scope: Scope | undefined): Expr {
     const name = definition.name;
     const place = this.aggregates;
+    const aggregate = this.inClause('aggregate', () => this.aggregateOf(e, definition, name, scope), e).result;
     if (place.clause !== undefined) {
-      throw this.error(place.call ?? e, place.clause === 'aggregate' ? 'Aggregations of aggregations are not allowed' : `Aggregate function ${name} not allowed in ${place.clause}`);
+      const shown = e.args[0]?.kind === 'starArgument' ? `${name}(*)` : name;
+      throw this.error(place.call ?? e, place.clause === 'aggregate' ? 'Aggregations of aggregations are not allowed' : `Aggregate function ${shown} not allowed in ${place.clause}`);
     }
     place.found++;
-    return this.inClause('aggregate', () => this.aggregateOf(e, definition, name, scope), e).result;
+    return aggregate;
   }
 
   private aggregateOf(e: FunctionCall, definition: FunctionDefinition, name: string, scope: Scope | undefined): AggregateExpr {
@@ -266,14 +268,18 @@ export abstract class CallBinder extends ExpressionBinder {
     if (e.limit !== undefined && allowed?.limit === false) throw this.error(e, `LIMIT is not supported in aggregate function ${name}`);
     if (e.having !== undefined && allowed?.having === false) throw this.error(e, `HAVING is not supported in aggregate function ${name}`);
     const star = e.args[0]?.kind === 'starArgument';
-    if (star && (name !== 'COUNT' || e.args.length > 1)) throw this.error(e, 'Argument * can only be used in COUNT(*)');
+    if (star && (name !== 'COUNT' || e.args.length > 1)) throw this.error(e.args[0] ?? e, 'Argument * can only be used in COUNT(*)');
     if (star && e.distinct) throw this.error(e, 'COUNT(*) cannot be used with DISTINCT');
-    const args = star ? [] : e.args.map((a) => this.aggregateArgument(a, name, scope));
-    const call = this.resolve(e, star ? '$count_star' : name, args.map((a) => this.argumentOf(a)));
-    const coerced = this.finishCall(call, args, e, false).args.filter((a): a is Expr => a !== undefined && a.kind !== 'lambda' && a.kind !== 'keyword');
+    const args = star ? [] : e.args.map((a) => this.aggregateArgument(a.kind === 'namedArgument' ? a.value : a, name, scope));
+    const infos = args.map((a, i): CallArgument => {
+      const given = e.args[i];
+      return { ...this.argumentOf(a), ...(given?.kind === 'namedArgument' ? { name: given.name.name } : {}) };
+    });
+    const call = this.resolve(e, star ? '$count_star' : name, infos, false, e.args);
+    const coerced = this.finishCall(call, args, e, false, e.args).args.filter((a): a is Expr => a !== undefined && a.kind !== 'lambda' && a.kind !== 'keyword');
     const first = coerced[0];
     if (e.distinct && first !== undefined && !supportsGrouping(first.type)) {
-      throw this.error(e, `Aggregate functions with DISTINCT cannot be used with arguments of type ${typeName(first.type)}`);
+      throw this.error(e, `Aggregate functions with DISTINCT cannot be used with arguments of type ${first.type.kind === 'ARRAY' ? 'ARRAY' : typeName(first.type)}`);
     }
     const orderBy = this.bindSortKeys(e.orderBy, (x) => this.bind(x, scope));
     return {

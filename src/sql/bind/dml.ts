@@ -308,7 +308,7 @@ export class Binder extends PipeBinder {
     // The name of the table goes before that of a column.
     if (target.parts.length === 1 && scope.names.ranges.get(fold(first.name)) !== undefined) throw this.error(target, 'UPDATE ... SET does not support updating the entire row');
     const found = table.columns.find((c) => fold(c.name) === fold(last.name));
-    if (found === undefined) throw this.error(last, target.parts.length === 2 ? `Name ${last.name} not found inside ${first.name}` : `Unrecognized name: ${last.name}`);
+    if (found === undefined) throw this.error(last, target.parts.length === 2 ? `Name ${last.name} not found inside ${first.name}` : `Unrecognized name: ${last.name}${scope.names.suggestion(last.name)}`);
     if (!found.writable) throw this.error(target, `Cannot UPDATE value on non-writable column: ${found.name}`);
     if (table.primaryKey.some((k) => k.column.id === found.id)) throw this.error(target, `Cannot modify a primary key column ${found.name} with UPDATE`);
     return found;

@@ -8,9 +8,10 @@ import type {
 } from '../ast/expressions.ts';
 import type { Identifier, SourceRange } from '../ast/node.ts';
 import type { Query } from '../ast/query.ts';
-import type { CallArgument } from '../functions/resolve.ts';
+import { argumentDescription, type CallArgument } from '../functions/argument.ts';
+import { STRING_AND_BYTES } from '../functions/resolve.ts';
 import { supportsEquality } from '../types/traits.ts';
-import { arrayOf, BOOL, FLOAT64, INT64, INTERVAL, STRING, structOf, typeName, typesEqual } from '../types/types.ts';
+import { arrayOf, BOOL, FLOAT64, INT64, INTERVAL, JSON_TYPE, STRING, structOf, typeName, typesEqual, type TypeKind } from '../types/types.ts';
 import { parseNumeric } from '../values/numeric.ts';
 import { OperandBinder } from './operands.ts';
 import { BIND_LIMITS } from './limits.ts';
@@ -33,6 +34,9 @@ export interface BoundQuery {
   readonly columns: readonly Column[];
   readonly isValue: boolean;
 }
+
+/** GoogleSQL's order of kinds of types. */
+const KIND_ORDER: readonly TypeKind[] = ['INT64', 'BOOL', 'FLOAT32', 'FLOAT64', 'STRING', 'BYTES', 'DATE', 'ENUM', 'ARRAY', 'STRUCT', 'PROTO', 'TIMESTAMP', 'NUMERIC', 'JSON', 'INTERVAL', 'UUID'];
 
 const isUntypedStruct = (e: Expression): e is StructConstructor => e.kind === 'structConstructor' && e.form !== 'typed';
 
@@ -113,10 +117,10 @@ export abstract class ExpressionBinder extends OperandBinder {
       case 'unary':
         return this.bindUnary(e, scope);
       case 'binary':
-        return this.bindOperator(BINARY[e.operator], [e.left, e.right], e, scope, e.operator);
+        return this.bindOperator(BINARY[e.operator], [e.left, e.right], e.operator === '<<' || e.operator === '>>' ? { start: this.wordAfter(e.left.end), end: e.end } : e, scope, e.operator);
       case 'and':
       case 'or':
-        return this.bindLogic(e.kind, e.operands, scope);
+        return this.bindLogic(e, e.kind, e.operands, scope);
       case 'like': {
         const like = this.bindOperator('$like', [e.operand, e.pattern], e, scope);
         return e.negated ? this.not(like, e) : like;
@@ -124,7 +128,7 @@ export abstract class ExpressionBinder extends OperandBinder {
       case 'quantifiedLike':
         return this.bindQuantifiedLike(e, scope);
       case 'between': {
-        const at = { start: this.wordAfter(e.operand.end), end: e.end };
+        const at = { start: this.keywordAt('BETWEEN', e.operand.end), end: e.end };
         const between = this.bindOperator('$between', [e.operand, e.low, e.high], at, scope);
         return e.negated ? this.not(between, e) : between;
       }
@@ -185,7 +189,7 @@ export abstract class ExpressionBinder extends OperandBinder {
     if (entry === undefined) {
       const bare = e.parts.length === 1 && !first.quoted ? BARE_FUNCTIONS.get(first.name.toUpperCase()) : undefined;
       if (bare !== undefined) return this.callOf(bare, [], e);
-      throw this.error(first, `Unrecognized name: ${e.parts.map((p) => p.name).join('.')}`);
+      throw this.error(first, `Unrecognized name: ${shownName(first)}${scope?.names.suggestion(first.name) ?? ''}`);
     }
     if (entry.kind === 'ambiguous') throw this.error(first, `Column name ${first.name} is ambiguous`);
     if (entry.kind === 'column') return rest.reduce((value: Expr, field) => this.bindField(value, field), this.at(entry.expr, first));
@@ -251,10 +255,12 @@ export abstract class ExpressionBinder extends OperandBinder {
   private bindSubscript(e: Subscript, scope: Scope | undefined): Expr {
     const operand = this.bind(e.operand, scope);
     const index = this.bind(e.index, scope);
-    if (operand.type.kind === 'JSON' && e.accessor === 'plain') return this.callOf('$subscript', [operand, index], e);
+    const untyped = this.sourceOf(operand) === 'untyped' && operand.type.kind !== 'ARRAY';
     if (operand.type.kind === 'STRUCT') return this.structSubscript(e, operand, index);
     if (e.accessor === 'KEY' || e.accessor === 'SAFE_KEY') throw this.error(e, `Subscript access using ${e.accessor} is not supported`);
-    if (operand.type.kind !== 'ARRAY') throw this.error(e, `Subscript access using [${e.accessor === 'plain' ? 'INT64' : `${e.accessor}(INT64)`}] is not supported on values of type ${typeName(operand.type)}`);
+    const ofJson = e.accessor === 'plain' && (operand.type.kind === 'JSON' || untyped);
+    if (ofJson && (['INT64', 'STRING'].includes(index.type.kind) || this.sourceOf(index) === 'untyped')) return this.callOf('$subscript', [untyped ? { kind: 'const', type: JSON_TYPE, value: null, source: 'expression' } : operand, index], e);
+    if (operand.type.kind !== 'ARRAY') throw this.error(e.index, `Subscript access using [${e.accessor === 'plain' ? typeName(index.type) : `${e.accessor}(${typeName(index.type)})`}] is not supported on values of type ${typeName(operand.type)}`);
     if (e.accessor === 'plain') throw this.error(e.index, 'Array element access with array[position] is not supported. Use array[OFFSET(zero_based_offset)] or array[ORDINAL(one_based_ordinal)]');
     const position = this.coerce(index, INT64, e.index, (from) => `Array position in [] must be coercible to INT64 type, but has type ${from}`);
     return this.callOf(SUBSCRIPTS[e.accessor], [operand, position], e);
@@ -278,9 +284,9 @@ export abstract class ExpressionBinder extends OperandBinder {
     }
     const exact = this.exactNumerics(args, operands);
     const structs = exact.length === 2 && exact.every((a) => a.kind === 'struct') ? this.unify(exact) : undefined;
-    if (structs !== undefined) return this.callOf(name, structs.exprs, node);
+    if (structs !== undefined) return this.callOf(name, structs.exprs, node, operands);
     const allUntyped = exact.every((a) => this.sourceOf(a) === 'untyped');
-    return this.callOf(name, allUntyped && sign === undefined ? exact.map((a) => this.settle(a)) : exact, node);
+    return this.callOf(name, allUntyped && sign === undefined ? exact.map((a) => this.settle(a)) : exact, node, operands);
   }
 
   /** Operands that are to get a common type. Parameters in tuples that are all written out take the types beside them. */
@@ -294,27 +300,25 @@ export abstract class ExpressionBinder extends OperandBinder {
   }
 
   private bindUnary(e: UnaryOperation, scope: Scope | undefined): Expr {
-    if (e.operator === '-' && e.operand.kind === 'intLiteral') return this.bindInt(e.operand, true);
+    if (e.operator === '-' && e.operand.kind === 'intLiteral') return this.bindInt(e.operand, true, e);
     const operand = this.bind(e.operand, scope);
-    if (operand.kind === 'const' && operand.source === 'untyped') throw this.error(e, `Operands of ${e.operator} cannot be literal NULL`);
+    if (operand.kind === 'const' && operand.source === 'untyped') throw this.error(e.operand, `Operands of ${e.operator} cannot be literal NULL`);
     if (e.operator === '-' && operand.kind === 'const' && e.operand.kind === 'floatLiteral') return this.literal(-Number(operand.value), FLOAT64);
     if (e.operator === 'NOT') return this.not(operand, e);
-    return this.callOf({ '-': '$unary_minus', '+': '$unary_plus', '~': '$bitwise_not' }[e.operator], [operand], e);
+    return this.callOf({ '-': '$unary_minus', '+': '$unary_plus', '~': '$bitwise_not' }[e.operator], [operand], e.operator === '+' ? e.operand : e);
   }
 
-  private bindLogic(kind: 'and' | 'or', operands: readonly Expression[], scope: Scope | undefined): Expr {
+  private bindLogic(e: SourceRange, kind: 'and' | 'or', operands: readonly Expression[], scope: Scope | undefined): Expr {
     const name = kind.toUpperCase();
-    const args = operands.map((o) => {
-      const arg = this.bind(o, scope);
-      return this.coerce(arg, BOOL, o, () => `No matching signature for operator ${name} for argument types: ${operands.map((x) => typeName(x === o ? arg.type : this.bind(x, scope).type)).join(', ')}. Supported signature: BOOL ${name} ([BOOL, ...])`);
-    });
+    const bound = operands.map((o) => this.bind(o, scope));
+    const args = bound.map((arg) => this.coerce(arg, BOOL, e, () => `No matching signature for operator ${name} for argument types: ${bound.map((b) => this.shownType(b)).join(', ')}. Supported signature: BOOL ${name} ([BOOL, ...])`));
     return { kind, type: BOOL, args };
   }
 
   private bindIs(operand: Expression, test: 'null' | 'true' | 'false' | 'unknown', negated: boolean, node: SourceRange, scope: Scope | undefined): Expr {
     const value = this.bind(operand, scope);
     const name = { null: '$is_null', unknown: '$is_null', true: '$is_true', false: '$is_false' }[test];
-    const arg = test === 'null' ? this.settle(value) : this.coerce(value, BOOL, operand, (from) => `No matching signature for operator IS ${test.toUpperCase()} for argument types: ${from}`);
+    const arg = test === 'null' ? this.settle(value) : this.coerce(value, BOOL, operand, (from) => `No matching signature for operator IS ${test.toUpperCase()} for argument types: ${from}. Supported signature: (BOOL) IS ${test.toUpperCase()}`);
     const result = this.callOf(name, [arg], node);
     return negated ? this.not(result, node) : result;
   }
@@ -329,9 +333,10 @@ export abstract class ExpressionBinder extends OperandBinder {
     let result: Expr;
     if (e.source.kind === 'unnest') {
       const array = this.bindArrayPath(e.source.array, scope);
-      if (array.kind === 'const' && array.source === 'untyped') throw this.error(e.source.array, 'Second argument of IN UNNEST must be an array but was NULL');
-      if (array.type.kind !== 'ARRAY' && this.sourceOf(array) !== 'untyped') throw this.error(e.source.array, `Second argument of IN UNNEST must be an array but was ${typeName(array.type)}`);
-      result = this.callOf('$in_array', [operand, array], e);
+      const at = { start: this.keywordAt('IN', e.operand.end), end: e.end };
+      if (array.kind === 'const' && array.source === 'untyped') throw this.error(at, 'Second argument of IN UNNEST must be an array but was NULL');
+      if (array.type.kind !== 'ARRAY' && this.sourceOf(array) !== 'untyped') throw this.error(at, `Second argument of IN UNNEST must be an array but was ${typeName(array.type)}`);
+      result = this.callOf('$in_array', [operand, array], at);
     } else {
       const query = this.bindSubquery(e.source.query, scope);
       result = this.membership(operand, query, e, e.source);
@@ -345,8 +350,13 @@ export abstract class ExpressionBinder extends OperandBinder {
     const [operand = this.literal(null, INT64)] = operands;
     const bound = this.exactNumerics(operands, [e.operand, ...items]);
     const unified = this.unify(bound);
-    if (unified === undefined) throw this.error(this.wordAfter(e.operand.end), `No matching signature for operator IN for argument types ${typeName(operand.type)} and {${[...new Set(bound.slice(1).map((b) => typeName(b.type)))].join(', ')}}`);
-    if (!supportsEquality(unified.type)) throw this.error(e, `IN is not defined for arguments of type ${typeName(unified.type)}`);
+    const at = this.keywordAt('IN', e.operand.end);
+    if (unified === undefined) {
+      const types = bound.map((b) => b.type.kind);
+      const mixed = types.includes('STRING') && types.includes('BYTES') ? `. ${STRING_AND_BYTES}` : '';
+      throw this.error(at, `No matching signature for operator IN for argument types ${argumentDescription(this.argumentOf(operand))} and {${typeSet(bound.slice(1))}}${mixed}`);
+    }
+    if (!supportsEquality(unified.type)) throw this.error(at, `IN is not defined for arguments of type ${typeName(unified.type)}`);
     const [first, ...rest] = unified.exprs;
     return { kind: 'inList', type: BOOL, operand: first ?? operand, items: rest };
   }
@@ -398,31 +408,41 @@ export abstract class ExpressionBinder extends OperandBinder {
     const values = otherwise === undefined ? thens : [...thens, otherwise];
     const nodes = [...e.branches.map((b) => b.then), ...(e.otherwise === undefined ? [] : [e.otherwise])];
     const unified = this.unify(this.exactNumerics(values, nodes));
-    if (unified === undefined) throw this.error(e, `No matching signature for operator CASE for argument types: ${values.map((v) => typeName(v.type)).join(', ')}`);
+    const compared = e.operand === undefined ? undefined : [this.bind(e.operand, scope), ...e.branches.map((b) => this.bind(b.when, scope))];
+    const mismatch = (): string => {
+      const whens = compared?.slice(1) ?? [];
+      const pairs = whens.flatMap((w, i) => [w, ...thens.slice(i, i + 1)]);
+      return `No matching signature for operator CASE for argument types: ${[...(compared?.slice(0, 1) ?? []), ...pairs].map((v) => this.shownType(v)).join(', ')}, ${otherwise === undefined ? 'NULL' : this.shownType(otherwise)}`;
+    };
+    const actual = (whens: readonly Expr[]): string => {
+      const branches = whens.map((w, i) => `(${this.shownType(w)} ${thens.slice(i, i + 1).map((t) => this.shownType(t)).join('')})`).join(' ');
+      return `actual argument types (WHEN THEN) ELSE: ${branches} ${otherwise === undefined ? 'NULL' : this.shownType(otherwise)}`;
+    };
+    if (unified === undefined && compared !== undefined) throw this.error(e, mismatch());
+    if (unified === undefined) {
+      const whens = e.branches.map((b) => this.bind(b.when, scope));
+      throw this.error(e, `No matching signature for operator CASE; all THEN/ELSE arguments must be coercible to a common type but found: ${values.map((v) => this.shownType(v)).join(', ')}; ${actual(whens)}`);
+    }
     const last: Expr = otherwise === undefined ? { kind: 'const', type: unified.type, value: null, source: 'expression' } : (unified.exprs.at(-1) ?? otherwise);
     const build = (whens: readonly Expr[]): Expr => ({
       kind: 'case', type: unified.type, branches: whens.map((when, i) => ({ when, then: unified.exprs[i] ?? last })), otherwise: last,
     });
-    if (e.operand === undefined) {
+    if (compared === undefined) {
       const whens = e.branches.map((b) => this.bind(b.when, scope));
-      const shown = (x: Expr): string => (this.sourceOf(x) === 'untyped' ? 'NULL' : typeName(x.type));
-      const actual = (): string => `${whens.map((w, i) => `(${shown(w)} ${shown(thens[i] ?? last)})`).join(' ')} ${otherwise === undefined ? 'NULL' : shown(otherwise)}`;
-      return build(whens.map((w) => this.coerce(w, BOOL, e, (from) => `No matching signature for operator CASE; all WHEN argument types must be BOOL but found: ${from}; actual argument types (WHEN THEN) ELSE: ${actual()}`)));
+      return build(whens.map((w) => this.coerce(w, BOOL, e, (from) => `No matching signature for operator CASE; all WHEN argument types must be BOOL but found: ${from}; ${actual(whens)}`)));
     }
-    const operand = this.bind(e.operand, scope);
-    const all = [operand, ...e.branches.map((b) => this.bind(b.when, scope))];
-    const compared = this.unify(all);
-    if (compared === undefined) throw this.error(e, `No matching signature for operator CASE for argument types: ${all.map((v) => typeName(v.type)).join(', ')}`);
-    const [value, ...whens] = compared.exprs;
-    const column = this.newColumn('', compared.type);
+    const same = this.unify(compared);
+    if (same === undefined) throw this.error(e, mismatch());
+    const [value = last, ...whens] = same.exprs;
+    const column = this.newColumn('', same.type);
     const conditions = whens.map((w) => this.callOf('$equal', [this.columnOf(column), w], e));
-    return { kind: 'let', type: unified.type, bindings: [{ column, value: value ?? operand }], body: build(conditions) };
+    return { kind: 'let', type: unified.type, bindings: [{ column, value }], body: build(conditions) };
   }
 
   // ---- Conversions and dates
 
   private bindCast(e: CastExpression, scope: Scope | undefined): Expr {
-    if (e.format !== undefined) throw this.error(e.format, 'CAST with FORMAT is not supported');
+    if (e.format !== undefined) throw this.error(this.keywordBefore('FORMAT', e.format.start), 'CAST with FORMAT is not supported');
     const type = this.bindType(e.type);
     const operand = this.bind(e.operand, scope);
     const source = this.sourceOf(operand);
@@ -447,9 +467,12 @@ export abstract class ExpressionBinder extends OperandBinder {
       if (operand.type.kind === 'DATE' || operand.type.kind === 'INTERVAL') throw this.error(e, `EXTRACT from ${operand.type.kind} does not support the DATE date part`);
       return this.callOf('$extract_date', [operand, ...zone], e);
     }
+    const literal = this.sourceOf(operand) === 'literal' && operand.type.kind === 'STRING';
+    if (literal) throw this.error(e, 'EXTRACT does not support literal STRING arguments');
+    if (operand.type.kind === 'DATE' && zone.length > 0) throw this.error(e, 'EXTRACT from DATE does not support AT TIME ZONE');
     const part = ExpressionBinder.partWord(e.part);
     const keyword: CallArgument = { kind: 'keyword', role: 'PART', word: part };
-    const call = this.resolve(e, '$extract', [keyword, this.argumentOf(operand), ...zone.map((z) => this.argumentOf(z))]);
+    const call = this.resolve(e, '$extract', [keyword, this.argumentOf(operand), ...zone.map((z) => this.argumentOf(z))], false, [e.part]);
     return this.finishCall(call, [{ kind: 'keyword', word: part }, operand, ...zone], e, false);
   }
 
@@ -462,7 +485,7 @@ export abstract class ExpressionBinder extends OperandBinder {
     }
     const words = [e.from, ...(e.to === undefined ? [] : [e.to])].map((p) => ExpressionBinder.partWord(p));
     const keywords = words.map((word): CallArgument => ({ kind: 'keyword', role: 'PART', word }));
-    const call = this.resolve(e, '$interval', [this.argumentOf(value), ...keywords]);
+    const call = this.resolve(e, '$interval', [this.argumentOf(value), ...keywords], false, [e.value, e.from, ...(e.to === undefined ? [] : [e.to])]);
     return this.finishCall(call, [value, ...words.map((word) => ({ kind: 'keyword' as const, word }))], e, false);
   }
 
@@ -477,12 +500,12 @@ export abstract class ExpressionBinder extends OperandBinder {
       const coerced = elements.map((x, i) => this.coerce(x, to, e.elements[i] ?? e, (from, want) => `Array element type ${from} does not coerce to ${want}`));
       return { kind: 'array', type: declared, elements: coerced };
     }
-    if (elements.length === 0) return { kind: 'const', type: arrayOf(INT64), value: [], source: 'emptyArray' };
+    if (elements.length === 0) return { kind: 'const', type: arrayOf(INT64), value: [], source: 'emptyArray', at: e.start };
     const unified = this.unify(this.exactNumerics(elements, e.elements));
     if (unified === undefined) {
-      throw this.error(e, `Array elements of types {${[...new Set(elements.map((x) => typeName(x.type)))].join(', ')}} do not have a common supertype`);
+      throw this.error(e, `Array elements of types {${typeSet(elements)}} do not have a common supertype`);
     }
-    if (unified.type.kind === 'ARRAY') throw this.error(e, `Cannot construct array with element type ${typeName(unified.type)} because nested arrays are not supported`);
+    if (unified.type.kind === 'ARRAY') throw this.error(e.elements[0] ?? e, `Cannot construct array with element type ${typeName(unified.type)} because nested arrays are not supported`);
     return { kind: 'array', type: arrayOf(unified.type), elements: unified.exprs };
   }
 
@@ -509,11 +532,20 @@ export abstract class ExpressionBinder extends OperandBinder {
     if (output === undefined || bound.columns.length !== 1) {
       throw this.error(node, array ? 'ARRAY subquery cannot have more than one column unless using SELECT AS STRUCT to build STRUCT values' : 'Scalar subquery cannot have more than one column unless using SELECT AS STRUCT to build STRUCT values');
     }
-    if (array && output.type.kind === 'ARRAY') throw this.error(node, 'Cannot use array subquery with column of type ARRAY because nested arrays are not supported');
+    if (array && output.type.kind === 'ARRAY') throw this.error(node, `Cannot use array subquery with column of type ${typeName(output.type)} because nested arrays are not supported`);
     const type = array ? arrayOf(output.type) : output.type;
     return { kind: 'subquery', type, form: array ? 'array' : 'scalar', rel: bound.rel, output, operand: undefined } satisfies SubqueryExpr;
   }
 
+}
+
+/** An identifier as messages show it: with quotes only where it could not stand without. */
+const shownName = ({ name }: Identifier): string => (/^[A-Za-z_]\w*$/.test(name) && !BARE_FUNCTIONS.has(name.toUpperCase()) ? name : `\`${name}\``);
+
+/** The types of some expressions, each once, as messages list a set of them: in the order of their kinds. */
+function typeSet(exprs: readonly Expr[]): string {
+  const types = [...new Map(exprs.map((x) => [typeName(x.type), x.type.kind]))];
+  return types.sort((a, b) => KIND_ORDER.indexOf(a[1]) - KIND_ORDER.indexOf(b[1])).map(([name]) => name).join(', ');
 }
 
 /** The name that a column or field gets without AS: the last part of a path. */

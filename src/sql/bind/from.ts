@@ -289,7 +289,7 @@ export abstract class FromBinder extends CallBinder {
       const r = this.usingColumn(right, column, 'right');
       const pair = this.unify([l, r]);
       if (pair === undefined || !supportsEquality(pair.type)) {
-        throw this.error(column, `Column ${column.name} in USING has incompatible types on either side of the join: ${typeName(l.type)} and ${typeName(r.type)}`);
+        throw this.error(column, `Column '${column.name}' in USING has incompatible types that cannot be directly compared using equality on either side of the join: ${typeName(l.type)} and ${typeName(r.type)}`);
       }
       conditions.push(this.callOf('$equal', pair.exprs, column));
       const expr: Expr = type === 'full' ? { kind: 'coalesce', type: pair.type, args: pair.exprs } : type === 'right' ? r : l;

@@ -35,9 +35,12 @@ export abstract class OperandBinder extends BinderBase {
     }
   }
 
-  protected bindInt(e: IntLiteral, negative: boolean): Expr {
+  protected bindInt(e: IntLiteral, negative: boolean, at: SourceRange = e): Expr {
     const value = negative ? -BigInt(e.value) : BigInt(e.value);
-    if (!inInt64Range(value)) throw this.error(e, `Invalid integer literal: ${value}`);
+    if (!inInt64Range(value)) {
+      const text = this.text.slice(e.start, e.end);
+      throw this.error(at, `Invalid ${/^0x/i.test(text) ? 'hex ' : ''}integer literal: ${negative ? '-' : ''}${text}`);
+    }
     return this.literal(canonicalInt(value), INT64);
   }
 
@@ -68,7 +71,7 @@ export abstract class OperandBinder extends BinderBase {
     const matches = type.fields.flatMap((f, i) => (f.name.toLowerCase() === key ? [i] : []));
     const index = matches[0];
     if (index === undefined) throw this.error(field, `Field name ${field.name} does not exist in ${typeName(type)}`);
-    if (matches.length > 1) throw this.error(field, `Field name ${field.name} is ambiguous and cannot be uniquely identified in type ${typeName(type)}`);
+    if (matches.length > 1) throw this.error(field, `Struct field name ${field.name} is ambiguous`);
     return this.fieldOf(operand, index);
   }
 
@@ -79,12 +82,13 @@ export abstract class OperandBinder extends BinderBase {
   }
 
   /** A call of a function of the table with bound arguments. */
-  callOf(name: string, args: readonly Expr[], node: SourceRange, safe = false): Expr {
-    const call = this.resolve(node, name, args.map((a) => this.argumentOf(a)), safe);
-    return this.finishCall(call, args, node, safe);
+  callOf(name: string, args: readonly Expr[], node: SourceRange, nodes: readonly SourceRange[] = []): Expr {
+    const call = this.resolve(node, name, args.map((a) => this.argumentOf(a)), false, nodes);
+    return this.finishCall(call, args, node, false, nodes);
   }
 
-  protected finishCall(call: CallExpr['call'], given: readonly CallArgumentExpr[], node: SourceRange, safe: boolean): CallExpr {
+  /** `nodes` are where the given arguments stand. */
+  protected finishCall(call: CallExpr['call'], given: readonly CallArgumentExpr[], node: SourceRange, safe: boolean, nodes: readonly SourceRange[] = []): CallExpr {
     const args = call.slots.map((slot, i): CallArgumentExpr => {
       const arg = slot === undefined ? undefined : given[slot];
       const type = call.argumentTypes[i];
@@ -92,7 +96,7 @@ export abstract class OperandBinder extends BinderBase {
       return this.coerce(arg, type, node, (from, to) => `Could not cast argument of type ${from} to type ${to}`);
     });
     const { constants } = call.signature;
-    for (const i of constants?.at ?? []) this.requireConstant(args[i], constants?.notNull === true, `Argument ${i + 1} to ${call.definition.name}`, node);
+    for (const i of constants?.at ?? []) this.requireConstant(args[i], constants?.notNull === true, `Argument ${i + 1} to ${call.definition.name}`, nodes[call.slots[i] ?? -1] ?? node);
     const objection = call.signature.checkConstants?.(args.map((a) => (a?.kind === 'const' ? a.value : undefined)), call.argumentTypes);
     if (objection !== undefined) throw this.error(node, objection);
     return { kind: 'call', type: call.resultType, call, args, safe };

@@ -175,7 +175,7 @@ export abstract class QueryBinder extends SelectBinder {
     const columns = first.columns.map((c, i) => this.newColumn(c.name, this.setColumnType(e, operands, i, name, nodes)));
     if (e.quantifier === 'distinct' || e.operator !== 'union') {
       for (const [i, c] of columns.entries()) {
-        if (!supportsGrouping(c.type)) throw this.error(e, `Column ${i + 1} in ${name} has type that does not support set operation comparisons: ${typeName(c.type)}`);
+        if (!supportsGrouping(c.type)) throw this.error(nodes[1] ?? e, `Column ${i + 1} in ${name} has type that does not support set operation comparisons: ${c.type.kind === 'ARRAY' ? 'ARRAY' : typeName(c.type)}`);
       }
     }
     const inputs = operands.map((o) => this.coerceOutputs(o, columns));

@@ -77,9 +77,41 @@ export class NameList {
     return undefined;
   }
 
-  allNames(): string[] {
-    return [...this.ranges.values()].map((r) => r.alias).concat([...this.names.keys()]);
+  /** What a message about an unknown name adds: the name that was probably meant, or nothing. */
+  suggestion(name: string): string {
+    const shown = new Set(this.columns.map((c) => c.name).filter((n) => n !== ''));
+    const hidden = [...this.names.keys()].filter((key) => ![...shown].some((n) => fold(n) === key));
+    const closest = closestName(name, [...[...this.ranges.values()].map((r) => r.alias), ...shown, ...hidden]);
+    return closest === undefined ? '' : `; Did you mean ${closest}?`;
   }
+}
+
+/**
+ * The candidate with the fewest edits (characters put in, taken out or replaced; case counts), the first of the alphabet
+ * among equals, and none when it is too far: names of three characters may differ in one, longer ones in more.
+ */
+function closestName(name: string, candidates: readonly string[]): string | undefined {
+  let limit = Math.min(name.length - 2, Math.floor(name.length / 5) + 2);
+  let best: string | undefined;
+  for (const candidate of [...candidates].sort()) {
+    const edits = editDistance(name, candidate);
+    if (edits > limit) continue;
+    best = candidate;
+    limit = edits - 1;
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 0; i < a.length; i++) {
+    const next = [i + 1];
+    for (let j = 0; j < b.length; j++) {
+      next.push(Math.min((row[j] ?? 0) + (a[i] === b[j] ? 0 : 1), (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
 }
 
 export class Scope {

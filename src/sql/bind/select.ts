@@ -301,7 +301,7 @@ export abstract class SelectBinder extends FromBinder {
   }
 
   protected checkGroupable(e: Expr, node: SourceRange, what: string): void {
-    if (!supportsGrouping(e.type)) throw this.error(node, `${what} of type ${typeName(e.type)} is not allowed`);
+    if (!supportsGrouping(e.type)) throw this.error(node, `${what} of type ${e.type.kind === 'ARRAY' ? 'ARRAY' : typeName(e.type)} is not allowed`);
   }
 
   // ---- ORDER BY
@@ -327,7 +327,7 @@ export abstract class SelectBinder extends FromBinder {
     if (select.distinct) {
       const node = select.items[0] ?? select;
       for (const o of outputs) {
-        if (!supportsGrouping(o.column.type)) throw this.error(node, `Column ${o.column.name} of type ${typeName(o.column.type)} cannot be used in SELECT DISTINCT`);
+        if (!supportsGrouping(o.column.type)) throw this.error(node, `Column ${o.column.name} of type ${o.column.type.kind === 'ARRAY' ? 'ARRAY' : typeName(o.column.type)} cannot be used in SELECT DISTINCT`);
       }
       rel = this.distinct({ kind: 'project', columns, input, items: outputs });
       const renamed = new Map(columns.map((c, i): [number, Expr] => [c.id, columnExpr(rel.columns[i] ?? c)]));

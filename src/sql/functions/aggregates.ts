@@ -6,14 +6,16 @@
 import { CorruptBytes } from '../../base/bytes.ts';
 import { outOfRange } from '../../base/errors.ts';
 import { supportsOrdering } from '../types/traits.ts';
-import { typeName, type SqlType } from '../types/types.ts';
+import type { SqlType } from '../types/types.ts';
 import { sqlOrder } from '../values/compare.ts';
 import { canonicalInt, inInt64Range } from '../values/int64.ts';
 import { Interval, makeInterval } from '../values/interval.ts';
 import { divideRounded, inNumericRange, NUMERIC_SCALE } from '../values/numeric.ts';
 import { limitLength } from '../values/text.ts';
 import type { Int64, SqlValue } from '../values/value.ts';
-import { aggregate, onRows } from './define.ts';
+import { argumentDescription } from './argument.ts';
+import { onlyArrays } from './arrays.ts';
+import { aggregate, everyArgument, onRows } from './define.ts';
 import { divideInterval } from './intervalmath.ts';
 import type { Aggregator, FunctionDefinition, PartialState } from './registry.ts';
 
@@ -242,11 +244,6 @@ function extreme(type: SqlType, sign: number): Aggregator {
   return fold<SqlValue>((x) => x, pick, pick, (x) => x, AS_IT_IS);
 }
 
-const needsOrder = (name: string) => (types: readonly (SqlType | undefined)[]) => {
-  const type = types[0];
-  return type === undefined || supportsOrdering(type) ? undefined : `${name} is not defined for arguments of type ${typeName(type)}`;
-};
-
 const logical = (combine: (a: boolean, b: boolean) => boolean): Aggregator =>
   fold<boolean>((x) => x === true, (s, x) => combine(s, x === true), combine, (s) => s, { pack: (s) => s, unpack: booleanIn });
 
@@ -254,8 +251,8 @@ const bitwise = (combine: (a: bigint, b: bigint) => bigint): Aggregator =>
   fold<bigint>((x) => BigInt(x as Int64), (s, x) => combine(s, BigInt(x as Int64)), combine, (s) => canonicalInt(s), { pack: (s) => s, unpack: bigIn });
 
 const selections: readonly FunctionDefinition[] = [
-  aggregate('MAX', 'The greatest value.', [onRows('(ANY1) -> ANY1', (t) => extreme(t.result, 1), { check: needsOrder('MAX') })]),
-  aggregate('MIN', 'The least value.', [onRows('(ANY1) -> ANY1', (t) => extreme(t.result, -1), { check: needsOrder('MIN') })]),
+  aggregate('MAX', 'The greatest value.', [onRows('(ANY1) -> ANY1', (t) => extreme(t.result, 1))], {}, { accepts: everyArgument('MAX', supportsOrdering) }),
+  aggregate('MIN', 'The least value.', [onRows('(ANY1) -> ANY1', (t) => extreme(t.result, -1))], {}, { accepts: everyArgument('MIN', supportsOrdering) }),
   aggregate('ANY_VALUE', 'The value of some row, not NULL if there is one.', [onRows('(ANY1) -> ANY1', () => fold<SqlValue>((x) => x, (s) => s, (a) => a, (s) => s, AS_IT_IS))]),
   aggregate('LOGICAL_AND', 'Whether all values that are not NULL are TRUE.', [onRows('(BOOL) -> BOOL', () => logical((a, b) => a && b))]),
   aggregate('LOGICAL_OR', 'Whether some value is TRUE.', [onRows('(BOOL) -> BOOL', () => logical((a, b) => a || b))]),
@@ -314,13 +311,13 @@ const bytes = (): Aggregator => joiner(new Uint8Array(), new Uint8Array([44]));
 
 const collections: readonly FunctionDefinition[] = [
   aggregate('ARRAY_AGG', 'The values as an array, NULLs included; NULL when there are no rows.', [
-    onRows('(ANY1) -> ARRAY<ANY1>', () => collector((x) => [x]), {
-      check: (types) => (types[0]?.kind === 'ARRAY' ? 'The argument to ARRAY_AGG must not be an array type but was ' + typeName(types[0]) : undefined),
-    }),
-  ], { ...ORDERED, nulls: true }),
+    onRows('(ANY1) -> ARRAY<ANY1>', () => collector((x) => [x])),
+  ], { ...ORDERED, nulls: true }, {
+    accepts: ([a]) => (a !== undefined && ((a.kind === 'value' && a.type.kind === 'ARRAY') || (a.kind === 'untyped' && a.emptyArray === true)) ? `The argument to ARRAY_AGG must not be an array type but was ${argumentDescription(a)}` : undefined),
+  }),
   aggregate('ARRAY_CONCAT_AGG', 'The elements of the arrays as one array; NULL arrays are left out.', [
     onRows('(ARRAY<ANY1>) -> ARRAY<ANY1>', () => collector((x) => (Array.isArray(x) ? (x satisfies readonly SqlValue[]) : null))),
-  ], { ...ORDERED, distinct: false }),
+  ], { ...ORDERED, distinct: false }, { accepts: onlyArrays }),
   aggregate('STRING_AGG', 'The values as one text with delimiters, a comma by default; NULLs are left out.', [
     onRows('(STRING) -> STRING', text),
     onRows('(STRING, STRING) -> STRING', text, { constants: { at: [1], notNull: true } }),
@@ -381,7 +378,7 @@ const numericVariance = (finish: (variance: number) => number): Aggregator =>
   );
 
 const statistic = (name: string, doc: string, finish: (variance: number) => number, aliases: readonly string[]): FunctionDefinition =>
-  aggregate(name, doc, [onRows('(NUMERIC) -> FLOAT64', () => numericVariance(finish)), onRows('(FLOAT64) -> FLOAT64', () => floatVariance(finish))], {}, aliases);
+  aggregate(name, doc, [onRows('(NUMERIC) -> FLOAT64', () => numericVariance(finish)), onRows('(FLOAT64) -> FLOAT64', () => floatVariance(finish))], {}, { aliases });
 
 export const AGGREGATES: readonly FunctionDefinition[] = [
   ...sums,

@@ -10,6 +10,7 @@ import { inDateRange } from '../values/date.ts';
 import { canonicalInt } from '../values/int64.ts';
 import { limitLength } from '../values/text.ts';
 import type { Int64, SqlValue } from '../values/value.ts';
+import { argumentDescription, type CallArgument } from './argument.ts';
 import { dateSteps } from './dateparts.ts';
 import { addToDatePart } from './datetime.ts';
 import { on, scalar } from './define.ts';
@@ -130,6 +131,12 @@ const requires = (name: string, what: string, has: (type: SqlType) => boolean) =
   return has(element) ? undefined : `${name} cannot be used on argument of type ${typeName(types[0] ?? INT64)} because the array's element type does not support ${what}`;
 };
 
+/** ARRAY_CONCAT and ARRAY_CONCAT_AGG name an argument that is no array. */
+export const onlyArrays = (args: readonly CallArgument[]): string | undefined => {
+  const wrong = args.find((a) => (a.kind === 'value' ? a.type.kind !== 'ARRAY' : a.kind === 'untyped' && a.emptyArray !== true && a.parameter !== true));
+  return wrong === undefined ? undefined : `The argument to ARRAY_CONCAT (or ARRAY_CONCAT_AGG) must be an array type but was ${argumentDescription(wrong)}`;
+};
+
 const edge = (name: string, word: string, pick: (array: List) => SqlValue | undefined): FunctionDefinition =>
   scalar(name, FAMILY, `The ${word} element; an error for an empty array.`, [
     on('(ARRAY<ANY1>) -> ANY1', (array: List) => {
@@ -141,7 +148,7 @@ const edge = (name: string, word: string, pick: (array: List) => SqlValue | unde
 const arrays: readonly FunctionDefinition[] = [
   scalar('ARRAY_LENGTH', FAMILY, 'The number of elements.', [on('(ARRAY<ANY1>) -> INT64', (array: List) => array.length)]),
   scalar('ARRAY_REVERSE', FAMILY, 'The elements in reverse order.', [on('(ARRAY<ANY1>) -> ARRAY<ANY1>', (array: List) => [...array].reverse())]),
-  scalar('ARRAY_CONCAT', FAMILY, 'The arrays one after the other.', [on('(ARRAY<ANY1>, ARRAY<ANY1>...) -> ARRAY<ANY1>', (...all: List[]) => all.flat())]),
+  scalar('ARRAY_CONCAT', FAMILY, 'The arrays one after the other.', [on('(ARRAY<ANY1>, ARRAY<ANY1>...) -> ARRAY<ANY1>', (...all: List[]) => all.flat())], { accepts: onlyArrays }),
   scalar('ARRAY_TO_STRING', FAMILY, 'The elements as one text with delimiters; NULLs are left out unless replaced.', [
     on('(ARRAY<STRING>, STRING, [STRING]) -> STRING', joinText),
     on('(ARRAY<BYTES>, BYTES, [BYTES]) -> BYTES', joinBytes),
@@ -169,7 +176,7 @@ const arrays: readonly FunctionDefinition[] = [
   ]),
   scalar('ARRAY_IS_DISTINCT', FAMILY, 'Whether no element occurs twice, NULL being a value like any other.', [
     on('(ARRAY<ANY1>) -> BOOL', bound((t) => isDistinct(elementOf(t.arguments[0]))), { check: requires('ARRAY_IS_DISTINCT', 'grouping', supportsGrouping) }),
-  ]),
+  ], { accepts: ([a]) => (a?.kind === 'value' && a.type.kind !== 'ARRAY' ? `ARRAY_IS_DISTINCT cannot be used on non-array type ${typeName(a.type)}` : undefined) }),
   scalar('ARRAY_FILTER', FAMILY, 'The elements for which a condition is TRUE.', [
     on('(ARRAY<ANY1>, LAMBDA<ANY1 -> BOOL>) -> ARRAY<ANY1>', (array: List, f: LambdaFunction) => array.filter((item) => f(item) === true)),
     on('(ARRAY<ANY1>, LAMBDA<ANY1, INT64 -> BOOL>) -> ARRAY<ANY1>', (array: List, f: LambdaFunction) => array.filter((item, i) => f(item, i) === true)),
@@ -184,9 +191,8 @@ const arrays: readonly FunctionDefinition[] = [
     on('(FLOAT64, FLOAT64, [FLOAT64]) -> ARRAY<FLOAT64>', generateFloats),
   ]),
   scalar('GENERATE_DATE_ARRAY', FAMILY, 'Dates from a start to an end in steps.', [
-    on('(DATE, DATE) -> ARRAY<DATE>', (start: number, end: number) => generateDates(start, end)),
-    on('(DATE, DATE, INT64, PART) -> ARRAY<DATE>', generateDates, dateSteps('GENERATE_DATE_ARRAY')),
-  ]),
+    on('(DATE, DATE, [INT64], [PART]) -> ARRAY<DATE>', generateDates, dateSteps('GENERATE_DATE_ARRAY')),
+  ], { accepts: (args) => (args.length < 2 || args.length > 4 ? 'Expected either GENERATE_DATE_ARRAY(start, end) or GENERATE_DATE_ARRAY(start, end, INTERVAL int [date_part])' : undefined) }),
 ];
 
 type Vector = readonly (Int64 | null)[];

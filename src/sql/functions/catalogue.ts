@@ -4,6 +4,7 @@
  */
 import { invalidArgument, unimplemented } from '../../base/errors.ts';
 import { AGGREGATES } from './aggregates.ts';
+import type { CallArgument } from './argument.ts';
 import { ARRAYS } from './arrays.ts';
 import { BYTES_FUNCTIONS } from './bytes.ts';
 import { COMPRESSION } from './compression.ts';
@@ -19,7 +20,7 @@ import { OPERATORS } from './operators.ts';
 import { PARSE_TIME } from './parsetime.ts';
 import { REGEXPS } from './regexp.ts';
 import type { FunctionDefinition } from './registry.ts';
-import { resolveCall, type CallArgument, type ResolvedCall } from './resolve.ts';
+import { resolveCall, type ResolvedCall } from './resolve.ts';
 import { STATEMENT } from './statement.ts';
 import { STRINGS } from './strings.ts';
 

@@ -4,19 +4,14 @@
  */
 import { outOfRange } from '../../base/errors.ts';
 import { supportsEquality } from '../types/traits.ts';
-import { BOOL, typeName, type SqlType } from '../types/types.ts';
+import { BOOL } from '../types/types.ts';
 import { sqlEquality } from '../values/compare.ts';
 import type { SqlValue } from '../values/value.ts';
-import { on, scalar } from './define.ts';
+import { everyArgument, on, scalar } from './define.ts';
 import { bound, type FunctionDefinition } from './registry.ts';
 
 const FAMILY = 'conditional';
 const LAZY = { nullBehaviour: 'custom', lazy: true } as const;
-
-const needsEquality = (name: string) => (types: readonly (SqlType | undefined)[]) => {
-  const type = types[0];
-  return type === undefined || supportsEquality(type) ? undefined : `${name} is not defined for arguments of type ${typeName(type)}`;
-};
 
 /** CASE WHEN c1 THEN v1 … ELSE e: pairs, then an optional default. */
 function caseWithoutValue(...args: SqlValue[]): SqlValue {
@@ -30,14 +25,14 @@ export const CONDITIONAL: readonly FunctionDefinition[] = [
   ], LAZY),
   scalar('IFNULL', FAMILY, 'The first argument unless it is NULL, then the second.', [on('(ANY1, ANY1) -> ANY1', (a: SqlValue, b: SqlValue) => (a === null ? b : a))], LAZY),
   scalar('COALESCE', FAMILY, 'The first argument that is not NULL.', [
-    on('(ANY1, ANY1...) -> ANY1', (...args: SqlValue[]) => args.find((a) => a !== null) ?? null),
+    on('(ANY1...) -> ANY1', (...args: SqlValue[]) => args.find((a) => a !== null) ?? null),
   ], LAZY),
   scalar('NULLIF', FAMILY, 'NULL if the two arguments are equal, otherwise the first.', [
     on('(ANY1, ANY1) -> ANY1', bound((types) => {
       const equal = sqlEquality(types.result);
       return (a: SqlValue, b: SqlValue) => (equal(a, b) === true ? null : a);
-    }), { check: needsEquality('NULLIF') }),
-  ], { nullBehaviour: 'custom' }),
+    })),
+  ], { nullBehaviour: 'custom', accepts: everyArgument('NULLIF', supportsEquality) }),
   scalar('$case_no_value', FAMILY, 'CASE WHEN condition THEN result … ELSE result END.', [on('((BOOL, ANY1)..., [ANY1]) -> ANY1', caseWithoutValue)], LAZY),
   scalar('$case_with_value', FAMILY, 'CASE value WHEN value THEN result … ELSE result END.', [
     on('(ANY2, (ANY2, ANY1)..., [ANY1]) -> ANY1', bound((types) => {
@@ -47,7 +42,7 @@ export const CONDITIONAL: readonly FunctionDefinition[] = [
   ], LAZY),
   scalar('ERROR', 'debugging', 'Fails with the given message. Its type adapts to the context.', [
     on('(STRING) -> INT64', (message: string | null) => {
-      throw outOfRange(message ?? 'ERROR() called with NULL');
+      throw outOfRange(message ?? 'ERROR function called with NULL value');
     }),
   ], { nullBehaviour: 'custom', volatility: 'volatile' }),
 ];

@@ -2,7 +2,8 @@
  * How table entries are written: `scalar('ABS', 'mathematical', 'doc', [on('(INT64) -> INT64', abs)])`.
  * Defaults: strict, immutable, SAFE. allowed.
  */
-import type { SqlType } from '../types/types.ts';
+import { typeName, type SqlType } from '../types/types.ts';
+import { argumentDescription } from './argument.ts';
 import {
   aggregator,
   plain,
@@ -16,7 +17,7 @@ import {
 } from './registry.ts';
 import { parseSignature } from './signature.ts';
 
-type Extras = Partial<Pick<FunctionDefinition, 'aliases' | 'nullBehaviour' | 'lazy' | 'volatility' | 'safePrefix'>>;
+type Extras = Partial<Pick<FunctionDefinition, 'accepts' | 'aliases' | 'nullBehaviour' | 'lazy' | 'volatility' | 'safePrefix'>>;
 type SignatureExtras = Partial<Pick<Signature, 'resultOf' | 'check' | 'checkConstants' | 'constants' | 'parts' | 'keywords'>>;
 
 /** A signature in the notation of signature.ts with its evaluator: a plain function, or a body. */
@@ -29,6 +30,14 @@ export const resultOfArgument =
   (index: number, otherwise: SqlType) =>
   (types: readonly (SqlType | undefined)[]): SqlType =>
     types[index] ?? otherwise;
+
+/** Refuses the first argument whose type lacks a property, whatever the others are. */
+export const everyArgument =
+  (what: string, has: (type: SqlType) => boolean): NonNullable<FunctionDefinition['accepts']> =>
+  (args) => {
+    const wrong = args.find((a) => (a.kind === 'value' ? !has(a.type) : a.kind === 'untyped' && a.emptyArray === true));
+    return wrong === undefined ? undefined : `${what} is not defined for arguments of type ${wrong.kind === 'value' ? typeName(wrong.type) : argumentDescription(wrong)}`;
+  };
 
 export function scalar(name: string, family: string, doc: string, signatures: readonly Signature[], extras: Extras = {}): FunctionDefinition {
   return {
@@ -57,11 +66,11 @@ export function aggregate(
   doc: string,
   signatures: readonly Signature[],
   modifiers: Partial<AggregateModifiers> = {},
-  aliases: readonly string[] = [],
+  extras: Pick<Extras, 'accepts' | 'aliases'> = {},
 ): FunctionDefinition {
   return {
     name,
-    aliases,
+    aliases: [],
     kind: 'aggregate',
     family: 'aggregate',
     signatures,
@@ -71,5 +80,6 @@ export function aggregate(
     safePrefix: false,
     modifiers: { ...ALL_MODIFIERS, ...modifiers },
     doc,
+    ...extras,
   };
 }

@@ -4,7 +4,7 @@
  */
 import { outOfRange } from '../../base/errors.ts';
 import { supportsOrdering } from '../types/traits.ts';
-import { typeName, type SqlType } from '../types/types.ts';
+import type { SqlType } from '../types/types.ts';
 import { sqlOrder } from '../values/compare.ts';
 import { exactBinary, float64ToString } from '../values/float.ts';
 import { addInt, canonicalInt, divideInt, moduloInt, multiplyInt, negateInt, subtractInt } from '../values/int64.ts';
@@ -25,7 +25,7 @@ import {
 import { expNumeric, lnNumeric, log10Numeric, logNumeric, powNumeric, sqrtNumeric } from '../values/numericmath.ts';
 import type { Int64, SqlValue } from '../values/value.ts';
 import { safely } from './cast.ts';
-import { on, scalar } from './define.ts';
+import { everyArgument, on, scalar } from './define.ts';
 import { addFloat, checkedResult, divideFloat, multiplyFloat, subtractFloat } from './floatmath.ts';
 import { bound, plain, type FunctionDefinition, type PlainEvaluator } from './registry.ts';
 
@@ -185,18 +185,13 @@ function extreme(type: SqlType, sign: number): PlainEvaluator {
   };
 }
 
-const needsOrder = (name: string) => (types: readonly (SqlType | undefined)[]) => {
-  const type = types[0];
-  return type === undefined || supportsOrdering(type) ? undefined : `${name} is not defined for arguments of type ${typeName(type)}`;
-};
-
 const extremes: readonly FunctionDefinition[] = [
   scalar('GREATEST', FAMILY, 'The greatest of the values; NULL if one is NULL.', [
-    on('(ANY1, ANY1...) -> ANY1', bound((t) => extreme(t.result, 1)), { check: needsOrder('GREATEST') }),
-  ]),
+    on('(ANY1...) -> ANY1', bound((t) => extreme(t.result, 1))),
+  ], { accepts: everyArgument('GREATEST', supportsOrdering) }),
   scalar('LEAST', FAMILY, 'The least of the values; NULL if one is NULL.', [
-    on('(ANY1, ANY1...) -> ANY1', bound((t) => extreme(t.result, -1)), { check: needsOrder('LEAST') }),
-  ]),
+    on('(ANY1...) -> ANY1', bound((t) => extreme(t.result, -1))),
+  ], { accepts: everyArgument('LEAST', supportsOrdering) }),
 ];
 
 function countBits(n: bigint): number {

@@ -4,7 +4,7 @@
  * for callers that have all values at hand.
  */
 import { outOfRange } from '../../base/errors.ts';
-import { supportsEquality, supportsOrdering } from '../types/traits.ts';
+import { isNumeric, supportsEquality, supportsOrdering } from '../types/traits.ts';
 import { BOOL, typeName, type SqlType } from '../types/types.ts';
 import { comparatorOf, sqlEquality, sqlOrder } from '../values/compare.ts';
 import { addInt, canonicalInt, multiplyInt, negateInt, subtractInt } from '../values/int64.ts';
@@ -12,7 +12,8 @@ import type { Interval } from '../values/interval.ts';
 import { addNumeric, divideNumeric, multiplyNumeric, subtractNumeric } from '../values/numeric.ts';
 import { limitLength } from '../values/text.ts';
 import type { Int64, SqlValue } from '../values/value.ts';
-import { on, scalar } from './define.ts';
+import type { CallArgument } from './argument.ts';
+import { everyArgument, on, scalar } from './define.ts';
 import { addFloat, divideFloat, multiplyFloat, subtractFloat } from './floatmath.ts';
 import {
   addIntervals,
@@ -75,15 +76,10 @@ const arithmetic: readonly FunctionDefinition[] = [
     on('(FLOAT32) -> FLOAT32', (a: number) => a),
     on('(FLOAT64) -> FLOAT64', (a: number) => a),
     on('(NUMERIC) -> NUMERIC', (a: bigint) => a),
-  ]),
+  ], { accepts: ([a]) => (a?.kind === 'value' && !isNumeric(a.type) ? `Operands of + must be numeric type but was ${typeName(a.type)}` : undefined) }),
 ];
 
 const firstType = (types: readonly (SqlType | undefined)[]): SqlType => types[0] ?? BOOL;
-
-const needsEquality = (what: string) => (types: readonly (SqlType | undefined)[]) =>
-  supportsEquality(firstType(types)) ? undefined : `${what} is not defined for arguments of type ${typeName(firstType(types))}`;
-const needsOrder = (what: string) => (types: readonly (SqlType | undefined)[]) =>
-  supportsOrdering(firstType(types)) ? undefined : `${what} is not defined for arguments of type ${typeName(firstType(types))}`;
 
 /** Types whose values are equal exactly when they are `===`. */
 const hasPlainEquality = (type: SqlType): boolean => ['BOOL', 'INT64', 'FLOAT64', 'FLOAT32', 'NUMERIC', 'STRING', 'DATE', 'TIMESTAMP', 'UUID', 'ENUM'].includes(type.kind);
@@ -115,8 +111,8 @@ function ordering(quick: PlainEvaluator, holds: (order: number) => boolean): (ty
   };
 }
 
-const comparison = (name: string, doc: string, evaluator: (type: SqlType) => PlainEvaluator, check: (types: readonly (SqlType | undefined)[]) => string | undefined): FunctionDefinition =>
-  scalar(name, FAMILY, doc, [on('(ANY1, ANY1) -> BOOL', bound((types) => evaluator(firstType(types.arguments))), { check })]);
+const comparison = (name: string, doc: string, evaluator: (type: SqlType) => PlainEvaluator, accepts: NonNullable<FunctionDefinition['accepts']>): FunctionDefinition =>
+  scalar(name, FAMILY, doc, [on('(ANY1, ANY1) -> BOOL', bound((types) => evaluator(firstType(types.arguments))))], { accepts });
 
 function between(type: SqlType): PlainEvaluator {
   const order = sqlOrder(type);
@@ -150,27 +146,27 @@ const distinct = (negated: boolean) =>
   });
 
 const comparisons: readonly FunctionDefinition[] = [
-  comparison('$equal', 'Whether two values are equal.', equality(false), needsEquality('Equality')),
-  comparison('$not_equal', 'Whether two values differ.', equality(true), needsEquality('Inequality')),
-  comparison('$less', 'Whether the first value is less.', ordering((a: Ordered, b: Ordered) => a < b, (o) => o < 0), needsOrder('Less than')),
-  comparison('$less_or_equal', 'Whether the first value is less or equal.', ordering((a: Ordered, b: Ordered) => a <= b, (o) => o <= 0), needsOrder('Less than')),
-  comparison('$greater', 'Whether the first value is greater.', ordering((a: Ordered, b: Ordered) => a > b, (o) => o > 0), needsOrder('Greater than')),
-  comparison('$greater_or_equal', 'Whether the first value is greater or equal.', ordering((a: Ordered, b: Ordered) => a >= b, (o) => o >= 0), needsOrder('Greater than')),
+  comparison('$equal', 'Whether two values are equal.', equality(false), everyArgument('Equality', supportsEquality)),
+  comparison('$not_equal', 'Whether two values differ.', equality(true), everyArgument('Inequality', supportsEquality)),
+  comparison('$less', 'Whether the first value is less.', ordering((a: Ordered, b: Ordered) => a < b, (o) => o < 0), everyArgument('Less than', supportsOrdering)),
+  comparison('$less_or_equal', 'Whether the first value is less or equal.', ordering((a: Ordered, b: Ordered) => a <= b, (o) => o <= 0), everyArgument('Less than', supportsOrdering)),
+  comparison('$greater', 'Whether the first value is greater.', ordering((a: Ordered, b: Ordered) => a > b, (o) => o > 0), everyArgument('Greater than', supportsOrdering)),
+  comparison('$greater_or_equal', 'Whether the first value is greater or equal.', ordering((a: Ordered, b: Ordered) => a >= b, (o) => o >= 0), everyArgument('Greater than', supportsOrdering)),
   scalar('$between', FAMILY, 'Whether a value lies within two bounds, which belong to the range.', [
-    on('(ANY1, ANY1, ANY1) -> BOOL', bound((types) => between(firstType(types.arguments))), { check: needsOrder('BETWEEN') }),
-  ], { nullBehaviour: 'custom' }),
+    on('(ANY1, ANY1, ANY1) -> BOOL', bound((types) => between(firstType(types.arguments)))),
+  ], { nullBehaviour: 'custom', accepts: everyArgument('BETWEEN', supportsOrdering) }),
   scalar('$in', FAMILY, 'Whether a value is in a list.', [
     on('(ANY1, ANY1...) -> BOOL', bound((types) => {
       const contains = membership(firstType(types.arguments));
       return (x: SqlValue, ...list: SqlValue[]) => contains(x, list);
-    }), { check: needsEquality('IN') }),
-  ], { nullBehaviour: 'custom' }),
+    })),
+  ], { nullBehaviour: 'custom', accepts: everyArgument('IN', supportsEquality) }),
   scalar('$in_array', FAMILY, 'Whether a value is an element of an array; FALSE for NULL and empty arrays.', [
     on('(ANY1, ARRAY<ANY1>) -> BOOL', bound((types) => {
       const contains = membership(firstType(types.arguments));
       return (x: SqlValue, list: readonly SqlValue[] | null) => (list === null || list.length === 0 ? false : contains(x, list));
-    }), { check: needsEquality('IN UNNEST') }),
-  ], { nullBehaviour: 'custom' }),
+    })),
+  ], { nullBehaviour: 'custom', accepts: ([x]) => (x?.kind === 'value' && !supportsEquality(x.type) ? `First argument to IN UNNEST of type ${typeName(x.type)} does not support equality comparison` : undefined) }),
   scalar('$is_distinct_from', FAMILY, 'Whether two values differ, NULL being a value like any other.', [on('(GROUPABLE, ANY1) -> BOOL', distinct(false))], { nullBehaviour: 'custom' }),
   scalar('$is_not_distinct_from', FAMILY, 'Whether two values are the same, NULL being a value like any other.', [on('(GROUPABLE, ANY1) -> BOOL', distinct(true))], { nullBehaviour: 'custom' }),
   scalar('$like', FAMILY, 'Whether text matches a pattern of % (any text) and _ (one character).', [
@@ -236,13 +232,30 @@ function shiftBytes(left: boolean): PlainEvaluator {
   };
 }
 
+const isBits = (a: CallArgument | undefined): boolean => a?.kind !== 'value' || a.type.kind === 'INT64' || a.type.kind === 'BYTES';
+/** GoogleSQL's own name of the type, which messages about bits show. */
+const internalName = (a: CallArgument | undefined): string => (a?.kind !== 'value' ? 'INT64' : a.type.kind === 'FLOAT64' ? 'DOUBLE' : a.type.kind === 'FLOAT32' ? 'FLOAT' : typeName(a.type));
+
+const bitwise = (name: string, sign: string, doc: string, quick: (a: number, b: number) => number, slow: (a: bigint, b: bigint) => bigint): FunctionDefinition =>
+  scalar(name, FAMILY, doc, [on('(INT64, INT64) -> INT64', bitwiseInt(quick, slow)), on('(BYTES, BYTES) -> BYTES', bitwiseBytes(quick))], {
+    accepts: ([a, b]) => {
+      const fits = isBits(a) && isBits(b) && (a?.kind !== 'value' || b?.kind !== 'value' || a.type.kind === b.type.kind);
+      return fits ? undefined : `Bitwise operator ${sign} requires two integer/BYTES arguments of the same type, but saw ${internalName(a)} and ${internalName(b)}`;
+    },
+  });
+
+const shift = (name: string, sign: string, doc: string, left: boolean): FunctionDefinition =>
+  scalar(name, FAMILY, doc, [on('(INT64, INT64) -> INT64', shiftInt(left)), on('(BYTES, INT64) -> BYTES', shiftBytes(left))], {
+    accepts: ([a]) => (isBits(a) ? undefined : `The first argument to bitwise operator ${sign} must be an integer or BYTES but saw ${internalName(a)}`),
+  });
+
 const bits: readonly FunctionDefinition[] = [
-  scalar('$bitwise_and', FAMILY, 'Bitwise AND.', [on('(INT64, INT64) -> INT64', bitwiseInt((a, b) => a & b, (a, b) => a & b)), on('(BYTES, BYTES) -> BYTES', bitwiseBytes((a, b) => a & b))]),
-  scalar('$bitwise_or', FAMILY, 'Bitwise OR.', [on('(INT64, INT64) -> INT64', bitwiseInt((a, b) => a | b, (a, b) => a | b)), on('(BYTES, BYTES) -> BYTES', bitwiseBytes((a, b) => a | b))]),
-  scalar('$bitwise_xor', FAMILY, 'Bitwise exclusive OR.', [on('(INT64, INT64) -> INT64', bitwiseInt((a, b) => a ^ b, (a, b) => a ^ b)), on('(BYTES, BYTES) -> BYTES', bitwiseBytes((a, b) => a ^ b))]),
+  bitwise('$bitwise_and', '&', 'Bitwise AND.', (a, b) => a & b, (a, b) => a & b),
+  bitwise('$bitwise_or', '|', 'Bitwise OR.', (a, b) => a | b, (a, b) => a | b),
+  bitwise('$bitwise_xor', '^', 'Bitwise exclusive OR.', (a, b) => a ^ b, (a, b) => a ^ b),
   scalar('$bitwise_not', FAMILY, 'Inverts every bit.', [on('(INT64) -> INT64', (a: Int64) => (typeof a === 'number' ? -1 - a : canonicalInt(~a))), on('(BYTES) -> BYTES', (a: Uint8Array) => a.map((byte) => ~byte))]),
-  scalar('$bitwise_left_shift', FAMILY, 'Shifts bits to the left; zeros come in.', [on('(INT64, INT64) -> INT64', shiftInt(true)), on('(BYTES, INT64) -> BYTES', shiftBytes(true))]),
-  scalar('$bitwise_right_shift', FAMILY, 'Shifts bits to the right; zeros come in, also for negative numbers.', [on('(INT64, INT64) -> INT64', shiftInt(false)), on('(BYTES, INT64) -> BYTES', shiftBytes(false))]),
+  shift('$bitwise_left_shift', '<<', 'Shifts bits to the left; zeros come in.', true),
+  shift('$bitwise_right_shift', '>>', 'Shifts bits to the right; zeros come in, also for negative numbers.', false),
 ];
 
 function concatBytes(a: Uint8Array, b: Uint8Array): Uint8Array {

@@ -14,6 +14,7 @@
  * the evaluator never sees one.
  */
 import type { SqlType } from '../types/types.ts';
+import type { CallArgument } from './argument.ts';
 import type { Int64, SqlValue } from '../values/value.ts';
 import type { SignatureShape } from './signature.ts';
 
@@ -112,6 +113,8 @@ export interface FunctionDefinition {
   /** Whether SAFE.name(…) is allowed. */
   readonly safePrefix: boolean;
   readonly modifiers?: AggregateModifiers;
+  /** A condition on the arguments before a signature is sought; a message in Spanner's words rejects the call. */
+  readonly accepts?: (args: readonly CallArgument[]) => string | undefined;
   readonly doc: string;
 }
 

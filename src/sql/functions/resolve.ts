@@ -5,23 +5,14 @@
  * then the sum of the distances; the first in table order wins a tie. Errors are in Spanner's form of words.
  */
 import { unreachable } from '../../base/assert.ts';
-import { invalidArgument } from '../../base/errors.ts';
+import { Code, invalidArgument, TrestleError } from '../../base/errors.ts';
 import { canCoerce, coercionCost, commonSupertype, type CoercionSource, type SupertypeInput } from '../types/coercion.ts';
 import { isNumeric, supportsEquality, supportsGrouping, supportsOrdering } from '../types/traits.ts';
 import { arrayOf, INT64, typeName, typesEqual, type SqlType } from '../types/types.ts';
+import { argumentText, type CallArgument } from './argument.ts';
 import { DATE_PARTS } from './dateparts.ts';
 import type { AggregateBody, Aggregator, Evaluator, FunctionDefinition, Signature } from './registry.ts';
 import type { Matcher, Parameter, SignatureShape, Trait } from './signature.ts';
-
-/** An argument as the analyser knows it before coercion. */
-export type CallArgument = { readonly name?: string } & (
-  | { readonly kind: 'value'; readonly type: SqlType; readonly source: 'expression' | 'literal' | 'parameter' }
-  /** The literal NULL, the literal [] (`emptyArray`), or a parameter without declared type (`parameter`). */
-  | { readonly kind: 'untyped'; readonly emptyArray?: boolean; readonly parameter?: boolean }
-  /** `bind` analyses the body for the given parameter types and returns its type. */
-  | { readonly kind: 'lambda'; readonly parameterCount: number; readonly bind: (parameters: readonly SqlType[]) => SqlType }
-  | { readonly kind: 'keyword'; readonly role: 'PART' | 'KEYWORD' | 'SEQUENCE'; readonly word: string }
-);
 
 export interface ResolvedCall {
   readonly definition: FunctionDefinition;
@@ -31,6 +22,17 @@ export interface ResolvedCall {
   /** Per slot, the type to which the argument is to be coerced; undefined for lambdas, keywords and omitted ones. */
   readonly argumentTypes: readonly (SqlType | undefined)[];
   readonly resultType: SqlType;
+}
+
+/** A call is refused for one of its arguments: the error belongs where that argument stands. */
+export class ArgumentError extends TrestleError {
+  /** The argument's index among those given. */
+  readonly argument: number;
+
+  constructor(argument: number, message: string) {
+    super(Code.INVALID_ARGUMENT, message);
+    this.argument = argument;
+  }
 }
 
 interface Candidate extends ResolvedCall {
@@ -44,38 +46,59 @@ interface Assignment {
 
 /** Resolves a call to an entry of the table. Throws INVALID_ARGUMENT in Spanner's words when nothing matches. */
 export function resolveCall(definition: FunctionDefinition, args: readonly CallArgument[]): ResolvedCall {
-  if (REFUSE_NULL.has(definition.name) && args.some(isLiteralNull)) {
-    throw invalidArgument(`Operands of ${OPERATOR_SIGNS[definition.name] ?? definition.name} cannot be literal NULL`);
-  }
+  const literalNull = REFUSE_NULL.has(definition.name) ? args.findIndex(isLiteralNull) : -1;
+  if (literalNull >= 0) throw new ArgumentError(literalNull, `Operands of ${OPERATOR_SIGNS[definition.name] ?? definition.name} cannot be literal NULL`);
+  const objection = definition.accepts?.(args);
+  if (objection !== undefined) throw invalidArgument(objection);
+  checkKeywordPlaces(definition, args);
   let best: Candidate | undefined;
   let reason: string | undefined;
+  let refused: ArgumentError | undefined;
   for (const signature of definition.signatures) {
     const candidate = tryMatch(definition, signature, args);
     if (candidate === undefined) continue;
-    const objection = signature.check?.(candidate.argumentTypes);
-    if (objection !== undefined) reason = objection;
-    else if (best === undefined || lower(candidate.rank, best.rank)) best = candidate;
+    const wrongTypes = signature.check?.(candidate.argumentTypes);
+    if (wrongTypes !== undefined) reason = wrongTypes;
+    else if (best === undefined || refused !== undefined || lower(candidate.rank, best.rank)) {
+      const wrongKeyword = keywordObjection(candidate, args);
+      if (best !== undefined && wrongKeyword !== undefined) continue;
+      best = candidate;
+      refused = wrongKeyword;
+    }
   }
-  if (best !== undefined) {
-    checkKeywords(best, args);
-    return best;
-  }
+  if (refused !== undefined) throw refused;
+  if (best !== undefined) return best;
   if (reason !== undefined) throw invalidArgument(reason);
-  throw invalidArgument(noMatchMessage(definition, args));
+  throw noMatch(definition, args);
+}
+
+/** Where every signature has a keyword nothing else may stand, and an INTERVAL must be given as one. */
+function checkKeywordPlaces(definition: FunctionDefinition, args: readonly CallArgument[]): void {
+  const [first] = definition.signatures;
+  if (first === undefined || definition.kind === 'operator') return;
+  for (const [i, { matcher }] of first.shape.parameters.entries()) {
+    const given = args[i];
+    if (given === undefined || given.kind === 'keyword') continue;
+    if (matcher.kind === 'keyword' && matcher.role !== 'SEQUENCE' && !isInterval(first.shape, i - 1)) {
+      throw new ArgumentError(i, matcher.role === 'PART' ? 'A valid date part name is required' : `Argument is not a valid ${first.keywords?.of ?? 'keyword'}`);
+    }
+    if (isInterval(first.shape, i) && args[i + 1]?.kind !== 'keyword') throw new ArgumentError(i, 'Expected INTERVAL expression');
+  }
 }
 
 /** A keyword that the function does not know is refused before any value is seen, even where an argument is NULL. */
-function checkKeywords({ signature, slots }: Candidate, args: readonly CallArgument[]): void {
+function keywordObjection({ signature, slots }: Candidate, args: readonly CallArgument[]): ArgumentError | undefined {
   const { parts, keywords } = signature;
   for (const slot of slots) {
     const given = slot === undefined ? undefined : args[slot];
-    if (given?.kind !== 'keyword') continue;
-    if (given.role === 'KEYWORD' && keywords?.allowed.has(given.word) === false) throw invalidArgument(`Argument is not a valid ${keywords.of}: ${given.word}`);
+    if (slot === undefined || given?.kind !== 'keyword') continue;
+    if (given.role === 'KEYWORD' && keywords?.allowed.has(given.word) === false) return new ArgumentError(slot, `Argument is not a valid ${keywords.of}: ${given.word}`);
     if (given.role !== 'PART' || parts === undefined || parts.allowed.has(given.word)) continue;
-    if (given.word.includes('(')) throw invalidArgument('Date part arguments are not supported');
-    if (!DATE_PARTS.has(given.word)) throw invalidArgument(`A valid date part name is required but found ${given.word}`);
-    throw invalidArgument(`${parts.of} does not support the ${given.word} date part`);
+    if (given.word.includes('(')) return new ArgumentError(slot, 'Date part arguments are not supported');
+    if (!DATE_PARTS.has(given.word)) return new ArgumentError(slot, `A valid date part name is required but found ${given.word}`);
+    return new ArgumentError(-1, `${parts.of} does not support the ${given.word} date part`);
   }
+  return undefined;
 }
 
 const lower = (a: readonly number[], b: readonly number[]): boolean => {
@@ -100,6 +123,7 @@ function tryMatch(definition: FunctionDefinition, signature: Signature, args: re
     if (given?.kind === 'lambda' && !templates.bindLambda(parameter.matcher, given)) return undefined;
   }
   const rank = [0, 0, 0, 0];
+  const exact = args.some((a) => a.kind === 'value' && a.type.kind === 'NUMERIC');
   const argumentTypes: (SqlType | undefined)[] = [];
   for (const { parameter, argument } of assignments) {
     const given = argument === undefined ? undefined : args[argument];
@@ -109,6 +133,8 @@ function tryMatch(definition: FunctionDefinition, signature: Signature, args: re
     }
     const target = parameter.matcher.kind === 'any' ? ownType(given) : templates.typeOf(parameter.matcher);
     if (target === undefined || !charge(rank, given, target)) return undefined;
+    // A literal like 1.5 is a NUMERIC only beside one.
+    if (!exact && target.kind === 'NUMERIC' && given.kind === 'value' && given.type.kind === 'FLOAT64') return undefined;
     argumentTypes.push(target);
   }
   const resultType = signature.resultOf?.(argumentTypes) ?? templates.typeOf(signature.shape.result);
@@ -124,9 +150,9 @@ function ownType(given: CallArgument & { kind: 'value' | 'untyped' }): SqlType {
 
 function charge(rank: number[], given: CallArgument & { kind: 'value' | 'untyped' }, target: SqlType): boolean {
   if (given.kind === 'untyped') {
-    if (given.emptyArray === true && target.kind !== 'ARRAY') return false;
     rank[1] = (rank[1] ?? 0) + 1;
-    rank[3] = (rank[3] ?? 0) + 1;
+    // The literal [] fits everything, and fails as what is no array; arrays come first.
+    rank[3] = (rank[3] ?? 0) + (given.emptyArray === true && target.kind !== 'ARRAY' ? 100 : 1);
     return true;
   }
   const cost = coercionCost(given.type, target, given.source);
@@ -320,52 +346,102 @@ const OPERATOR_SIGNS: Readonly<Record<string, string>> = {
   $concat_op: '||',
 };
 
-function noMatchMessage(definition: FunctionDefinition, args: readonly CallArgument[]): string {
-  const given = args.map(argumentText).join(', ');
+/** Functions of which GoogleSQL has signatures for types that Spanner lacks: it never says that a number of arguments is wrong. */
+const HIDES_SIGNATURES: ReadonlySet<string> = new Set(['DATE_ADD', 'DATE_SUB', 'DATE_DIFF', 'DATE_TRUNC', 'FORMAT_DATE', '$extract']);
+/** Operators that take text and bytes, which people mix up. */
+const COMPARES_TEXT: ReadonlySet<string> = new Set(['$equal', '$not_equal', '$less', '$less_or_equal', '$greater', '$greater_or_equal', '$like']);
+export const STRING_AND_BYTES = "STRING and BYTES are different types that are not directly comparable. To write a BYTES literal, use a b-prefixed literal such as b'bytes value'";
+
+function noMatch(definition: FunctionDefinition, args: readonly CallArgument[]): TrestleError {
   const sign = OPERATOR_SIGNS[definition.name];
-  const what = sign === undefined ? `${definition.kind === 'aggregate' ? 'aggregate ' : ''}function ${definition.name.replace(/^\$/, '').toUpperCase()}` : `operator ${sign}`;
-  const head = given === '' ? `No matching signature for ${what} with no arguments.` : `No matching signature for ${what} for argument types: ${given}.`;
-  const list = definition.signatures.map((s) => signatureText(definition, s.shape));
-  const only = definition.signatures.length === 1 ? definition.signatures[0] : undefined;
-  if (only !== undefined && args.length > 0 && assign(only.shape, args) === undefined && args.every((a) => a.name === undefined)) {
-    return `Number of arguments does not match for ${what}. Supported signature: ${list.join('')}`;
+  const what = sign === undefined ? `${definition.kind === 'aggregate' ? 'aggregate ' : ''}function ${functionName(definition)}` : `operator ${sign}`;
+  const list = definition.signatures.map((s) => signatureText(definition, s.shape, messageText));
+  const only = definition.signatures.length === 1 ? definition.signatures[0]?.shape : undefined;
+  if (only !== undefined && sign === undefined && !HIDES_SIGNATURES.has(definition.name)) {
+    if (!takes(only, args.length)) return invalidArgument(`Number of arguments does not match for ${what}. Supported signature: ${list.join('')}`);
+    const misplaced = misnamed(only, args, what);
+    if (misplaced !== undefined) return misplaced;
   }
-  return `${head} Supported signature${list.length === 1 ? '' : 's'}: ${list.join('; ')}`;
+  const types = args.map((a) => (a.kind === 'value' ? a.type.kind : ''));
+  const mixed = COMPARES_TEXT.has(definition.name) && types.includes('STRING') && types.includes('BYTES') ? ` ${STRING_AND_BYTES}.` : '';
+  const head = args.length === 0 ? `No matching signature for ${what} with no arguments.` : `No matching signature for ${what} for argument types: ${argumentTexts(definition, args)}.${mixed}`;
+  if (definition.name === '$in_array') return invalidArgument(head.replace(/\.$/, ''));
+  return invalidArgument(`${head} Supported signature${list.length === 1 ? '' : 's'}: ${list.join('; ')}`);
 }
 
-function argumentText(argument: CallArgument): string {
-  const prefix = argument.name === undefined ? '' : `${argument.name} => `;
-  switch (argument.kind) {
-    case 'value':
-      return prefix + typeName(argument.type);
-    case 'untyped':
-      return prefix + (argument.emptyArray === true ? 'ARRAY' : 'NULL');
-    case 'lambda':
-      return `${prefix}LAMBDA`;
-    case 'keyword':
-      return prefix + (argument.role === 'PART' ? 'DATE_TIME_PART' : argument.role);
-    default:
-      return unreachable(argument);
-  }
+const functionName = (definition: FunctionDefinition): string => definition.name.replace(/^\$/, '').toUpperCase();
+
+/** Whether a call with so many arguments, named or not, can fit. */
+function takes({ parameters, repeated, trailing }: SignatureShape, count: number): boolean {
+  const fixed = [...parameters, ...trailing];
+  if (count < fixed.filter((p) => !p.optional).length) return false;
+  return repeated.length === 1 || count <= fixed.length || (repeated.length > 1 && fixed.some((_, i) => (count - i) % repeated.length === 0));
 }
+
+/** A name that no parameter has, or a value by position where only a name will do. */
+function misnamed({ parameters, repeated, trailing }: SignatureShape, args: readonly CallArgument[], what: string): ArgumentError | undefined {
+  const names = new Set([...parameters, ...trailing].map((p) => p.name));
+  for (const [i, a] of args.entries()) {
+    if (a.name !== undefined && !names.has(a.name.toLowerCase())) return new ArgumentError(i, `Named argument \`${a.name}\` not found in signature for call to ${what}`);
+    const parameter = repeated.length === 0 ? parameters[i] : undefined;
+    if (a.name === undefined && parameter?.namedOnly === true) {
+      return new ArgumentError(i, `Positional argument is invalid because this function restricts that this argument is referred to by name "${parameter.name ?? ''}" only`);
+    }
+  }
+  return undefined;
+}
+
+/** Whether the parameter and the next one are written INTERVAL n PART. */
+function isInterval(shape: SignatureShape, i: number): boolean {
+  const [count, part] = [shape.parameters[i]?.matcher, shape.parameters[i + 1]?.matcher];
+  return count?.kind === 'type' && count.type.kind === 'INT64' && part?.kind === 'keyword' && part.role === 'PART';
+}
+
+function argumentTexts(definition: FunctionDefinition, args: readonly CallArgument[]): string {
+  const texts = args.map(argumentText);
+  if (definition.name === '$extract') return extractText(texts);
+  const first = definition.signatures[0]?.shape;
+  const list: string[] = [];
+  for (let i = 0; i < texts.length; i++) {
+    const interval = definition.kind !== 'operator' && first !== undefined && isInterval(first, i) && args[i + 1]?.kind === 'keyword';
+    list.push(interval ? `INTERVAL ${texts[i] ?? ''} ${texts[++i] ?? ''}` : (texts[i] ?? ''));
+  }
+  return list.join(', ');
+}
+
+const extractText = ([part = '', from = '', zone]: readonly string[]): string => `${part} FROM ${from}${zone === undefined ? '' : ` AT TIME ZONE ${zone}`}`;
 
 /** A signature as documentation and error messages show it: `SUBSTR(STRING, INT64, [INT64])`. */
-export function signatureText(definition: FunctionDefinition, shape: SignatureShape): string {
-  const parts = shape.parameters.map(parameterText);
-  if (shape.repeated.length > 0) parts.push(`[${[...shape.repeated.map(parameterText), '...'].join(', ')}]`);
+export function signatureText(definition: FunctionDefinition, shape: SignatureShape, text: (matcher: Matcher) => string = matcherText): string {
+  const parameterText = (parameter: Parameter): string => {
+    const name = (parameter.namedOnly ? `${parameter.name ?? ''} => ` : '') + text(parameter.matcher);
+    return parameter.optional ? `[${name}]` : name;
+  };
+  const parts: string[] = [];
+  for (let i = 0; i < shape.parameters.length; i++) {
+    const parameter = shape.parameters[i];
+    const next = shape.parameters[i + 1];
+    if (parameter === undefined) break;
+    if (definition.kind !== 'operator' && next !== undefined && isInterval(shape, i)) {
+      const interval = `INTERVAL ${text(parameter.matcher)} ${text(next.matcher)}`;
+      parts.push(parameter.optional ? `[${interval}]` : interval);
+      i++;
+    } else parts.push(parameterText(parameter));
+  }
+  if (definition.name === '$extract') return `EXTRACT(${extractText(parts.slice(0, 2))}${parts.length > 2 ? ' [AT TIME ZONE STRING]' : ''})`;
+  // Messages show each parameter of a group that repeats by itself.
+  const repeated = shape.repeated.map(parameterText);
+  if (text === messageText) parts.push(...repeated.map((p) => `[${p}, ...]`));
+  else if (repeated.length > 0) parts.push(`[${[...repeated, '...'].join(', ')}]`);
   parts.push(...shape.trailing.map(parameterText));
   const sign = OPERATOR_SIGNS[definition.name];
-  if (sign === undefined) return `${definition.name.replace(/^\$/, '').toUpperCase()}(${parts.join(', ')})`;
+  if (sign === undefined) return `${functionName(definition)}(${parts.join(', ')})`;
   if (definition.name === '$between') return '(ANY) BETWEEN (ANY) AND (ANY)';
-  if (parts.length === 1) return sign.startsWith('IS') ? `${parts[0] ?? ''} ${sign}` : `${sign === 'NOT' ? 'NOT ' : sign}(${parts[0] ?? ''})`;
+  if (parts.length === 1) return sign.startsWith('IS') ? `(${parts[0] ?? ''}) ${sign}` : `${sign === 'NOT' ? 'NOT ' : sign}(${parts[0] ?? ''})`;
   return parts.join(` ${sign} `);
 }
 
-function parameterText(parameter: Parameter): string {
-  const text = (parameter.namedOnly ? `${parameter.name ?? ''} => ` : '') + matcherText(parameter.matcher);
-  return parameter.optional ? `[${text}]` : text;
-}
-
+/** Types in documentation: `ARRAY<ANY>`, `LAMBDA(ANY -> BOOL)`. */
 export function matcherText(matcher: Matcher): string {
   switch (matcher.kind) {
     case 'type':
@@ -379,9 +455,25 @@ export function matcherText(matcher: Matcher): string {
     case 'lambda':
       return `LAMBDA(${matcher.parameters.map(matcherText).join(', ')} -> ${matcherText(matcher.result)})`;
     case 'keyword':
-      return matcher.role === 'PART' ? 'DATE_TIME_PART' : matcher.role;
+      return matcher.role === 'PART' ? 'DATE_TIME_PART' : matcher.role === 'KEYWORD' ? 'NORMALIZE_MODE' : matcher.role;
     default:
       return unreachable(matcher);
+  }
+}
+
+/** Types in error messages: of templates nothing but ARRAY and FUNCTION is told. */
+function messageText(matcher: Matcher): string {
+  switch (matcher.kind) {
+    case 'array':
+      return 'ARRAY';
+    case 'template':
+      return 'ANY';
+    case 'lambda': {
+      const parameters = matcher.parameters.map(messageText).join(', ');
+      return `FUNCTION<${matcher.parameters.length === 1 ? parameters : `(${parameters})`}->${messageText(matcher.result)}>`;
+    }
+    default:
+      return matcherText(matcher);
   }
 }
 

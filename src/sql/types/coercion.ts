@@ -19,7 +19,7 @@ const EXPRESSION_TARGETS: Readonly<Partial<Record<TypeKind, readonly TypeKind[]>
 };
 
 const LITERAL_TARGETS: Readonly<Partial<Record<TypeKind, readonly TypeKind[]>>> = {
-  STRING: ['DATE', 'TIMESTAMP', 'UUID', 'INTERVAL', 'ENUM', 'PROTO'],
+  STRING: ['DATE', 'TIMESTAMP', 'UUID', 'ENUM', 'PROTO'],
   BYTES: ['PROTO', 'UUID'],
   INT64: ['ENUM'],
   FLOAT64: ['NUMERIC', 'FLOAT32'],

@@ -6,7 +6,7 @@ import { evaluatorOf } from '../../../src/sql/functions/resolve.ts';
 import { resolveFunction } from '../../../src/sql/functions/catalogue.ts';
 import { findCast, resolveCast, safely } from '../../../src/sql/functions/cast.ts';
 import type { EvaluationContext, Evaluator, FunctionArgument } from '../../../src/sql/functions/registry.ts';
-import type { CallArgument } from '../../../src/sql/functions/resolve.ts';
+import type { CallArgument } from '../../../src/sql/functions/argument.ts';
 import { commonSupertype } from '../../../src/sql/types/coercion.ts';
 import * as T from '../../../src/sql/types/types.ts';
 import { canonicalInt } from '../../../src/sql/values/int64.ts';
