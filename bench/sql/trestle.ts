@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { timestamp, type Key } from '../../src/base/ids.ts';
+import { splitId, timestamp, type Key } from '../../src/base/ids.ts';
 import { systemEnvironment } from '../../src/node/environment.ts';
 import { expressionChecker } from '../../src/sql/bind/checker.ts';
 import { SqlEngine, type StatementContext } from '../../src/sql/engine.ts';
@@ -25,7 +25,7 @@ import { encodeVersion, headKey, readAt, scanAt } from '../../src/storage/mvcc.t
 import { encodeRecord } from '../../src/storage/record.ts';
 import type { Engine, WriteOp } from '../../src/storage/types.ts';
 import { collect } from '../../src/txn/collect.ts';
-import { spanSeen } from '../../src/txn/touched.ts';
+import { AnswerCursor } from '../../src/txn/cursor.ts';
 import type { KeyRange, PortionCursor, RangeReadOptions, ReadView, RowCursor } from '../../src/txn/types.ts';
 import { generate, INDEX, TABLES, type Cell, type TableName } from './data.ts';
 import type { BenchQuery } from './queries.ts';
@@ -53,6 +53,9 @@ export function benchSchema(): Schema {
   }
   return schema;
 }
+
+/** All keys. */
+const ONE_SPLIT = { locate: () => ({ id: splitId(1), from: '' as Key, to: '\xff' as Key, generation: 1 }) };
 
 /** Rows of one time out of a storage engine. */
 class EngineView implements ReadView {
@@ -83,24 +86,7 @@ class EngineView implements ReadView {
   }
 
   scanThrough(fragment: Uint8Array, range: KeyRange, options: RangeReadOptions = {}): PortionCursor {
-    const reverse = options.reverse === true;
-    let left = options.limit ?? Infinity;
-    let rest: KeyRange = range;
-    return {
-      next: async () => {
-        if (left <= 0 || rest.from >= rest.to) return undefined;
-        const spec = { ...rest, reverse, limit: Math.min(SCAN_ROWS, left), fragment };
-        const answer = await collect(this.engine, spec, READ_AT, compile);
-        const seen = spanSeen(spec, answer);
-        rest = reverse ? { from: rest.from, to: answer.done ? rest.from : seen.from } : { from: answer.done ? rest.to : seen.to, to: rest.to };
-        left -= answer.rows.length;
-        return answer;
-      },
-      close: () => {
-        left = 0;
-        return Promise.resolve();
-      },
-    };
+    return new AnswerCursor(ONE_SPLIT, range, options, fragment, async (_, spec) => ({ token: '', ...(await collect(this.engine, spec, READ_AT, compile)) }));
   }
 }
 

@@ -61,6 +61,7 @@ export class SimDisk {
         await new Promise<void>((resolve) => this.sim.after(this.reads.int(this.readMicros), process, EventKind.disk, resolve));
         return await iterator.next(max);
       },
+      seek: (key) => iterator.seek(key),
       close: () => iterator.close(),
     };
   }

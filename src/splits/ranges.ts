@@ -17,5 +17,10 @@ export function intersect(a: Range, b: Range): Range | undefined {
   return from < to ? { from, to } : undefined;
 }
 
+/** The parts of these ranges that lie in another. */
+export function clipped(ranges: readonly Range[], outer: Range): Range[] {
+  return ranges.flatMap((range) => intersect(range, outer) ?? []);
+}
+
 /** The first key after `key`. */
 export const keyAfter = (key: Key): Key => `${key}\0` as Key;

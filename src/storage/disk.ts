@@ -22,6 +22,8 @@ export class DiskError extends Error {
 export interface DiskIterator {
   /** At most `max` entries, at least one unless at the end. Rejects with DiskError. */
   next(max: number): Promise<readonly Entry[]>;
+  /** Forwards: what comes next begins at `key`, or behind it. */
+  seek(key: Key): void;
   close(): Promise<void>;
 }
 

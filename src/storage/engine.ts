@@ -27,7 +27,7 @@ import type { Key } from '../base/ids.ts';
 import { ValueCache } from './cache.ts';
 import { PAGE_HEADS, PageCache, type PageOptions } from './pages.ts';
 import { DiskError, type Disk, type DiskFailure, type DiskIterator } from './disk.ts';
-import { SortedMap, type SortedWalk } from './sorted.ts';
+import { SortedMap, type SortedView, type SortedWalk } from './sorted.ts';
 import type { Cursor, Engine, EngineStatus, Entry, ScanOptions, StateEnd, WriteOp } from './types.ts';
 
 /** How long written data may wait in memory when nobody asked for it to be durable. */
@@ -154,8 +154,8 @@ class DiskEngine implements Engine {
   scan(from: Key, to: Key, options?: ScanOptions): Cursor {
     assert(this.life === 'open', 'engine is closed');
     const reverse = options?.reverse === true;
-    const layers = this.parts().filter(({ map }) => map.size > 0).map(({ map }) => map.view().walk(from, to, reverse));
-    return new MergedCursor(layers, this.disk.iterate(from, to, reverse), reverse, (error) => this.fail(error));
+    const views = this.parts().filter(({ map }) => map.size > 0).map(({ map }) => map.view());
+    return new MergedCursor(views, this.disk.iterate(from, to, reverse), { from, to, reverse }, (error) => this.fail(error));
   }
 
   async approximateBytes(from: Key, to: Key): Promise<number> {
@@ -328,8 +328,10 @@ function reasonOf(error: unknown): string {
 
 /** Merges walks over written layers (the first one wins) with the disk's entries. */
 class MergedCursor implements Cursor {
-  private readonly layers: readonly SortedWalk<Uint8Array | undefined>[];
+  private readonly views: readonly SortedView<Uint8Array | undefined>[];
+  private layers: readonly SortedWalk<Uint8Array | undefined>[];
   private readonly iterator: DiskIterator;
+  private readonly to: Key;
   private readonly reverse: boolean;
   private readonly fail: (error: unknown) => never;
   private fetched: readonly Entry[] = [];
@@ -337,9 +339,11 @@ class MergedCursor implements Cursor {
   private diskEnded = false;
   private closed = false;
 
-  constructor(layers: readonly SortedWalk<Uint8Array | undefined>[], iterator: DiskIterator, reverse: boolean, fail: (error: unknown) => never) {
-    this.layers = layers;
+  constructor(views: readonly SortedView<Uint8Array | undefined>[], iterator: DiskIterator, { from, to, reverse }: { readonly from: Key; readonly to: Key; readonly reverse: boolean }, fail: (error: unknown) => never) {
+    this.views = views;
+    this.layers = views.map((view) => view.walk(from, to, reverse));
     this.iterator = iterator;
+    this.to = to;
     this.reverse = reverse;
     this.fail = fail;
   }
@@ -358,6 +362,14 @@ class MergedCursor implements Cursor {
       if (!this.take(out)) break;
     }
     return out;
+  }
+
+  seek(key: Key): void {
+    assert(!this.reverse && !this.closed, 'a scan is sought in forwards, while it is open');
+    this.layers = this.layers.map((walk, i) => (walk.key === undefined || walk.key >= key ? walk : (this.views[i] as SortedView<Uint8Array | undefined>).walk(key, this.to, false)));
+    while (this.position < this.fetched.length && (this.fetched[this.position]?.key ?? key) < key) this.position++;
+    if (this.position < this.fetched.length || this.diskEnded || (this.fetched.at(-1)?.key ?? '') >= key) return;
+    this.iterator.seek(key);
   }
 
   private async fetch(max: number): Promise<void> {

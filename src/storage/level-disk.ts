@@ -111,6 +111,7 @@ const PUT_BYTES_PER_TURN = 4 << 20;
 
 const NO_ENTRIES: DiskIterator = {
   next: () => Promise.resolve([]),
+  seek: () => undefined,
   close: () => Promise.resolve(),
 };
 
@@ -138,6 +139,11 @@ class LevelIterator implements DiskIterator {
     } catch (error) {
       throw diskError(error);
     }
+  }
+
+  seek(key: Key): void {
+    this.iterator.seek(key);
+    this.ended = false;
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,7 @@
 import type { Scheduler } from '../base/env.ts';
 import type { Key } from '../base/ids.ts';
 import type { Disk, DiskError, DiskIterator } from './disk.ts';
-import { SortedMap, type SortedWalk } from './sorted.ts';
+import { SortedMap, type SortedView, type SortedWalk } from './sorted.ts';
 import type { Entry, WriteOp } from './types.ts';
 
 export class MemoryDisk implements Disk {
@@ -18,7 +18,7 @@ export class MemoryDisk implements Disk {
   }
 
   iterate(from: Key, to: Key, reverse: boolean): DiskIterator {
-    return new WalkIterator(this.map.view().walk(from, to, reverse));
+    return new WalkIterator(this.map.view(), from, to, reverse);
   }
 
   async approximateBytes(from: Key, to: Key): Promise<number> {
@@ -49,12 +49,16 @@ export function bytesOf(map: SortedMap<Uint8Array>, from: Key, to: Key): number 
   return bytes;
 }
 
-/** Entries of a walk, in batches. */
+/** Entries of a map as it was, in batches. */
 export class WalkIterator implements DiskIterator {
-  private readonly walk: SortedWalk<Uint8Array>;
+  private readonly view: SortedView<Uint8Array>;
+  private readonly to: Key;
+  private walk: SortedWalk<Uint8Array>;
 
-  constructor(walk: SortedWalk<Uint8Array>) {
-    this.walk = walk;
+  constructor(view: SortedView<Uint8Array>, from: Key, to: Key, reverse: boolean) {
+    this.view = view;
+    this.to = to;
+    this.walk = view.walk(from, to, reverse);
   }
 
   async next(max: number): Promise<readonly Entry[]> {
@@ -63,6 +67,10 @@ export class WalkIterator implements DiskIterator {
       out.push({ key: this.walk.key as Key, value: this.walk.value });
     }
     return out;
+  }
+
+  seek(key: Key): void {
+    this.walk = this.view.walk(key, this.to, false);
   }
 
   async close(): Promise<void> {

@@ -22,6 +22,7 @@ import { crc32 } from 'node:zlib';
 import { assert } from '../base/assert.ts';
 import type { Key, Timestamp } from '../base/ids.ts';
 import { dataLoss } from '../base/errors.ts';
+import { RangesCursor, type KeyRange } from './ranges-cursor.ts';
 import type { Cursor, Engine, Entry, WriteOp } from './types.ts';
 
 export interface Version {
@@ -53,6 +54,8 @@ export interface VersionCursor {
   next(max: number): Promise<readonly VersionedRow[]>;
   /** The rows of the next heads, at most `max` of these. */
   nextHeads(max: number): Promise<HeadBatch>;
+  /** Of a scan forwards: leaves out what comes before `key`. */
+  skipTo(key: Key): void;
   close(): Promise<void>;
 }
 
@@ -168,6 +171,11 @@ export function scanAt(engine: Engine, from: Key, to: Key, timestamp: Timestamp,
   return new SnapshotCursor(engine, engine.scan(headKey(from), headKey(to), options), timestamp);
 }
 
+/** The same of several ranges, in order and apart from each other. */
+export function scanRangesAt(engine: Engine, ranges: readonly KeyRange[], timestamp: Timestamp): VersionCursor {
+  return new SnapshotCursor(engine, new RangesCursor(engine, ranges.map(({ from, to }) => ({ from: headKey(from), to: headKey(to) }))), timestamp);
+}
+
 class SnapshotCursor implements VersionCursor {
   private readonly engine: Engine;
   private readonly heads: Cursor;
@@ -216,6 +224,10 @@ class SnapshotCursor implements VersionCursor {
     const key = (entries[index]?.key.slice(1) ?? '') as Key;
     const version = await historicVersion(this.engine, key, this.timestamp);
     if (version?.record !== undefined) found[index] = { key, record: version.record, timestamp: version.timestamp };
+  }
+
+  skipTo(key: Key): void {
+    this.heads.seek(headKey(key));
   }
 
   close(): Promise<void> {

@@ -81,7 +81,7 @@ export class SimDisk implements Disk {
   }
 
   iterate(from: Key, to: Key, reverse: boolean): DiskIterator {
-    return new WalkIterator(this.map.view().walk(from, to, reverse));
+    return new WalkIterator(this.map.view(), from, to, reverse);
   }
 
   async approximateBytes(from: Key, to: Key): Promise<number> {

@@ -30,6 +30,8 @@ export interface ScanOptions {
 export interface Cursor {
   /** The next entries in order, at most `max`; an empty array at the end. */
   next(max: number): Promise<readonly Entry[]>;
+  /** Of a scan forwards: goes on to `key`, or behind it. Nothing if it is there already. */
+  seek(key: Key): void;
   close(): Promise<void>;
 }
 

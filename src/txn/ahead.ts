@@ -24,6 +24,7 @@ const MAX_AHEAD_ANSWERS = 16;
 /** What an answer that is not there yet is taken for, at first, and at least. */
 const FIRST_ANSWER_BYTES = 128 * 1024;
 const ANSWER_BYTES = 256;
+const NOTHING: KeyRange = { from: '' as Key, to: '' as Key };
 
 export type FetchAhead = (split: SplitDescriptor, spec: ScanSpec, signal: Signal | undefined) => ReturnType<FetchBatch>;
 
@@ -138,6 +139,8 @@ export class AheadCursor implements PortionCursor {
 
   /** The next part of the range. */
   private async open(): Promise<Part | undefined> {
+    const next = this.options.within?.find((part) => part.to > this.rest.from);
+    if (this.options.within !== undefined) this.rest = (next && intersect({ from: next.from, to: this.rest.to }, this.rest)) ?? NOTHING;
     const { from, to } = this.rest;
     if (from >= to || this.isClosed) return undefined;
     const reverse = this.options.reverse === true;
@@ -153,7 +156,7 @@ export class AheadCursor implements PortionCursor {
   close(): Promise<void> {
     this.isClosed = true;
     this.parts.length = 0;
-    this.rest = { from: '' as Key, to: '' as Key };
+    this.rest = NOTHING;
     this.stop?.abort(cancelled('The scan was closed.'));
     this.stop?.release();
     return Promise.resolve();

@@ -3,12 +3,12 @@
  * returns and by what it looks at, so that a condition which few rows meet neither keeps others waiting nor the reader.
  */
 import type { Key, Timestamp } from '../base/ids.ts';
-import { scanAt } from '../storage/mvcc.ts';
+import { scanAt, scanRangesAt } from '../storage/mvcc.ts';
 import type { Engine } from '../storage/types.ts';
 import { MAX_ANSWER_BYTES, MAX_ANSWER_ROWS, MAX_GET_BYTES, MAX_LOOKED_BYTES, MAX_LOOKED_ROWS } from './limits.ts';
 import type { GetAnswer, GetRequest, ScanAnswer, ScanSpec } from './protocol.ts';
 import { PagedLook } from './paged-look.ts';
-import type { Fragment, FragmentCompiler, Row } from './types.ts';
+import type { Fragment, FragmentCompiler, FragmentResult, Row } from './types.ts';
 
 export type Collected = Omit<ScanAnswer, 'token'>;
 
@@ -18,7 +18,73 @@ const FIRST_SCAN_ROWS = 128;
 const LOOK_ROWS = 1024;
 
 export function collect(engine: Engine, spec: ScanSpec, at: Timestamp, compile: FragmentCompiler): Promise<Collected> {
-  return spec.fragment.length === 0 ? collectRows(engine, spec, at) : collectThrough(engine, spec, at, compile);
+  if (spec.fragment.length === 0) return spec.within.length > 0 ? collectWithin(engine, spec, at, new PlainRows(spec)) : collectRows(engine, spec, at);
+  const fragment = compile(spec.fragment, { rows: Math.min(spec.limit, MAX_ANSWER_ROWS), bytes: MAX_ANSWER_BYTES });
+  return spec.within.length > 1 || spec.each > 0 ? collectWithin(engine, spec, at, fragment) : collectThrough(engine, { ...spec, ...spec.within[0] }, at, fragment);
+}
+
+/** Rows as they are. */
+class PlainRows implements Fragment {
+  private readonly rows: Row[] = [];
+  private readonly limit: number;
+  private bytes = 0;
+
+  constructor({ limit }: Pick<ScanSpec, 'limit'>) {
+    this.limit = Math.min(limit, MAX_ANSWER_ROWS);
+  }
+
+  get given(): number {
+    return this.rows.length;
+  }
+
+  get isFull(): boolean {
+    return this.rows.length >= this.limit || this.bytes >= MAX_ANSWER_BYTES;
+  }
+
+  look(key: Key, record: Uint8Array): void {
+    this.rows.push({ key, record });
+    this.bytes += key.length + record.length;
+  }
+
+  skipTo(): undefined {
+    return undefined;
+  }
+
+  finish(): FragmentResult {
+    return { rows: this.rows, scanned: this.rows.length };
+  }
+}
+
+/** Of several ranges, of each of which some rows may be enough. */
+async function collectWithin(engine: Engine, { within, each }: ScanSpec, at: Timestamp, fragment: Fragment): Promise<Collected> {
+  const cursor = scanRangesAt(engine, within, at);
+  let range = 0;
+  let givenBefore = 0;
+  let last: Key | undefined;
+  let looked = 0;
+  let bytes = 0;
+  const isEnough = (): boolean => each > 0 && fragment.given - givenBefore >= each;
+  const answer = (done: boolean): Collected => ({ ...fragment.finish(), last, done });
+  try {
+    for (;;) {
+      const batch = await cursor.next(LOOK_ROWS);
+      if (batch.length === 0) return answer(true);
+      for (const { key, record } of batch) {
+        for (; key >= (within[range]?.to ?? ''); range++) givenBefore = fragment.given;
+        if (isEnough()) continue;
+        last = key;
+        looked++;
+        bytes += key.length + record.length;
+        fragment.look(key, record);
+        if (fragment.isFull) return answer(false);
+      }
+      if (looked >= MAX_LOOKED_ROWS || bytes >= MAX_LOOKED_BYTES) return answer(false);
+      const next = isEnough() ? within[range]?.to : last === undefined ? undefined : fragment.skipTo(last);
+      if (next !== undefined) cursor.skipTo(next);
+    }
+  } finally {
+    await cursor.close();
+  }
 }
 
 async function collectRows(engine: Engine, spec: ScanSpec, at: Timestamp): Promise<Collected> {
@@ -44,14 +110,13 @@ async function collectRows(engine: Engine, spec: ScanSpec, at: Timestamp): Promi
   }
 }
 
-async function collectThrough(engine: Engine, spec: ScanSpec, at: Timestamp, compile: FragmentCompiler): Promise<Collected> {
-  const fragment = compile(spec.fragment, { rows: Math.min(spec.limit, MAX_ANSWER_ROWS), bytes: MAX_ANSWER_BYTES });
+async function collectThrough(engine: Engine, spec: ScanSpec, at: Timestamp, fragment: Fragment): Promise<Collected> {
   if (fragment.pages !== undefined && !spec.reverse) {
     const look = new PagedLook(engine, spec, at, fragment, fragment.pages);
     const done = await look.run();
     return { ...fragment.finish(), last: look.last, done };
   }
-  let cursor = scanAt(engine, spec.from, spec.to, at, { reverse: spec.reverse });
+  const cursor = scanAt(engine, spec.from, spec.to, at, { reverse: spec.reverse });
   let last: Key | undefined;
   let looked = 0;
   let bytes = 0;
@@ -71,9 +136,8 @@ async function collectThrough(engine: Engine, spec: ScanSpec, at: Timestamp, com
       if (looked >= MAX_LOOKED_ROWS || bytes >= MAX_LOOKED_BYTES) return answer(false);
       const next = spec.reverse || last === undefined ? undefined : fragment.skipTo(last);
       if (next === undefined) continue;
-      await cursor.close();
       if (next >= spec.to) return answer(true);
-      cursor = scanAt(engine, next, spec.to, at);
+      cursor.skipTo(next);
     }
   } finally {
     await cursor.close();

@@ -3,7 +3,7 @@
  * are cut.
  */
 import type { Key } from '../base/ids.ts';
-import { intersect } from '../splits/ranges.ts';
+import { clipped, intersect } from '../splits/ranges.ts';
 import type { Router } from '../splits/router.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
 import type { Overlay } from './overlay.ts';
@@ -19,34 +19,40 @@ export type FetchBatch = (split: SplitDescriptor, spec: ScanSpec) => Promise<Sca
 
 /** A cursor over what a scan's answers hold, whole: also those without rows. */
 export class AnswerCursor implements PortionCursor {
-  private readonly router: Router;
+  private readonly router: Pick<Router, 'locate'>;
   private readonly fetch: FetchBatch;
   private readonly reverse: boolean;
   private readonly fragment: Uint8Array;
+  /** The parts of the range that are still wanted; undefined: all of it. */
+  private within: readonly KeyRange[] | undefined;
+  private readonly each: number;
   private left: number;
   private batchRows: number;
-  private from: Key;
-  private to: Key;
+  from: Key;
+  to: Key;
 
-  constructor(router: Router, range: KeyRange, options: RangeReadOptions, fragment: Uint8Array, fetch: FetchBatch) {
+  constructor(router: Pick<Router, 'locate'>, range: KeyRange, options: RangeReadOptions, fragment: Uint8Array, fetch: FetchBatch) {
     this.router = router;
     this.fetch = fetch;
     this.reverse = options.reverse === true;
     this.fragment = fragment;
     this.left = options.limit ?? Infinity;
-    this.batchRows = FIRST_BATCH_ROWS;
+    this.batchRows = options.within === undefined ? FIRST_BATCH_ROWS : MAX_BATCH_ROWS;
     this.from = range.from;
     this.to = range.to;
+    this.within = options.within;
+    this.each = options.each ?? 0;
   }
 
   async next(): Promise<Portion | undefined> {
-    while (this.from < this.to && this.left > 0) {
+    while (this.goOn() && this.left > 0) {
       const located = this.router.locate(this.reverse ? this.to : this.from, this.reverse);
       const split = located instanceof Promise ? await located : located;
       const part = intersect(split, { from: this.from, to: this.to });
       if (part === undefined) break;
       const limit = Math.min(this.left, this.batchRows);
-      const answer = await this.fetch(split, { ...part, reverse: this.reverse, limit, fragment: this.fragment });
+      const within = this.within === undefined ? [] : clipped(this.within, part);
+      const answer = await this.fetch(split, { ...part, reverse: this.reverse, limit, fragment: this.fragment, within, each: this.each });
       if (answer === 'rerouted') continue;
       const seen = spanSeen({ ...part, reverse: this.reverse }, answer);
       if (this.reverse) this.to = seen.from;
@@ -56,6 +62,15 @@ export class AnswerCursor implements PortionCursor {
       return answer;
     }
     return undefined;
+  }
+
+  /** To the next part that is wanted; whether there is one. */
+  private goOn(): boolean {
+    if (this.within !== undefined) {
+      this.within = clipped(this.within, this);
+      this.from = this.within[0]?.from ?? this.to;
+    }
+    return this.from < this.to;
   }
 
   async close(): Promise<void> {

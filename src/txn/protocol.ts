@@ -3,11 +3,11 @@
  * Every answer begins with a status byte (splits/answer.ts), so that a call to the wrong node or split is re-routed.
  */
 import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
-import { timestamp, type Key, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
+import { prefixEnd, timestamp, type Key, type NodeId, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
 import { readNodeId, readSplitId, readSplitIds } from '../splits/read-ids.ts';
 import { readSpans, readTxnId, writeSpans, writeTxnId } from './commands.ts';
 import type { Span } from './locks.ts';
-import type { Cell, LockMode, Row, WriteOp } from './types.ts';
+import type { Cell, KeyRange, LockMode, Row, WriteOp } from './types.ts';
 
 export const Method = {
   get: 'txn.get',
@@ -64,6 +64,10 @@ export interface ScanSpec {
   readonly limit: number;
   /** What is done with the rows where they are (types.ts); empty: nothing. */
   readonly fragment: Uint8Array;
+  /** The parts of the range that are wanted, in order and apart from each other; none: all of it. Not in reverse. */
+  readonly within: readonly KeyRange[];
+  /** So many rows of each of them are enough; 0: all. */
+  readonly each: number;
 }
 export interface ScanRequest extends TxnHeader, ScanSpec {
   readonly lock: LockMode;
@@ -224,11 +228,33 @@ export function readGetAnswer(input: ByteReader): GetAnswer {
   return { records, scanned };
 }
 
+/** Most ranges are all keys that begin with some bytes: then these are enough. */
+function writeRanges(out: ByteWriter, ranges: readonly KeyRange[]): void {
+  out.varint(ranges.length);
+  for (const { from, to } of ranges) {
+    const isPrefix = prefixEnd(from) === to;
+    out.binary(from).bool(isPrefix);
+    if (!isPrefix) out.binary(to);
+  }
+}
+function readRanges(input: ByteReader): KeyRange[] {
+  const ranges: KeyRange[] = [];
+  for (let n = input.count(); n > 0; n--) {
+    const from = input.binary() as Key;
+    const to = input.bool() ? prefixEnd(from) : (input.binary() as Key);
+    if (to === undefined) throw new CorruptBytes('range without an end');
+    ranges.push({ from, to });
+  }
+  return ranges;
+}
+
 function writeScanSpec(out: ByteWriter, spec: ScanSpec): void {
   out.binary(spec.from).binary(spec.to).bool(spec.reverse).varint(spec.limit).bytes(spec.fragment);
+  writeRanges(out, spec.within);
+  out.varint(spec.each);
 }
 function readScanSpec(input: ByteReader): ScanSpec {
-  return { from: input.binary() as Key, to: input.binary() as Key, reverse: input.bool(), limit: input.varint(), fragment: input.bytes() };
+  return { from: input.binary() as Key, to: input.binary() as Key, reverse: input.bool(), limit: input.varint(), fragment: input.bytes(), within: readRanges(input), each: input.varint() };
 }
 
 export function encodeScan(request: ScanRequest): Uint8Array {

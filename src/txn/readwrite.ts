@@ -26,7 +26,7 @@ import * as protocol from './protocol.ts';
 import { Method } from './protocol.ts';
 import { inTurns, partsOf, type Part } from './routing.ts';
 import { readResultOrConflict } from './service.ts';
-import { spanSeen, Touched } from './touched.ts';
+import { spansSeen, Touched } from './touched.ts';
 import type { Routed } from '../splits/router.ts';
 import type { RouteOptions } from '../splits/router.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
@@ -147,17 +147,16 @@ export class GatewayTransaction implements ReadWriteTransaction {
 
   scan(range: KeyRange, options: RangeReadOptions = {}): RowCursor {
     this.checkActive();
-    const own = this.overlay.isEmpty ? [] : this.overlay.keysIn(range, options.reverse === true);
-    // Own deletes may hide rows that count against the limit below.
-    const { limit, ...rest } = options;
-    const baseOptions = limit === undefined || !this.overlay.isEmpty ? rest : { ...rest, limit };
+    const own = this.overlay.isEmpty ? [] : (options.within ?? [range]).flatMap((part) => this.overlay.keysIn(part, options.reverse === true));
+    // Own deletes may hide rows that count against the limits below.
+    const baseOptions = this.overlay.isEmpty ? options : { ...options, limit: Infinity, each: 0 };
     const base = new RowsOfAnswers(new AnswerCursor(this.gateway.router, range, baseOptions, protocol.NO_FRAGMENT, (split, spec) => this.fetch(split, spec, options)));
     return this.overlay.isEmpty ? base : new OverlayCursor(base, this.overlay, own, options);
   }
 
   scanThrough(fragment: Uint8Array, range: KeyRange, options: RangeReadOptions = {}): PortionCursor | undefined {
     this.checkActive();
-    if (this.overlay.touches(range)) return undefined;
+    if ((options.within ?? [range]).some((part) => this.overlay.touches(part))) return undefined;
     return new AnswerCursor(this.gateway.router, range, options, fragment, (split, spec) => this.fetch(split, spec, options));
   }
 
@@ -171,7 +170,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     const answer = await this.guard(this.ask(split.id, Method.scan, body, lock, { signal, onRemote }));
     if (answer === 'rerouted') return answer;
     const result = protocol.readScanAnswer(answer);
-    await this.guard(Promise.resolve().then(() => this.touch(split.id, result.token, lock, [spanSeen(spec, result)])));
+    await this.guard(Promise.resolve().then(() => this.touch(split.id, result.token, lock, spansSeen(spec, result))));
     return result;
   }
 

@@ -22,7 +22,7 @@ import { NotLeading, RangeMoved, WriteConflictError } from './failures.ts';
 import { Participant } from './participant.ts';
 import * as protocol from './protocol.ts';
 import { Method } from './protocol.ts';
-import { spanSeen } from './touched.ts';
+import { spansSeen, upTo } from './touched.ts';
 import type { FragmentCompiler, WriteConflict } from './types.ts';
 
 type MaybePromise<T> = T | Promise<T>;
@@ -103,21 +103,27 @@ export class TxnService {
       // Lock no more than what is looked at: find where the batch ends, lock that far, and read it again under the lock.
       // Rows may come or go while the lock is waited for, so that this answer may end before that, or be without rows.
       const preview = await this.preview(request);
-      const span = spanSeen(request, preview);
-      const token = await participant.lock(request, [span], request.lock);
-      const seen = await this.collect({ ...request, ...span }, END_OF_TIME);
-      const answer = seen.done ? { ...seen, last: preview.last, done: preview.done } : seen;
-      return this.recheck(request.split, [whole], () => this.scanAnswer(answer, token));
+      const part = upTo(request, preview);
+      let spans = spansSeen(request, preview);
+      for (;;) {
+        const token = await participant.lock(request, spans, request.lock);
+        const seen = await this.collect(part, END_OF_TIME);
+        const answer = seen.done ? { ...seen, last: preview.last, done: preview.done } : seen;
+        // Where some rows of each range are enough, and one has gone, the next one has to be locked, too.
+        const needed = spansSeen(part, seen);
+        if (needed.every(({ to }, i) => to <= (spans[i]?.to ?? ''))) return this.recheck(request.split, [whole], () => this.scanAnswer(answer, token));
+        spans = needed;
+      }
     });
   }
 
   /** What is looked at, as it is before it is locked. A fragment that fails is tried again on what is locked: all of it. */
-  private async preview(request: protocol.ScanRequest): Promise<Pick<Collected, 'last' | 'done'>> {
+  private async preview(request: protocol.ScanRequest): Promise<Pick<Collected, 'rows' | 'last' | 'done'>> {
     try {
       return await this.collect(request, END_OF_TIME);
     } catch (error) {
       if (request.fragment.length === 0) throw error;
-      return { last: undefined, done: true };
+      return { rows: [], last: undefined, done: true };
     }
   }
 
@@ -149,8 +155,8 @@ export class TxnService {
   }
 
   private snapshotScan(request: protocol.SnapshotScanRequest): MaybePromise<Uint8Array> {
-    const whole: Span = { from: request.from, to: request.to };
-    return this.serveSnapshot(request.split, request.at, [whole], async ({ fence }) => {
+    const spans: Extent = request.within.length > 0 ? request.within : [{ from: request.from, to: request.to }];
+    return this.serveSnapshot(request.split, request.at, spans, async ({ fence }) => {
       fence.checkRead(request.schemaVersion, request.at);
       return this.scanAnswer(await this.collect(request, request.at), '');
     });

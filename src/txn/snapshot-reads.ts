@@ -12,7 +12,7 @@ import { MAX_READ_SPANS } from './limits.ts';
 import type { Span } from './locks.ts';
 import { NO_FRAGMENT, type GetAnswer, type ScanAnswer, type ScanSpec } from './protocol.ts';
 import { GatewaySnapshot } from './snapshot.ts';
-import { spanSeen, Touched } from './touched.ts';
+import { spansSeen, Touched, upTo } from './touched.ts';
 import type { ReadOptions } from './types.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
 
@@ -56,12 +56,12 @@ export class SnapshotReads {
   async fetch(split: SplitDescriptor, spec: ScanSpec, options: ReadOptions): Promise<ScanAnswer | 'rerouted'> {
     if (!this.isChecked(options)) return await this.at().fetch(split, spec, options);
     // Locks are for rows as they are, of which the fragment need not make anything.
-    const locked = await this.locks?.scan(split, spec.fragment.length === 0 ? spec : { ...spec, fragment: NO_FRAGMENT, limit: LOCK_AHEAD_ROWS }, options);
+    const locked = await this.locks?.scan(split, spec.fragment.length === 0 ? { ...spec, each: 0 } : { ...spec, each: 0, fragment: NO_FRAGMENT, limit: LOCK_AHEAD_ROWS }, options);
     if (locked === 'rerouted') return locked;
-    const piece = locked === undefined ? spec : { ...spec, ...spanSeen(spec, locked) };
+    const piece = locked === undefined ? spec : upTo(spec, locked);
     const answer = await this.at().fetch(split, piece, options);
     if (answer === 'rerouted') return answer;
-    this.note([spanSeen(piece, answer)]);
+    this.note(spansSeen(piece, answer));
     // What was locked may be newer than the snapshot, all of it: the end of the piece need not be that of the range.
     return locked === undefined || !answer.done ? answer : { ...answer, last: locked.last, done: locked.done };
   }

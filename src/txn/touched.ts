@@ -3,10 +3,11 @@
  * and a scan that goes on from where the last one ended extends it, so that reading a whole table takes one span.
  */
 import type { Key } from '../base/ids.ts';
-import { isWithin, keyAfter } from '../splits/ranges.ts';
+import { clipped, isWithin, keyAfter } from '../splits/ranges.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
 import type { Span } from './locks.ts';
 import type { ScanAnswer, ScanSpec } from './protocol.ts';
+import type { KeyRange } from './types.ts';
 
 interface Range {
   from: Key;
@@ -64,4 +65,24 @@ const LOOK_BACK = 8;
 export function spanSeen({ from, to, reverse }: Pick<ScanSpec, 'from' | 'to' | 'reverse'>, { last, done }: Pick<ScanAnswer, 'last' | 'done'>): { readonly from: Key; readonly to: Key } {
   if (done || last === undefined) return { from, to };
   return reverse ? { from: last, to } : { from, to: keyAfter(last) };
+}
+
+/** What the answer shows of the parts of the range that were asked for. */
+export function spansSeen(spec: ScanSpec, answer: Pick<ScanAnswer, 'rows' | 'last' | 'done'>): readonly KeyRange[] {
+  const seen = spanSeen(spec, answer);
+  if (spec.within.length === 0) return [seen];
+  const parts = clipped(spec.within, seen);
+  if (spec.each === 0) return parts;
+  let next = 0;
+  return parts.map(({ from, to }) => {
+    while ((answer.rows[next]?.key ?? to) < from) next++;
+    const enough = answer.rows[next + spec.each - 1]?.key ?? to;
+    return { from, to: enough < to ? keyAfter(enough) : to };
+  });
+}
+
+/** The part of a scan that the answer shows. */
+export function upTo<T extends ScanSpec>(spec: T, answer: Pick<ScanAnswer, 'last' | 'done'>): T {
+  const seen = spanSeen(spec, answer);
+  return { ...spec, ...seen, within: clipped(spec.within, seen) };
 }

@@ -45,6 +45,10 @@ export interface RangeReadOptions extends ReadOptions {
    * than a few answers either way. Without effect under a limit, and in transactions, where it would lock what was not seen.
    */
   readonly readAhead?: 'growing' | 'everything';
+  /** Only what lies in these parts of the range is wanted; in order, and apart from each other. For scans forwards. */
+  readonly within?: readonly KeyRange[];
+  /** So many rows of each of them are enough; there may be more. */
+  readonly each?: number;
 }
 
 /** Rows in key order, a batch at a time; undefined at the end. `close` early releases what the scan holds. */
@@ -64,6 +68,8 @@ export interface Fragment {
   look(key: Key, record: Uint8Array): void;
   /** It has as much as one answer may hold, or all that its reader wants. */
   readonly isFull: boolean;
+  /** Rows of its answer so far. */
+  readonly given: number;
   /** For a scan forwards: where it may go on, if nothing between the key looked at last and there is of any use. */
   skipTo(last: Key): Key | undefined;
   finish(): FragmentResult;

@@ -22,6 +22,7 @@ type Step =
   | { do: 'sync' | 'advance' | 'crash' | 'reopen' }
   | { do: 'get'; key: string }
   | { do: 'scan' | 'openCursor'; from: string; to: string; reverse: boolean; max: number }
+  | { do: 'seekCursor'; key: string; read: number }
   | { do: 'finishCursor' };
 const range = fc.record({ from: keys, to: keys, reverse: fc.boolean(), max: fc.integer({ min: 1, max: 20 }) });
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -33,6 +34,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: keys.map((key) => ({ do: 'get' as const, key })) },
   { weight: 2, arbitrary: range.map((r) => ({ do: 'scan' as const, ...r })) },
   { weight: 1, arbitrary: range.map((r) => ({ do: 'openCursor' as const, ...r })) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('seekCursor' as const), key: keys, read: fc.nat({ max: 4 }) }) },
   { weight: 1, arbitrary: fc.constant({ do: 'finishCursor' as const }) },
 );
 
@@ -150,11 +152,25 @@ function write(engine: Engine, expected: Expected, at: Extract<Step, { ops: unkn
   }
 }
 
+interface OpenCursor {
+  readonly cursor: Cursor;
+  readonly reverse: boolean;
+  expected: [string, string][];
+}
+
+/** Goes on from `key`, after some entries. */
+async function seek(open: OpenCursor, key: string, after: number): Promise<void> {
+  const read = after === 0 ? [] : shown(await open.cursor.next(after));
+  expect(read).toEqual(open.expected.splice(0, read.length));
+  open.cursor.seek(k(key));
+  open.expected = open.expected.filter(([each]) => each >= key);
+}
+
 /** Runs steps against the engine and a plain map. */
 async function check(home: Home, steps: readonly Step[]): Promise<void> {
   let engine = await home.open();
   const expected = new Expected();
-  let open: { cursor: Cursor; expected: [string, string][] } | undefined;
+  let open: OpenCursor | undefined;
   const close = async (): Promise<void> => {
     await open?.cursor.close();
     open = undefined;
@@ -191,7 +207,10 @@ async function check(home: Home, steps: readonly Step[]): Promise<void> {
         break;
       case 'openCursor':
         await open?.cursor.close();
-        open = { cursor: engine.scan(k(at.from), k(at.to), { reverse: at.reverse }), expected: slice(model, at.from, at.to, at.reverse) };
+        open = { cursor: engine.scan(k(at.from), k(at.to), { reverse: at.reverse }), expected: slice(model, at.from, at.to, at.reverse), reverse: at.reverse };
+        break;
+      case 'seekCursor':
+        if (open?.reverse === false) await seek(open, at.key, at.read);
         break;
       case 'finishCursor':
         if (open !== undefined) expect(shown(await drain(open.cursor, 3))).toEqual(open.expected);
@@ -425,7 +444,7 @@ describe('faults of the disk', () => {
       getSync: () => {
         throw new Error('bad sector');
       },
-      iterate: () => ({ next: () => Promise.reject(new Error('bad sector')), close: async () => undefined }),
+      iterate: () => ({ next: () => Promise.reject(new Error('bad sector')), seek: () => undefined, close: async () => undefined }),
       approximateBytes: () => Promise.reject(new Error('bad sector')),
       batch: () => undefined,
       close: async () => undefined,

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteReader, ByteWriter } from '../../src/base/bytes.ts';
-import { nodeId, splitId, timestamp, txnId, type Key } from '../../src/base/ids.ts';
+import { nodeId, prefixEnd, splitId, timestamp, txnId, type Key } from '../../src/base/ids.ts';
 import * as protocol from '../../src/txn/protocol.ts';
 import type { LockMode } from '../../src/txn/types.ts';
 import { bytes, expectOnlyCorruptBytes, keys, nodeIds, ops, spans, splitIds, timestamps, txnIds } from './arbitraries.ts';
@@ -9,7 +9,8 @@ import { bytes, expectOnlyCorruptBytes, keys, nodeIds, ops, spans, splitIds, tim
 const header = { split: splitIds, txn: txnIds, age: timestamps, gateway: nodeIds, token: fc.string({ maxLength: 12 }) };
 const lock = fc.constantFrom<LockMode>('none', 'shared', 'exclusive');
 const checks = fc.record({ since: timestamps, writes: fc.boolean(), reads: spans });
-const scan = { from: keys, to: keys, reverse: fc.boolean(), limit: fc.maxSafeNat(), fragment: bytes };
+const ranges = fc.array(fc.oneof(fc.record({ from: keys, to: keys }), keys.map((from) => ({ from, to: prefixEnd(from) ?? from }))));
+const scan = { from: keys, to: keys, reverse: fc.boolean(), limit: fc.maxSafeNat(), fragment: bytes, within: ranges, each: fc.nat() };
 
 interface Codec<T> {
   readonly messages: fc.Arbitrary<T>;
@@ -89,7 +90,7 @@ describe('messages between gateways and leaders', () => {
     const hex = (message: Uint8Array): string => Buffer.from(message).toString('hex');
     const headHex = `07${txn}09020174`;
     expect(hex(protocol.encodeGet({ ...head, lock: 'exclusive', keys: ['a' as Key], fragment: Buffer.of(0xab) }))).toBe(`${headHex}0201016101ab`);
-    expect(hex(protocol.encodeScan({ ...head, lock: 'shared', from: 'a' as Key, to: 'b' as Key, reverse: true, limit: 200, fragment: Buffer.of(0xab) }))).toBe(`${headHex}010161016201c80101ab`);
+    expect(hex(protocol.encodeScan({ ...head, lock: 'shared', from: 'a' as Key, to: 'b' as Key, reverse: true, limit: 200, fragment: Buffer.of(0xab), within: [], each: 0 }))).toBe(`${headHex}010161016201c80101ab0000`);
     expect(
       hex(protocol.encodeCommit({
         ...head, generation: 3, maxDelayMicros: 0, schemaVersion: timestamp(6), fixed: timestamp(7), checks: { since: timestamp(5), writes: true, reads: [{ from: 'x' as Key, to: undefined }, { from: 'y' as Key, to: 'z' as Key }] },

@@ -1,6 +1,7 @@
 /**
- * Joins by looking up keys for batches of left rows: Spanner's distributed cross apply. Ranges of many left rows are read
- * at the same time, equal ones once. A range with many rows is read on in a stream, for one left row at a time.
+ * Joins by looking up keys for batches of left rows: Spanner's distributed cross apply. The ranges of many left rows are
+ * read in one scan, in the order of their keys, equal ones once. Where that finds too many rows, those of one left row are
+ * read on in a stream.
  */
 import { key as toKey, type Key } from '../../base/ids.ts';
 import type { KeyRange } from '../../txn/types.ts';
@@ -10,13 +11,15 @@ import { finish, match, nulls } from './joins.ts';
 import { countsOf, rowBytes, type Frame, type Operator, type Plan, type Row } from './runtime.ts';
 import { RangeReader, type CompiledScan } from './scan.ts';
 
-/** Ranges of one chunk that are read at the same time. */
-const PARALLEL_RANGES = 16;
 /** Left rows that are looked up together, at first and at most. */
 const FIRST_CHUNK = 32;
 const MAX_CHUNK = 1024;
 /** Chunks are cut so that about this many right rows are held. */
 const WANTED_RIGHT_ROWS = 10_000;
+/** At so many, or their bytes, or that share of the statement's memory, the reading of a chunk ends. */
+const MAX_RIGHT_ROWS = 4 * WANTED_RIGHT_ROWS;
+const MAX_RIGHT_BYTES = 16 * 1024 * 1024;
+const MAX_SHARE = 0.25;
 /** What is read of a range, at first, to see whether it has a row that meets a condition. */
 const FEW_ROWS = 16;
 
@@ -150,60 +153,56 @@ class LookupOperator implements Operator {
   }
 
   private async lookUpRanges(rows: readonly Row[]): Promise<Pair[]> {
-    const { right } = this.join;
-    const known = new Map<string, Promise<Found>>();
-    const pairs: Promise<Pair>[] = [];
-    let running: Promise<unknown>[] = [];
+    const { right, type, condition } = this.join;
+    const wanted = rows.map((row) => right.ranges(row, this.frame));
+    const ranges = distinct(wanted.flat());
+    const parts = apart(ranges);
+    const isTest = type === 'semi' || type === 'anti';
+    // Where ranges lie in each other, the first rows of one need not be those of the other.
+    const most = !isTest || parts.length < ranges.length ? Infinity : condition === undefined ? 1 : FEW_ROWS;
+    const read = await this.read(parts, most);
+    const pairs: Pair[] = [];
     for (const left of rows) {
-      const parts = right.ranges(left, this.frame).map((range) => {
-        const id = `${range.from.length}:${range.from}${range.to}`;
-        let found = known.get(id);
-        if (found === undefined) {
-          found = this.begin(range);
-          known.set(id, found);
-          running.push(found);
-        }
-        return found;
-      });
-      pairs.push(Promise.all(parts).then((found) => ({ left, found })));
-      if (running.length < PARALLEL_RANGES) continue;
-      await Promise.all(running);
-      running = [];
+      const found = (wanted[pairs.length] ?? []).map((range) => read.found(range));
+      pairs.push({ left, found });
+      if (!read.isEnd && found.some(({ isCut }) => isCut)) break;
     }
-    return Promise.all(pairs);
+    // Those behind one whose rows were not all read come with the next chunk.
+    this.at -= rows.length - pairs.length;
+    return pairs;
   }
 
-  /** The first rows of a range, and what is left of it. */
-  private async begin(range: KeyRange): Promise<Found> {
-    const { right, type, condition } = this.join;
-    const isTest = type === 'semi' || type === 'anti';
-    const limit = !isTest ? undefined : condition === undefined && right.scan.residual === undefined ? 1 : FEW_ROWS;
-    const cursor = right.openCursor(range, this.frame, { most: limit });
-    const rows: Row[] = [];
-    let read = 0;
-    let last: Key | undefined;
+  /** The rows of ranges that are apart, in one reading, which ends when it has enough. */
+  private async read(ranges: readonly KeyRange[], most: number): Promise<Reading> {
+    const { right } = this.join;
+    const reading = new Reading();
+    if (ranges.length === 0) return reading;
+    const { cursor, each } = right.openRanges(ranges, this.frame, most);
+    reading.each = each;
     try {
-      // A second read says whether there is more, mostly without a message.
-      for (let i = 0; ; i++) {
+      const mostBytes = Math.min(MAX_RIGHT_BYTES, this.frame.memory.limit * MAX_SHARE);
+      for (let bytes = 0; reading.rows.length < MAX_RIGHT_ROWS && bytes < mostBytes; ) {
         const batch = await right.waiting(cursor.next(), this.frame);
-        if (batch === undefined) return { rows, rest: [] };
-        last = batch.last ?? last;
-        const found = await right.rowsOf(batch, this.frame);
-        this.hold(found.rows);
-        rows.push(...found.rows);
-        read += batch.read;
-        if ((i > 0 || read === limit) && last !== undefined) return { rows, rest: restOf(range, last) };
+        if (batch === undefined) return reading;
+        reading.last = batch.last ?? reading.last;
+        const { rows } = await right.rowsOf(batch, this.frame, reading.keys);
+        bytes += this.hold(rows);
+        for (const row of rows) reading.rows.push(row);
+        if (this.frame.isPauseDue(Math.max(batch.read, batch.scanned ?? 0))) await this.frame.pause();
       }
     } finally {
       await cursor.close();
     }
+    reading.isEnd = false;
+    return reading;
   }
 
-  private hold(rows: readonly Row[]): void {
+  private hold(rows: readonly Row[]): number {
     let bytes = 0;
     for (const row of rows) bytes += rowBytes(row);
     this.held += bytes;
     this.frame.memory.take(bytes);
+    return bytes;
   }
 
   private release(): void {
@@ -223,9 +222,58 @@ class LookupOperator implements Operator {
   }
 }
 
-function restOf(range: KeyRange, last: Key): KeyRange[] {
-  const from = toKey(`${last}\0`);
-  return from < range.to ? [{ from, to: range.to }] : [];
+/** What was read of some ranges, in the order of their keys. */
+class Reading {
+  readonly keys: Key[] = [];
+  readonly rows: Row[] = [];
+  /** Of a range with so many rows there may be more. */
+  each = Infinity;
+  /** The key that was looked at last. */
+  last: Key | undefined;
+  /** All ranges were read to their ends. */
+  isEnd = true;
+
+  found(range: KeyRange): Found & { readonly isCut: boolean } {
+    const from = this.position(range.from);
+    const to = this.position(range.to);
+    const rows = this.rows.slice(from, to);
+    const end = this.isEnd ? range.to : this.last === undefined ? range.from : after(this.last);
+    const isCut = end < range.to;
+    const next = isCut ? end : rows.length >= this.each ? after(this.keys[to - 1] ?? range.from) : range.to;
+    const start = next > range.from ? next : range.from;
+    return { rows, rest: start < range.to ? [{ from: start, to: range.to }] : [], isCut };
+  }
+
+  /** Of the first key that is not before this one. */
+  private position(key: Key): number {
+    let low = 0;
+    let high = this.keys.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.keys[middle] ?? key) < key) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+const after = (key: Key): Key => toKey(`${key}\0`);
+
+/** In order, each once. */
+function distinct(ranges: KeyRange[]): KeyRange[] {
+  ranges.sort((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : a.to < b.to ? -1 : a.to > b.to ? 1 : 0));
+  return ranges.filter((range, i) => range.from !== ranges[i - 1]?.from || range.to !== ranges[i - 1]?.to);
+}
+
+/** The same keys in ranges that do not lie in each other. */
+function apart(ranges: readonly KeyRange[]): readonly KeyRange[] {
+  const result: KeyRange[] = [];
+  for (const range of ranges) {
+    const last = result.at(-1);
+    if (last === undefined || range.from >= last.to) result.push(range);
+    else if (range.to > last.to) result[result.length - 1] = { from: last.from, to: range.to };
+  }
+  return result;
 }
 
 /** A left row whose right rows come in pieces. */

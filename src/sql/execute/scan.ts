@@ -21,7 +21,7 @@ import type { IndexLayout, KeySpace, StoredColumn, TableLayout } from '../rows/k
 import { columnById } from '../schema/schema.ts';
 import type { SqlValue } from '../values/value.ts';
 import { compileExpr, layoutOf, NO_ROW, type Evaluate, type PlanScope } from './expressions.ts';
-import { compileSeeks, intersect, pointsOf, rangesOf, type CompiledSeek } from './keys.ts';
+import { asKey, compileSeeks, intersect, pointsOf, rangesOf, type CompiledSeek } from './keys.ts';
 import { BackFetch, EntryColumns, foundAt, positionsOf, StoredReader } from './stored-rows.ts';
 import { RangeQueue, type Cursor, type OpenRange } from './range-queue.ts';
 import { BATCH_ROWS, countsOf, type Frame, type Operator, type Plan, type Row } from './runtime.ts';
@@ -54,9 +54,16 @@ export interface Batch {
 export type BatchCursor = Cursor<Batch>;
 
 /** What is known of how a range is read. */
-export interface RangeReading extends Pick<RangeReadOptions, 'readAhead'> {
-  /** That many rows are enough. */
-  readonly most?: number | undefined;
+export interface RangeReading extends Pick<RangeReadOptions, 'readAhead' | 'within' | 'each'> {
+  /** Rows are wanted with their keys. */
+  readonly keyed?: boolean;
+}
+
+/** Ranges that are read together. */
+export interface RangesReading {
+  readonly cursor: BatchCursor;
+  /** The reading of a range ends with so many rows, or more. */
+  readonly each: number;
 }
 
 /** A scan made ready: it can read the ranges of a seek, for no row (a plain scan) or for rows of a join. */
@@ -137,13 +144,14 @@ export class CompiledScan {
   }
 
   /** `isWhole`: the rows that come are those that the scan gives. */
-  private rangeOptions(frame: Frame, { most, readAhead }: RangeReading, isWhole: boolean): RangeReadOptions {
-    const own = this.limit === undefined || !isWhole ? undefined : Number(this.limit(NO_ROW, frame));
-    const limit = most ?? own;
+  private rangeOptions(frame: Frame, { readAhead, within, each }: RangeReading, isWhole: boolean): RangeReadOptions {
+    const limit = this.limit === undefined || !isWhole ? undefined : Number(this.limit(NO_ROW, frame));
     return {
       ...this.readOptions(frame),
       ...(this.scan.reverse ? { reverse: true } : {}),
       ...(readAhead === undefined ? {} : { readAhead }),
+      ...(within === undefined ? {} : { within }),
+      ...(each === undefined || !isWhole ? {} : { each }),
       ...(limit !== undefined && limit >= 0 && Number.isSafeInteger(limit) ? { limit: Math.max(1, limit) } : {}),
     };
   }
@@ -171,13 +179,14 @@ export class CompiledScan {
     if (profile !== undefined && this.number !== undefined) countsOf(profile, this.number).scanned += rows;
   }
 
-  /** Rows out of what a cursor gave, with how many of them were of this table or index. */
-  async rowsOf(batch: Batch, frame: Frame): Promise<{ readonly rows: Row[]; readonly own: number }> {
+  /** Rows out of what a cursor gave, with how many of them were of this table or index; their keys, if those are wanted. */
+  async rowsOf(batch: Batch, frame: Frame, keys?: Key[]): Promise<{ readonly rows: Row[]; readonly own: number }> {
     const { layout, back, remote } = this;
     const isSent = batch.scanned !== undefined && remote !== undefined;
     const reader = isSent ? remote.reader : this.reader;
     const mixed = layout.isShared && !isSent;
     const rows: SqlValue[][] = [];
+    const kept: Key[] = [];
     let own = 0;
     if (batch.areValues && isSent) {
       const { condition } = remote;
@@ -189,14 +198,16 @@ export class CompiledScan {
       if (mixed && !layout.owns(key)) continue;
       own++;
       const row = reader.row(key, record, frame);
-      if (row !== undefined) rows.push(row);
+      if (row === undefined) continue;
+      rows.push(row);
+      if (keys !== undefined) kept.push(key);
     }
     own = batch.scanned ?? own;
     this.count(own, frame);
-    if (back === undefined || rows.length === 0) return { rows, own };
-    const complete = back.complete(rows, await this.waiting(back.fetch(rows, frame, this.readOptions(frame)), frame), frame);
-    this.count(rows.length, frame);
-    return { rows: complete.filter((row) => row !== undefined), own };
+    const complete = back === undefined || rows.length === 0 ? undefined : back.complete(rows, await this.waiting(back.fetch(rows, frame, this.readOptions(frame)), frame), frame);
+    if (complete !== undefined) this.count(rows.length, frame);
+    for (const [i, key] of kept.entries()) if (complete === undefined || complete[i] !== undefined) keys?.push(key);
+    return { rows: complete?.filter((row) => row !== undefined) ?? rows, own };
   }
 
   /** The rows at whole keys, undefined where there is none or the condition does not hold. */
@@ -250,6 +261,15 @@ export class CompiledScan {
     return this.remoteCursor(range, frame, how) ?? this.localCursor(range, frame, how);
   }
 
+  /** Rows of all these ranges, which are in order and apart, in one order: of each as many as are wanted, at least. */
+  openRanges(ranges: readonly KeyRange[], frame: Frame, each: number): RangesReading {
+    // What is decided here, row by row, may need all rows of a range.
+    const isWhole = this.back === undefined && (this.remote === undefined ? this.scan.residual === undefined && !this.layout.isShared : this.remote.isWhole);
+    const [first] = ranges;
+    const range = { from: first?.from ?? asKey(''), to: ranges.at(-1)?.to ?? asKey('') };
+    return { cursor: this.openCursor(range, frame, { within: ranges, keyed: true, readAhead: 'everything', ...(isWhole && each !== Infinity ? { each } : {}) }), each: isWhole ? each : Infinity };
+  }
+
   /** Cursors over what is made of each range where its rows are; undefined when that is not possible for all of them. */
   async openPortions(pushed: Pushed, ranges: readonly KeyRange[], frame: Frame, how: RangeReading): Promise<ReadonlyMap<KeyRange, PortionCursor> | undefined> {
     const { view } = frame.execution;
@@ -293,7 +313,7 @@ export class CompiledScan {
     const { view } = frame.execution;
     if (remote === undefined || view.scanThrough === undefined) return undefined;
     const options = this.rangeOptions(frame, how, remote.isWhole);
-    const { pushed, areValues } = this.sent(remote, frame, options.limit !== undefined);
+    const { pushed, areValues } = this.sent(remote, frame, options.limit !== undefined || how.keyed === true);
     const fragment = pushed.fragment(frame);
     const cursor = fragment === undefined ? undefined : view.scanThrough(fragment, range, options);
     if (cursor === undefined) return undefined;

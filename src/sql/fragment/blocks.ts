@@ -42,6 +42,10 @@ export class ValuesFragment implements Fragment {
     this.pages = pages === undefined ? undefined : new PagesOf(pages, frame, (batch) => this.lookAt(batch, pages));
   }
 
+  get given(): number {
+    return this.rows;
+  }
+
   get isFull(): boolean {
     return this.rows >= this.bounds.rows || this.out.size >= this.bounds.bytes;
   }

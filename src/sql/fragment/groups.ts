@@ -97,6 +97,10 @@ export class GroupsFragment implements Fragment {
     this.pages = pages === undefined ? undefined : new PagesOf(pages, frame, (batch) => this.lookAt(batch, pages));
   }
 
+  get given(): number {
+    return this.table.groups.length;
+  }
+
   get isFull(): boolean {
     return this.table.groups.length >= MAX_GROUPS || this.bytes >= this.maxBytes;
   }

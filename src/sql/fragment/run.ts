@@ -128,6 +128,10 @@ class RowsFragment implements Fragment {
     });
   }
 
+  get given(): number {
+    return this.rows.length;
+  }
+
   get isFull(): boolean {
     return this.rows.length >= this.bounds.rows || this.bytes >= this.bounds.bytes;
   }

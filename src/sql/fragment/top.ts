@@ -73,6 +73,10 @@ export class TopFragment implements Fragment {
     this.pages = pages === undefined ? undefined : new PagesOf(pages, frame, (batch) => this.lookAt(batch, pages));
   }
 
+  get given(): number {
+    return this.kept.length;
+  }
+
   get isFull(): boolean {
     if (this.bytes >= this.maxBytes) this.cut();
     return this.bytes >= this.maxBytes;

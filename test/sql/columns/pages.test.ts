@@ -144,6 +144,7 @@ describe('scans through pages', () => {
           heads += entries.length;
           return entries;
         },
+        seek: (key) => cursor.seek(key),
         close: () => cursor.close(),
       };
     };

@@ -1,5 +1,5 @@
 /** One table in two storage engines, of which one has pages: what is written to both, and read at a time. */
-import { timestamp, type Key, type Timestamp } from '../../../src/base/ids.ts';
+import { splitId, timestamp, type Key, type Timestamp } from '../../../src/base/ids.ts';
 import { TrestleError } from '../../../src/base/errors.ts';
 import { SqlEngine } from '../../../src/sql/engine.ts';
 import { fragmentCompiler } from '../../../src/sql/fragment/run.ts';
@@ -10,7 +10,7 @@ import { MemoryDisk } from '../../../src/storage/memory-disk.ts';
 import { readAt, scanAt, stageWrite } from '../../../src/storage/mvcc.ts';
 import type { Engine, WriteOp } from '../../../src/storage/types.ts';
 import { collect } from '../../../src/txn/collect.ts';
-import { spanSeen } from '../../../src/txn/touched.ts';
+import { AnswerCursor } from '../../../src/txn/cursor.ts';
 import type { KeyRange, PortionCursor, RangeReadOptions, ReadView, RowCursor } from '../../../src/txn/types.ts';
 import { TestEnvironment } from '../../storage/support.ts';
 import { drain, KEY_PREFIX, statementContext, TableLoader } from '../query/database.ts';
@@ -18,6 +18,9 @@ import { MemoryStore } from '../query/store.ts';
 
 const compile = fragmentCompiler();
 const sqlEngine = new SqlEngine({ keyPrefix: KEY_PREFIX });
+
+/** All keys. */
+const ONE_SPLIT = { locate: () => ({ id: splitId(1), from: '' as Key, to: '\xff' as Key, generation: 1 }) };
 
 /** Rows of a time, read in answers like those of a node; `between` runs before each answer. */
 export class EngineView implements ReadView {
@@ -52,27 +55,12 @@ export class EngineView implements ReadView {
   }
 
   scanThrough(fragment: Uint8Array, range: KeyRange, options: RangeReadOptions = {}): PortionCursor {
-    const reverse = options.reverse === true;
-    let left = options.limit ?? Infinity;
-    let rest: KeyRange = range;
-    return {
-      next: async () => {
-        if (left <= 0 || rest.from >= rest.to) return undefined;
-        const spec = { ...rest, reverse, limit: Math.min(100, left), fragment };
-        this.answers++;
-        const reading = collect(this.engine, spec, this.readTimestamp, compile);
-        this.between();
-        const answer = await reading;
-        const seen = spanSeen(spec, answer);
-        rest = reverse ? { from: rest.from, to: answer.done ? rest.from : seen.from } : { from: answer.done ? rest.to : seen.to, to: rest.to };
-        left -= answer.rows.length;
-        return answer;
-      },
-      close: () => {
-        left = 0;
-        return Promise.resolve();
-      },
-    };
+    return new AnswerCursor(ONE_SPLIT, range, options, fragment, async (_, spec) => {
+      this.answers++;
+      const reading = collect(this.engine, { ...spec, limit: Math.min(100, spec.limit) }, this.readTimestamp, compile);
+      this.between();
+      return { token: '', ...(await reading) };
+    });
   }
 }
 

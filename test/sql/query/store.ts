@@ -46,7 +46,9 @@ export class MemoryStore implements ReadView {
     const keys = this.keys();
     const first = lowerBound(keys, range.from);
     const last = lowerBound(keys, range.to);
+    const { within } = options;
     let wanted = keys.slice(first, last);
+    if (within !== undefined) wanted = within.flatMap((part) => wanted.slice(lowerBound(wanted, part.from), lowerBound(wanted, part.to)).slice(0, options.each));
     if (options.reverse === true) wanted = wanted.reverse();
     if (options.limit !== undefined) wanted = wanted.slice(0, options.limit);
     let at = 0;
@@ -75,7 +77,7 @@ export class MemoryStore implements ReadView {
   /** As the nodes do it: each portion is what a fragment of its own makes of the next rows. */
   scanThrough(fragment: Uint8Array, range: KeyRange, options: RangeReadOptions = {}): PortionCursor | undefined {
     if (!this.takesFragments) return undefined;
-    const { limit, ...rest } = options;
+    const { limit, each = Infinity, ...rest } = options;
     let { from, to } = range;
     let left = limit ?? Infinity;
     let open = true;
@@ -87,10 +89,14 @@ export class MemoryStore implements ReadView {
         const run = compileFragment(fragment, { rows: Math.min(left, SCAN_BATCH), bytes: ANSWER_BYTES });
         const cursor = this.scan({ from, to }, { ...rest, limit: this.lookRows });
         let last: Key | undefined;
+        let given = { part: -1, before: 0 };
         try {
           for (let rows = await cursor.next(); rows !== undefined && !run.isFull; rows = await cursor.next()) {
             for (const { key, record } of rows) {
               if (run.isFull) break;
+              const part = options.within?.findIndex((p) => key < p.to) ?? 0;
+              if (part !== given.part) given = { part, before: run.given };
+              if (run.given - given.before >= each) continue;
               run.look(key, record);
               last = key;
             }
