@@ -27,7 +27,7 @@ export interface Backend {
   readonly sessions: SessionStore;
   readonly policies: PolicyStore;
   /** NOT_FOUND (`Database not found: …`) when there is none. Called on every request: must be a cache lookup when warm. */
-  open(database: string): Promise<DatabaseHandle>;
+  open(database: string): DatabaseHandle | Promise<DatabaseHandle>;
   /**
    * Runs the call at another node and yields its answers: one message for a unary method. An error of the method
    * arrives as the TrestleError it is there; a node that cannot be reached is `NodeUnreachable`.

@@ -101,7 +101,7 @@ export class NodeBackend implements Backend {
     this.schemas = new SchemaOperations(core, this.meta, this.catalog, this.operations, changes);
     this.databases = new Databases(core, this.meta, this.catalog, this.operations, changes, this.schemas);
     this.sessions = new Sessions(this.meta, core.env, (name) => Promise.resolve(this.catalog.database(name)));
-    this.rowDeletion = new RowDeletion(core, this.meta, this.catalog, (name) => this.open(name));
+    this.rowDeletion = new RowDeletion(core, this.meta, this.catalog, async (name) => await this.open(name));
     this.housekeeping = new Housekeeping(core, this.schemas, this.sessions, this.operations, () => this.sweepRest(), () => this.sample(), this.rowDeletion);
     core.rpc.handle(SETTLE, async (_, body) => {
       const input = new ByteReader(body);
@@ -157,9 +157,12 @@ export class NodeBackend implements Backend {
     });
   }
 
-  async open(name: string): Promise<DatabaseHandle> {
-    const found = this.catalog.database(name);
-    const database = found instanceof Promise ? await found : found;
+  open(name: string): DatabaseHandle | Promise<DatabaseHandle> {
+    const database = this.catalog.database(name);
+    return database instanceof Promise ? database.then((found) => this.handleOf(name, found)) : this.handleOf(name, database);
+  }
+
+  private handleOf(name: string, database: OpenDatabase): DatabaseHandle {
     let handle = this.handles.get(database);
     if (handle === undefined) this.handles.set(database, (handle = this.makeHandle(name, database)));
     return handle;

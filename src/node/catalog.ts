@@ -78,7 +78,7 @@ export class DatabaseUse implements TransactionHooks {
     return hooks;
   }
 
-  beginCommit(): Promise<() => void> {
+  beginCommit(): (() => void) | Promise<() => void> {
     return this.database.beginCommit(this);
   }
 
@@ -150,9 +150,13 @@ export class OpenDatabase {
   }
 
   /** Called before a commit is sent; the answer is called when it has ended. */
-  async beginCommit({ schema, writer }: DatabaseUse): Promise<() => void> {
+  beginCommit({ schema, writer }: DatabaseUse): (() => void) | Promise<() => void> {
     if (schema === undefined) return noop;
-    await writer?.writer.finish();
+    const finished = writer?.writer.finish();
+    return finished === undefined ? this.enterCommit(schema) : finished.then(() => this.enterCommit(schema));
+  }
+
+  private enterCommit(schema: Schema): () => void {
     if (schema !== this.schema()) throw aborted('Transaction was aborted: the schema changed.');
     this.committing.set(schema, (this.committing.get(schema) ?? 0) + 1);
     return () => {

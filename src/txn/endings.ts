@@ -65,7 +65,8 @@ export class Endings {
     const delayed = this.delay(request);
     if (delayed !== undefined) await delayed;
     try {
-      const { leadership, txn } = await this.ready(request, request.generation);
+      const readied = this.readyNow(request, request.generation);
+      const { leadership, txn } = readied instanceof Promise ? await readied : readied;
       return await this.conclude(txn, () => this.commitLocked(leadership, txn, request));
     } catch (error) {
       // Its other call may have come through while this one waited.
@@ -95,7 +96,8 @@ export class Endings {
   }
 
   private async commitLocked(leadership: Leadership, txn: LeaderTxn, request: CommitRequest): Promise<Timestamp> {
-    const evaluated = await this.evaluateLocked(leadership, txn, request);
+    const evaluating = this.evaluateLocked(leadership, txn, request);
+    const evaluated = evaluating instanceof Promise ? await evaluating : evaluating;
     this.at.checkStill(leadership, txn);
     const { fixed } = request;
     const agreed = fixed > 0 ? agree(this.at.context, leadership, txn, fixed, evaluated.writes) : undefined;
@@ -134,7 +136,8 @@ export class Endings {
     // All participants wait at the same time, and the decision does not: together no longer than a commit of one split.
     const delayed = this.delay(request);
     if (delayed !== undefined) await delayed;
-    const { leadership, txn } = await this.ready(request, undefined);
+    const readied = this.readyNow(request, undefined);
+    const { leadership, txn } = readied instanceof Promise ? await readied : readied;
     if (this.at.ledger.prepared.has(request.txn)) return { floor: txn.assigned ?? timestamp(0), ceiling: NO_CEILING, token: txn.token, committed: NOT_COMMITTED };
     if (txn.preparing !== undefined) return await txn.preparing;
     const preparing = this.prepareLocked(leadership, txn, request);
@@ -147,7 +150,8 @@ export class Endings {
   }
 
   private async prepareLocked(leadership: Leadership, txn: LeaderTxn, request: PrepareRequest): Promise<PrepareAnswer> {
-    const evaluated = await this.evaluateLocked(leadership, txn, request);
+    const evaluating = this.evaluateLocked(leadership, txn, request);
+    const evaluated = evaluating instanceof Promise ? await evaluating : evaluating;
     this.at.checkStill(leadership, txn);
     const { fixed } = request;
     const agreed = fixed > 0 && evaluated.writes.length > 0 ? agree(this.at.context, leadership, txn, fixed, evaluated.writes) : undefined;
@@ -274,7 +278,18 @@ export class Endings {
   }
 
   /** Locks what is to be written, and what was read without locks, and pins the transaction: from here on it cannot be wounded. */
-  private async ready(request: Ending, generation: number | undefined): Promise<{ leadership: Leadership; txn: LeaderTxn }> {
+  private readyNow(request: Ending, generation: number | undefined): Ready | Promise<Ready> {
+    const leadership = this.at.leading();
+    if (leadership.draining !== undefined || request.checks.since > 0) return this.ready(request, generation);
+    const txn = this.at.enter(request);
+    const spans = spansOf(request.ops);
+    for (const span of spans) if (!leadership.locks.tryAcquire(txn.owner, span, 'exclusive')) return this.ready(request, generation);
+    this.at.checkStill(leadership, txn);
+    return this.pinned(leadership, txn, request, spans, generation);
+  }
+
+  /** The same, waiting for what has to be waited for. */
+  private async ready(request: Ending, generation: number | undefined): Promise<Ready> {
     const leadership = this.at.leading();
     if (leadership.draining !== undefined && leadership.txns.get(request.txn)?.owner.pinned !== true) await leadership.draining;
     if (this.at.leading() !== leadership) throw new NotLeading();
@@ -286,7 +301,11 @@ export class Endings {
     this.at.checkStill(leadership, txn);
     // A cut may have begun, or happened, while this waited: the router finds the right split again.
     if (leadership.draining !== undefined && !txn.owner.pinned) return await this.ready(request, generation);
-    if (!this.covers(spans) || !this.covers(reads)) throw new RangeMoved();
+    return this.pinned(leadership, txn, request, spans, generation);
+  }
+
+  private pinned(leadership: Leadership, txn: LeaderTxn, { checks }: Ending, spans: readonly Span[], generation: number | undefined): Ready {
+    if (!this.covers(spans) || !this.covers(checks.reads)) throw new RangeMoved();
     if (generation !== undefined && this.at.context.descriptor().generation !== generation) throw new RangeMoved();
     leadership.pin(txn);
     return { leadership, txn };
@@ -307,20 +326,24 @@ export class Endings {
   }
 
   /** Checks what was read without locks, then evaluates the writes. What fails here ends the transaction. The caller has to look whether it still lives. */
-  private async evaluateLocked(leadership: Leadership, txn: LeaderTxn, { ops, checks, schemaVersion }: Ending): Promise<EvaluatedWrites> {
-    let evaluated: Evaluated;
-    try {
-      if (checks.since > 0) await this.validate(checks, spansOf(ops));
-      const result = evaluate(this.at.context.engine, ops, checks.reads);
-      evaluated = result instanceof Promise ? await result : result;
-      this.at.fence.check(schemaVersion);
-    } catch (error) {
+  private evaluateLocked(leadership: Leadership, txn: LeaderTxn, { ops, checks, schemaVersion }: Ending): EvaluatedWrites | Promise<EvaluatedWrites> {
+    const failed = (error: unknown): never => {
       leadership.release(txn.owner.id, 'aborted');
       throw error;
+    };
+    const accept = (evaluated: Evaluated): EvaluatedWrites => {
+      this.at.fence.check(schemaVersion);
+      if ('writes' in evaluated) return evaluated;
+      throw new WriteConflictError(evaluated.conflict);
+    };
+    const { engine } = this.at.context;
+    try {
+      if (checks.since > 0) return this.validate(checks, spansOf(ops)).then(() => evaluate(engine, ops, checks.reads)).then(accept).catch(failed);
+      const result = evaluate(engine, ops, checks.reads);
+      return result instanceof Promise ? result.then(accept).catch(failed) : accept(result);
+    } catch (error) {
+      return failed(error);
     }
-    if ('writes' in evaluated) return evaluated;
-    leadership.release(txn.owner.id, 'aborted');
-    throw new WriteConflictError(evaluated.conflict);
   }
 
   /** Refuses writes under older versions of the schema, from now on and for ever: resolves when that is in the log. */
@@ -358,6 +381,12 @@ export class Endings {
       });
     }
   }
+}
+
+/** A transaction that holds its locks here, and can no longer be wounded. */
+interface Ready {
+  readonly leadership: Leadership;
+  readonly txn: LeaderTxn;
 }
 
 /** What a commit and a prepare have in common. */

@@ -38,6 +38,7 @@ const WOUNDED = 'Transaction was aborted: an older transaction needed its locks.
 const MAX_ROUNDS = 100;
 
 const NOWHERE: ReadonlySet<SplitId> = new Set();
+const WRITTEN = Promise.resolve();
 
 interface Prepared {
   readonly floor: Timestamp;
@@ -191,7 +192,16 @@ export class GatewayTransaction implements ReadWriteTransaction {
 
   // ---- writes -----------------------------------------------------------------------------------------------------
 
-  async write(ops: readonly WriteOp[]): Promise<void> {
+  write(ops: readonly WriteOp[]): Promise<void> {
+    try {
+      this.buffer(ops);
+      return WRITTEN;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  private buffer(ops: readonly WriteOp[]): void {
     this.checkActive();
     for (const op of ops) {
       this.bytes += sizeOf(op);
@@ -224,8 +234,11 @@ export class GatewayTransaction implements ReadWriteTransaction {
     this.commitAsked = true;
     let endCommit: (() => void) | undefined;
     try {
-      endCommit = await this.hooks?.beginCommit();
-      this.checkActive();
+      const begun = this.hooks?.beginCommit();
+      if (begun instanceof Promise) {
+        endCommit = await begun;
+        this.checkActive();
+      } else endCommit = begun;
       this.state = 'committing';
       const commitTimestamp = await this.run(options);
       if (this.fixed > 0) this.gateway.lead.inTime();
@@ -243,19 +256,19 @@ export class GatewayTransaction implements ReadWriteTransaction {
     }
   }
 
-  private async run(options: CommitOptions): Promise<Timestamp> {
-    for (let round = 0; round <= MAX_ROUNDS; round++) {
-      const found = this.parts();
-      const parts = found instanceof Promise ? await found : found;
-      this.participants = parts.length;
-      if (this.isWounded && !this.mayHaveCommitted) throw aborted(WOUNDED);
-      const only = parts.length === 1 ? parts[0] : undefined;
-      if (parts.length === 0) return await this.nothing();
-      if (only === undefined || only.ops.length === 0) return await this.twoPhase(parts, options);
-      const at = await this.onePhase(only, options);
-      if (at !== undefined) return at;
-    }
-    throw aborted('Transaction was aborted: its splits moved too often.');
+  /** `round`: how often a split turned out to have been cut. */
+  private run(options: CommitOptions, round = 0): Promise<Timestamp> {
+    const parts = this.parts();
+    return parts instanceof Promise ? parts.then((found) => this.runParts(found, options, round)) : this.runParts(parts, options, round);
+  }
+
+  private runParts(parts: readonly Part[], options: CommitOptions, round: number): Promise<Timestamp> {
+    this.participants = parts.length;
+    if (this.isWounded && !this.mayHaveCommitted) throw aborted(WOUNDED);
+    if (round > MAX_ROUNDS) throw aborted('Transaction was aborted: its splits moved too often.');
+    const [first] = parts;
+    if (first === undefined) return this.nothing();
+    return parts.length > 1 || first.ops.length === 0 ? this.twoPhase(parts, options) : this.onePhase(first, options, round);
   }
 
   /** Neither wrote, nor read what has to stay as it was: the timestamp of the snapshot, if there is one, or any will do. */
@@ -269,8 +282,8 @@ export class GatewayTransaction implements ReadWriteTransaction {
     return this.hooks?.schemaVersion() ?? ANY_VERSION;
   }
 
-  /** Everything in one split: one call, one Paxos round. Undefined when the split was cut meanwhile. */
-  private async onePhase(part: Part, options: CommitOptions): Promise<Timestamp | undefined> {
+  /** Everything in one split: one call, one Paxos round. */
+  private onePhase(part: Part, options: CommitOptions, round: number): Promise<Timestamp> {
     // Locks of earlier reads are there as long as their leadership is, which the header says.
     const checks = this.checksOf(this.snapshotReads === undefined ? [] : part.reads);
     const body = protocol.encodeCommit({ ...this.header(part.split), generation: part.split.generation, maxDelayMicros: options.maxCommitDelayMicros ?? 0, schemaVersion: this.schemaVersion(), checks, fixed: this.fixed, ops: part.ops }, capacityFor(part.ops));
@@ -278,16 +291,17 @@ export class GatewayTransaction implements ReadWriteTransaction {
     this.preparing.add(part.split.id);
     this.deciding = true;
     this.mayHaveCommitted = true;
-    const answer = await this.gateway.requests.call(part.split.id, Method.commit, body, { signal: options.signal });
-    if (answer === 'rerouted') {
-      this.deciding = false;
-      return undefined;
-    }
-    throwConflict(answer);
-    // The split let go of everything, and so did those that it was cut into.
-    this.touched.clear();
-    this.preparing.clear();
-    return timestamp(answer.varint());
+    return this.gateway.requests.call(part.split.id, Method.commit, body, { signal: options.signal }).then((answer) => {
+      if (answer === 'rerouted') {
+        this.deciding = false;
+        return this.run(options, round + 1);
+      }
+      throwConflict(answer);
+      // The split let go of everything, and so did those that it was cut into.
+      this.touched.clear();
+      this.preparing.clear();
+      return timestamp(answer.varint());
+    });
   }
 
   private async twoPhase(parts: readonly Part[], options: CommitOptions): Promise<Timestamp> {

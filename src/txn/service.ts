@@ -23,7 +23,7 @@ import { Participant } from './participant.ts';
 import * as protocol from './protocol.ts';
 import { Method } from './protocol.ts';
 import { spansSeen, upTo } from './touched.ts';
-import type { FragmentCompiler, WriteConflict } from './types.ts';
+import type { FragmentCompiler, WriteConflict, WriteOp } from './types.ts';
 
 type MaybePromise<T> = T | Promise<T>;
 
@@ -220,14 +220,11 @@ export class TxnService {
   // ---- commits ----------------------------------------------------------------------------------------------------
 
   private commit(request: protocol.CommitRequest): MaybePromise<Uint8Array> {
-    return this.serve(request.split, [...spansOf(request.ops), ...request.checks.reads], async ({ participant }) => {
-      const at = await participant.endings.commit(request);
-      return okAnswer().u8(0).varint(at).view();
-    });
+    return this.serve(request.split, extentOf(request), ({ participant }) => participant.endings.commit(request).then((at) => okAnswer().u8(0).varint(at).view()));
   }
 
   private prepare(request: protocol.PrepareRequest): MaybePromise<Uint8Array> {
-    return this.serve(request.split, [...spansOf(request.ops), ...request.checks.reads], async ({ participant }) => {
+    return this.serve(request.split, extentOf(request), async ({ participant }) => {
       const { floor, ceiling, token, committed } = await participant.endings.prepare(request);
       return okAnswer().u8(0).varint(floor).varint(ceiling).string(token).varint(committed).view();
     });
@@ -377,3 +374,6 @@ export function readResultOrConflict(input: { u8(): number; binary(): string }):
   return { kind: kind === 1 ? 'exists' : 'missing', key: input.binary() as Key };
 }
 
+/** What an ending touches. */
+const extentOf = ({ ops, checks }: { readonly ops: readonly WriteOp[]; readonly checks: protocol.Checks }): Span[] =>
+  checks.reads.length === 0 ? spansOf(ops) : [...spansOf(ops), ...checks.reads];

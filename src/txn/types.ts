@@ -220,7 +220,7 @@ export interface ReadWriteOptions {
 /** What the layer above adds to a transaction, and keeps with it. */
 export interface TransactionHooks {
   /** Called when the commit is asked for: may still read and write, and may refuse. What it answers is called at the commit's end. */
-  beginCommit(): Promise<() => void>;
+  beginCommit(): (() => void) | Promise<() => void>;
   /** The version of the schema that the transaction's writes were made with, once it is being committed. */
   schemaVersion(): Timestamp;
   /** Names the row of a precondition that failed. */

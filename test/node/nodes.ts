@@ -40,7 +40,7 @@ export async function startNodes(options: { seed: number; nodes?: 1 | 3; stateme
   if (first === undefined) throw new Error('there is a first node');
   await test.run(first.instances.create({ name: INSTANCE, config: 'projects/p/instanceConfigs/trestle-local', displayName: 'i', nodeCount: 1, processingUnits: 1000, labels: {} }));
   await test.run(first.databases.create(DATABASE, { statements: options.statements, dialect: 'googleSql' }));
-  const handles = await Promise.all(backends.map((backend) => test.run(backend.open(DATABASE))));
+  const handles = await Promise.all(backends.map((backend) => test.run(Promise.resolve(backend.open(DATABASE)))));
   const database = (node: number): DatabaseHandle => {
     const handle = handles[node - 1];
     if (handle === undefined) throw new Error(`no node ${String(node)}`);

@@ -113,7 +113,7 @@ describe('schema changes', () => {
     const nodes = await startNodes({ seed: 5, statements: TABLE });
     for (let from = 0; from < 2_000; from += 500) await insert(nodes, 1, from, 500);
     void change(nodes, 3, 'CREATE INDEX ByV ON T (V)').catch(() => undefined);
-    const database = await nodes.test.run(nodes.backend(1).open(DATABASE).then(() => nodes.backend(1).catalog.database(DATABASE)));
+    const database = await nodes.test.run(Promise.resolve(nodes.backend(1).open(DATABASE)).then(() => nodes.backend(1).catalog.database(DATABASE)));
     for (let i = 0; i < 1_000 && database.schema().index('ByV') === undefined; i++) await nodes.test.settle(0.001);
     expect(database.schema().index('ByV')).toBeDefined();
     nodes.test.cluster.crash(nodeId(3), false);
@@ -361,7 +361,7 @@ describe('schema changes', () => {
   it('let nobody name a column that is being filled', async () => {
     const nodes = await startNodes({ seed: 24, statements: TABLE });
     for (let from = 0; from < 1_500; from += 500) await insert(nodes, 1, from, 500);
-    const database = await nodes.test.run(nodes.backend(1).open(DATABASE).then(() => nodes.backend(1).catalog.database(DATABASE)));
+    const database = await nodes.test.run(Promise.resolve(nodes.backend(1).open(DATABASE)).then(() => nodes.backend(1).catalog.database(DATABASE)));
     const ddl = change(nodes, 1, 'ALTER TABLE T ADD COLUMN D INT64 DEFAULT (7)');
     const isFilling = (): boolean => database.schema().table('T')?.columns.some(({ filling }) => filling === true) ?? false;
     for (let i = 0; i < 1_000 && !isFilling(); i++) await nodes.test.settle(0.001);

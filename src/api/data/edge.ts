@@ -24,10 +24,16 @@ export interface OpenSession {
   readonly database: DatabaseHandle;
 }
 
-export async function openSession(edge: Edge, name: string): Promise<OpenSession> {
+/** Without a promise where this node knows both. */
+export function openSession(edge: Edge, name: string): OpenSession | Promise<OpenSession> {
   const databaseName = databaseOfSession(name);
-  const found = edge.backend.sessions.get(name);
-  const session = found instanceof Promise ? await found : found;
+  const session = edge.backend.sessions.get(name);
+  if (session instanceof Promise) return session.then((found) => opened(edge, name, found, databaseName));
+  return opened(edge, name, session, databaseName);
+}
+
+function opened(edge: Edge, name: string, session: SessionRecord | undefined, databaseName: string): OpenSession | Promise<OpenSession> {
   if (session === undefined) throw sessionNotFound(name);
-  return { session, database: await edge.backend.open(databaseName) };
+  const database = edge.backend.open(databaseName);
+  return database instanceof Promise ? database.then((found) => ({ session, database: found })) : { session, database };
 }

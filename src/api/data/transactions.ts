@@ -49,7 +49,7 @@ export async function commit(edge: Edge, bytes: Buffer, call: Call): Promise<Buf
   checkDelay(request);
   const { transaction } = request;
   if (transaction.kind === 'absent') throw invalidArgument('Commit needs a transaction id or a single-use transaction.');
-  if (transaction.kind === 'singleUse') return commitSingleUse(edge, request, transaction.options);
+  if (transaction.kind === 'singleUse') return await commitSingleUse(edge, request, transaction.options);
   const node = remoteGateway(edge, request.session, { kind: 'id', id: transaction.id }, call);
   if (node !== undefined) {
     try {

@@ -34,6 +34,15 @@ interface TypedWrite {
 
 /** Applies mutations and checks foreign keys. The caller still has to call `writer.finish()` before it commits. */
 export async function applyMutations(writer: RowWriter, mutations: readonly Mutation[]): Promise<void> {
+  const [first] = mutations;
+  if (first !== undefined && mutations.length === 1 && first.op !== 'delete' && first.values.length === 1) await writeRows(writer, typedWrite(writer.keySpace, first));
+  else await applySeveral(writer, mutations);
+  await writer.endStatement();
+}
+
+const writeRows = (writer: RowWriter, { op, table, columns, rows }: TypedWrite): Promise<void> => writer.write(op, table, columns.map((column) => column.id), rows);
+
+async function applySeveral(writer: RowWriter, mutations: readonly Mutation[]): Promise<void> {
   const { keySpace } = writer;
   const history = new Map<Key, 'inserted' | 'deleted'>();
   for (const [i, mutation] of mutations.entries()) {
@@ -42,14 +51,13 @@ export async function applyMutations(writer: RowWriter, mutations: readonly Muta
       continue;
     }
     const write = typedWrite(keySpace, mutation);
-    if (mutations.length > 1 || write.rows.length > 1) checkHistory(write, history);
+    checkHistory(write, history);
     try {
-      await writer.write(write.op, write.table, write.columns.map((column) => column.id), write.rows);
+      await writeRows(writer, write);
     } catch (error) {
       throw parentComesLater(keySpace, error, write, mutations.slice(i + 1)) ?? error;
     }
   }
-  await writer.endStatement();
 }
 
 function requireTable(keySpace: KeySpace, name: string): Table {

@@ -100,6 +100,10 @@ export class WriterState {
     this.deferred?.delete(identity);
   }
 
+  get hasDeferred(): boolean {
+    return this.deferred !== undefined && this.deferred.size > 0;
+  }
+
   isDeferred(identity: string): boolean {
     return this.deferred?.has(identity) === true;
   }
@@ -107,7 +111,7 @@ export class WriterState {
   /** Writes what waited. `fix` gives the timestamp that the transaction will commit at, or nothing if it cannot. */
   async writeDeferred(fix: (() => Promise<bigint>) | undefined): Promise<void> {
     const { deferred } = this;
-    if (deferred === undefined || deferred.size === 0) return;
+    if (deferred === undefined || !this.hasDeferred) return;
     if (fix === undefined) throw unimplemented('Commit timestamps in primary keys and in keys of indexes cannot be written here.');
     const nanos = await fix();
     const ops = [...deferred.values()].flatMap((write) => write(nanos));

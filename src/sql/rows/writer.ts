@@ -67,30 +67,45 @@ export class RowWriter {
   }
 
   /** Writes rows; `rows[i][j]` is the value of column `columns[j]`, of the column's type. Throws TrestleError. */
-  async write(kind: WriteKind, table: Table, columns: readonly ColumnId[], rows: readonly (readonly WriteValue[])[]): Promise<void> {
+  write(kind: WriteKind, table: Table, columns: readonly ColumnId[], rows: readonly (readonly WriteValue[])[]): Promise<void> {
     const plan = this.plans.of(table);
     const { positions, affected, needsOldRows } = plan.shape(kind, columns);
     this.state.count(rows.length * affected);
     const incoming = rows.map((values) => this.incoming(plan, kind, positions, values));
+    const isBlind = !needsOldRows && plan.parent === undefined && (kind !== 'replace' || plan.children.length === 0);
+    return isBlind ? this.writeBlindly(plan, kind, incoming) : this.writeAfterReading(plan, kind, incoming, needsOldRows);
+  }
+
+  /** Nothing has to be read for it. */
+  private writeBlindly(plan: TablePlan, kind: WriteKind, incoming: readonly Incoming[]): Promise<void> {
+    const batch: Batch = { plan, ops: [], entries: undefined, current: undefined, parents: undefined };
+    for (const row of incoming) this.writeRow(batch, kind, row);
+    return this.state.transaction.write(this.opsOf(batch));
+  }
+
+  private async writeAfterReading(plan: TablePlan, kind: WriteKind, incoming: readonly Incoming[], needsOldRows: boolean): Promise<void> {
     const current = needsOldRows ? await this.load(plan, incoming) : undefined;
     const batch: Batch = { plan, ops: [], entries: undefined, current, parents: undefined };
     for (const row of incoming) {
-      if (row.key === undefined) this.deferRow(batch, kind, row);
-      else if (kind === 'insert') this.insert(batch, row, row.key);
-      else if (kind === 'update') this.update(batch, row, row.key);
-      else if (kind === 'insertOrUpdate') this.upsert(batch, row, row.key);
-      else {
-        if (plan.children.length > 0) await deleteChildren(this.state, plan, row.key);
-        this.replace(batch, row, row.key);
-      }
+      if (kind === 'replace' && row.key !== undefined && plan.children.length > 0) await deleteChildren(this.state, plan, row.key);
+      this.writeRow(batch, kind, row);
     }
-    const { ops, entries, parents } = batch;
-    if (parents !== undefined) await this.checkParents(plan, parents);
-    if (entries !== undefined) {
-      this.state.count(entries.size);
-      ops.push(...entries.ops());
-    }
-    await this.state.transaction.write(ops);
+    if (batch.parents !== undefined) await this.checkParents(plan, batch.parents);
+    await this.state.transaction.write(this.opsOf(batch));
+  }
+
+  private writeRow(batch: Batch, kind: WriteKind, row: Incoming): void {
+    if (row.key === undefined) this.deferRow(batch, kind, row);
+    else if (kind === 'insert') this.insert(batch, row, row.key);
+    else if (kind === 'update') this.update(batch, row, row.key);
+    else if (kind === 'insertOrUpdate') this.upsert(batch, row, row.key);
+    else this.replace(batch, row, row.key);
+  }
+
+  private opsOf({ ops, entries }: Batch): readonly WriteOp[] {
+    if (entries === undefined) return ops;
+    this.state.count(entries.size);
+    return [...ops, ...entries.ops()];
   }
 
   /** Deletes rows by complete keys or key prefixes; missing rows are none. */
@@ -130,9 +145,10 @@ export class RowWriter {
   }
 
   /** Has to be called before the transaction commits, after which nothing more may be written. */
-  async finish(): Promise<void> {
-    await this.state.references.check();
-    await this.state.writeDeferred(this.context.fixCommitTimestamp);
+  finish(): Promise<void> | undefined {
+    const checked = this.state.references.check();
+    if (checked === undefined && !this.state.hasDeferred) return undefined;
+    return Promise.resolve(checked).then(() => this.state.writeDeferred(this.context.fixCommitTimestamp));
   }
 
   // ---- Rows of a batch
