@@ -8,7 +8,7 @@
  *  2. After an operation failed with ABORTED nothing of it remains anywhere: locks are released, nothing was written.
  *  3. Every split that prepared learns the outcome: from the coordinator, from here, or by asking.
  */
-import { aborted, failedPrecondition, invalidArgument, resourceExhausted, Code, TrestleError } from '../base/errors.ts';
+import { aborted, failedPrecondition, resourceExhausted, Code, TrestleError } from '../base/errors.ts';
 import type { ByteReader } from '../base/bytes.ts';
 import { timestamp, type Key, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
 import { AnswerCursor, OverlayCursor, RowsOfAnswers } from './cursor.ts';
@@ -17,13 +17,14 @@ import { tooLarge } from './evaluate.ts';
 import { ANY_VERSION } from './fence.ts';
 import type { Gateway } from './gateway.ts';
 import { getKeys, type AskKeys } from './get-keys.ts';
-import { MAX_READ_SPANS, MAX_REQUEST_BYTES, MAX_TRANSACTION_BYTES, MAX_WRITES } from './limits.ts';
+import { MAX_READ_SPANS, MAX_REQUEST_BYTES } from './limits.ts';
 import type { Span } from './locks.ts';
-import { capacityFor, Overlay, sizeOf } from './overlay.ts';
+import { capacityFor } from './overlay.ts';
 import { SnapshotReads } from './snapshot-reads.ts';
 import { WriteConflictError } from './failures.ts';
 import * as protocol from './protocol.ts';
 import { Method } from './protocol.ts';
+import { WriteBuffer } from './write-buffer.ts';
 import { inTurns, partsOf, type Part } from './routing.ts';
 import { readResultOrConflict } from './service.ts';
 import { spansSeen, Touched } from './touched.ts';
@@ -63,11 +64,9 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private readonly pointLock: LockMode;
   private readonly ended: () => void;
   readonly hooks: TransactionHooks | undefined;
-  private readonly overlay = new Overlay();
+  private readonly buffer = new WriteBuffer();
   /** When reads take no locks. */
   private readonly snapshotReads: SnapshotReads | undefined;
-  private readonly ops: WriteOp[] = [];
-  private bytes = 0;
   /** What was read, and locked, at each split. */
   private readonly touched = new Map<SplitId, Touched>();
   private commitAsked = false;
@@ -108,18 +107,18 @@ export class GatewayTransaction implements ReadWriteTransaction {
 
   async get(keys: readonly Key[], options: ReadOptions = {}): Promise<readonly (Uint8Array | undefined)[]> {
     this.checkActive();
-    if (this.overlay.isEmpty) return await this.recordsOf(keys, options);
-    const known = keys.map((key) => this.overlay.known(key));
+    if (this.buffer.overlay.isEmpty) return await this.recordsOf(keys, options);
+    const known = keys.map((key) => this.buffer.overlay.known(key));
     const asked = keys.filter((_, index) => known[index] === undefined);
     const records = await this.recordsOf(asked, options);
     let next = 0;
-    return known.map((own, index) => (own === undefined ? this.overlay.over(keys[index] as Key, records[next++]) : own.record));
+    return known.map((own, index) => (own === undefined ? this.buffer.overlay.over(keys[index] as Key, records[next++]) : own.record));
   }
 
   /** Own writes change what a fragment would make of the rows: beside them it is not run. */
   async getThrough(fragment: Uint8Array, keys: readonly Key[], options: ReadOptions = {}): Promise<protocol.GetAnswer | undefined> {
     this.checkActive();
-    return keys.some((key) => this.overlay.holds(key)) ? undefined : await this.answersOf(keys, options, fragment);
+    return keys.some((key) => this.buffer.overlay.holds(key)) ? undefined : await this.answersOf(keys, options, fragment);
   }
 
   /** What the database has. */
@@ -148,16 +147,16 @@ export class GatewayTransaction implements ReadWriteTransaction {
 
   scan(range: KeyRange, options: RangeReadOptions = {}): RowCursor {
     this.checkActive();
-    const own = this.overlay.isEmpty ? [] : (options.within ?? [range]).flatMap((part) => this.overlay.keysIn(part, options.reverse === true));
+    const own = this.buffer.overlay.isEmpty ? [] : (options.within ?? [range]).flatMap((part) => this.buffer.overlay.keysIn(part, options.reverse === true));
     // Own deletes may hide rows that count against the limits below.
-    const baseOptions = this.overlay.isEmpty ? options : { ...options, limit: Infinity, each: 0 };
+    const baseOptions = this.buffer.overlay.isEmpty ? options : { ...options, limit: Infinity, each: 0 };
     const base = new RowsOfAnswers(new AnswerCursor(this.gateway.router, range, baseOptions, protocol.NO_FRAGMENT, (split, spec) => this.fetch(split, spec, options)));
-    return this.overlay.isEmpty ? base : new OverlayCursor(base, this.overlay, own, options);
+    return this.buffer.overlay.isEmpty ? base : new OverlayCursor(base, this.buffer.overlay, own, options);
   }
 
   scanThrough(fragment: Uint8Array, range: KeyRange, options: RangeReadOptions = {}): PortionCursor | undefined {
     this.checkActive();
-    if ((options.within ?? [range]).some((part) => this.overlay.touches(part))) return undefined;
+    if ((options.within ?? [range]).some((part) => this.buffer.overlay.touches(part))) return undefined;
     return new AnswerCursor(this.gateway.router, range, options, fragment, (split, spec) => this.fetch(split, spec, options));
   }
 
@@ -194,30 +193,18 @@ export class GatewayTransaction implements ReadWriteTransaction {
 
   write(ops: readonly WriteOp[]): Promise<void> {
     try {
-      this.buffer(ops);
+      this.checkActive();
+      this.buffer.add(ops);
       return WRITTEN;
     } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  private buffer(ops: readonly WriteOp[]): void {
-    this.checkActive();
-    for (const op of ops) {
-      this.bytes += sizeOf(op);
-      if (this.ops.length >= MAX_WRITES) throw invalidArgument(`The transaction writes too many rows and index entries: at most ${MAX_WRITES}.`);
-      if (this.bytes > MAX_TRANSACTION_BYTES) throw tooLarge();
-      const conflict = this.overlay.add(op);
-      if (conflict !== undefined) throw this.described(new WriteConflictError(conflict));
-      this.ops.push(op);
+      return Promise.reject(error instanceof WriteConflictError ? this.described(error) : error);
     }
   }
 
   async fixCommitTimestamp(): Promise<Timestamp> {
     this.checkActive();
     // Waiting for locks must not use up the time until then.
-    const keys = new Set(this.ops.flatMap((op) => (op.kind === 'deleteRange' ? [] : [op.key])));
-    await this.lockedGet([...keys], 'exclusive', {});
+    await this.lockedGet(this.buffer.keys(), 'exclusive', {});
     const { earliest, latest } = this.gateway.env.clock.interval();
     // A leader's clock may be ahead of this one by both uncertainties.
     this.fixed = timestamp(latest + (latest - earliest) + this.gateway.lead.micros);
@@ -356,7 +343,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
 
   private async prepareAll(parts: readonly Part[], coordinator: SplitId, options: CommitOptions): Promise<Prepared[]> {
     const prepared: Prepared[] = [];
-    for (const some of this.gateway.requests.isLarge(this.bytes) ? inTurns(parts, coordinator) : [parts]) {
+    for (const some of this.gateway.requests.isLarge(this.buffer.bytes) ? inTurns(parts, coordinator) : [parts]) {
       const results = await Promise.allSettled(this.prepareParts(some, coordinator, options, 0));
       prepared.push(...results.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])));
       if (prepared.some((part) => part.committed > 0)) return prepared;
@@ -401,7 +388,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
   }
 
   private parts(): Part[] | Promise<Part[]> {
-    return this.partsOf(this.ops, this.spansToKeep());
+    return this.partsOf(this.buffer.ops, this.spansToKeep());
   }
 
   /** What was read and must be as it was at the commit timestamp. */
@@ -409,7 +396,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
     const { snapshotReads } = this;
     if (snapshotReads === undefined) return [...this.touched.values()].flatMap((touched) => touched.spans());
     // Nothing was written: the transaction takes its place at the snapshot, and may see what it likes there.
-    return this.ops.length === 0 && snapshotReads.checksAll ? [] : snapshotReads.checked.spans();
+    return this.buffer.ops.length === 0 && snapshotReads.checksAll ? [] : snapshotReads.checked.spans();
   }
 
   private checksOf(reads: readonly Span[]): protocol.Checks {
