@@ -18,8 +18,11 @@ export function intersect(a: Range, b: Range): Range | undefined {
 }
 
 /** The parts of these ranges that lie in another. */
-export function clipped(ranges: readonly Range[], outer: Range): Range[] {
-  return ranges.flatMap((range) => intersect(range, outer) ?? []);
+export function clipped<R extends Range>(ranges: readonly R[], outer: Range): R[] {
+  return ranges.flatMap((range) => {
+    const part = intersect(range, outer);
+    return part === undefined ? [] : { ...range, ...part };
+  });
 }
 
 /** The first key after `key`. */

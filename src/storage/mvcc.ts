@@ -172,8 +172,42 @@ export function scanAt(engine: Engine, from: Key, to: Key, timestamp: Timestamp,
 }
 
 /** The same of several ranges, in order and apart from each other. */
-export function scanRangesAt(engine: Engine, ranges: readonly KeyRange[], timestamp: Timestamp): VersionCursor {
+export function scanRangesAt(engine: Engine, ranges: readonly KeyRange[], timestamp: Timestamp): Omit<VersionCursor, 'nextHeads'> {
+  if (ranges.every(({ from, to }) => to === `${from}\0`)) return new KeysCursor(engine, ranges.map(({ from }) => from), timestamp);
   return new SnapshotCursor(engine, new RangesCursor(engine, ranges.map(({ from, to }) => ({ from: headKey(from), to: headKey(to) }))), timestamp);
+}
+
+/** Rows at single keys: each is found sooner than a walk is placed at it. */
+class KeysCursor implements Omit<VersionCursor, 'nextHeads'> {
+  private readonly engine: Engine;
+  private readonly keys: readonly Key[];
+  private readonly timestamp: Timestamp;
+  private at = 0;
+
+  constructor(engine: Engine, keys: readonly Key[], timestamp: Timestamp) {
+    this.engine = engine;
+    this.keys = keys;
+    this.timestamp = timestamp;
+  }
+
+  async next(max: number): Promise<readonly VersionedRow[]> {
+    const rows: VersionedRow[] = [];
+    while (rows.length < max && this.at < this.keys.length) {
+      const key = this.keys[this.at++] as Key;
+      const head = latestVersion(this.engine, key);
+      const version = head === undefined || head.timestamp <= this.timestamp ? head : await historicVersion(this.engine, key, this.timestamp);
+      if (version?.record !== undefined) rows.push({ key, record: version.record, timestamp: version.timestamp });
+    }
+    return rows;
+  }
+
+  skipTo(key: Key): void {
+    while (this.at < this.keys.length && (this.keys[this.at] ?? key) < key) this.at++;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
 }
 
 class SnapshotCursor implements VersionCursor {

@@ -20,7 +20,7 @@ const LOOK_ROWS = 1024;
 export function collect(engine: Engine, spec: ScanSpec, at: Timestamp, compile: FragmentCompiler): Promise<Collected> {
   if (spec.fragment.length === 0) return spec.within.length > 0 ? collectWithin(engine, spec, at, new PlainRows(spec)) : collectRows(engine, spec, at);
   const fragment = compile(spec.fragment, { rows: Math.min(spec.limit, MAX_ANSWER_ROWS), bytes: MAX_ANSWER_BYTES });
-  return spec.within.length > 1 || spec.each > 0 ? collectWithin(engine, spec, at, fragment) : collectThrough(engine, { ...spec, ...spec.within[0] }, at, fragment);
+  return spec.within.length > 1 || spec.each > 0 || spec.within[0]?.tag !== undefined ? collectWithin(engine, spec, at, fragment) : collectThrough(engine, { ...spec, ...spec.within[0] }, at, fragment);
 }
 
 /** Rows as they are. */
@@ -65,12 +65,18 @@ async function collectWithin(engine: Engine, { within, each }: ScanSpec, at: Tim
   let bytes = 0;
   const isEnough = (): boolean => each > 0 && fragment.given - givenBefore >= each;
   const answer = (done: boolean): Collected => ({ ...fragment.finish(), last, done });
+  const enter = (): void => fragment.enter?.(within[range]?.tag ?? 0);
+  enter();
   try {
     for (;;) {
       const batch = await cursor.next(LOOK_ROWS);
       if (batch.length === 0) return answer(true);
       for (const { key, record } of batch) {
-        for (; key >= (within[range]?.to ?? ''); range++) givenBefore = fragment.given;
+        while (key >= (within[range]?.to ?? '')) {
+          range++;
+          givenBefore = fragment.given;
+          enter();
+        }
         if (isEnough()) continue;
         last = key;
         looked++;

@@ -9,7 +9,7 @@ import type { SplitDescriptor } from '../splits/types.ts';
 import type { Overlay } from './overlay.ts';
 import type { ScanAnswer, ScanSpec } from './protocol.ts';
 import { spanSeen } from './touched.ts';
-import type { KeyRange, Portion, PortionCursor, RangeReadOptions, Row, RowCursor } from './types.ts';
+import type { KeyRange, Portion, PortionCursor, RangePart, RangeReadOptions, Row, RowCursor } from './types.ts';
 
 const FIRST_BATCH_ROWS = 100;
 const MAX_BATCH_ROWS = 1_000;
@@ -24,7 +24,7 @@ export class AnswerCursor implements PortionCursor {
   private readonly reverse: boolean;
   private readonly fragment: Uint8Array;
   /** The parts of the range that are still wanted; undefined: all of it. */
-  private within: readonly KeyRange[] | undefined;
+  private within: readonly RangePart[] | undefined;
   private readonly each: number;
   private left: number;
   private batchRows: number;

@@ -7,7 +7,7 @@ import { prefixEnd, timestamp, type Key, type NodeId, type SplitId, type Timesta
 import { readNodeId, readSplitId, readSplitIds } from '../splits/read-ids.ts';
 import { readSpans, readTxnId, writeSpans, writeTxnId } from './commands.ts';
 import type { Span } from './locks.ts';
-import type { Cell, KeyRange, LockMode, Row, WriteOp } from './types.ts';
+import type { Cell, LockMode, RangePart, Row, WriteOp } from './types.ts';
 
 export const Method = {
   get: 'txn.get',
@@ -65,7 +65,7 @@ export interface ScanSpec {
   /** What is done with the rows where they are (types.ts); empty: nothing. */
   readonly fragment: Uint8Array;
   /** The parts of the range that are wanted, in order and apart from each other; none: all of it. Not in reverse. */
-  readonly within: readonly KeyRange[];
+  readonly within: readonly RangePart[];
   /** So many rows of each of them are enough; 0: all. */
   readonly each: number;
 }
@@ -229,32 +229,37 @@ export function readGetAnswer(input: ByteReader): GetAnswer {
 }
 
 /** Most ranges are all keys that begin with some bytes: then these are enough. */
-function writeRanges(out: ByteWriter, ranges: readonly KeyRange[]): void {
-  out.varint(ranges.length);
-  for (const { from, to } of ranges) {
+const IS_PREFIX = 1;
+const HAS_TAG = 2;
+
+function writeParts(out: ByteWriter, parts: readonly RangePart[]): void {
+  out.varint(parts.length);
+  for (const { from, to, tag = 0 } of parts) {
     const isPrefix = prefixEnd(from) === to;
-    out.binary(from).bool(isPrefix);
+    out.binary(from).u8((isPrefix ? IS_PREFIX : 0) | (tag > 0 ? HAS_TAG : 0));
     if (!isPrefix) out.binary(to);
+    if (tag > 0) out.varint(tag);
   }
 }
-function readRanges(input: ByteReader): KeyRange[] {
-  const ranges: KeyRange[] = [];
+function readParts(input: ByteReader): RangePart[] {
+  const parts: RangePart[] = [];
   for (let n = input.count(); n > 0; n--) {
     const from = input.binary() as Key;
-    const to = input.bool() ? prefixEnd(from) : (input.binary() as Key);
-    if (to === undefined) throw new CorruptBytes('range without an end');
-    ranges.push({ from, to });
+    const form = input.u8();
+    const to = (form & IS_PREFIX) === 0 ? (input.binary() as Key) : prefixEnd(from);
+    if (to === undefined || form > (IS_PREFIX | HAS_TAG)) throw new CorruptBytes('part of a range without an end');
+    parts.push({ from, to, ...((form & HAS_TAG) === 0 ? {} : { tag: input.varint() }) });
   }
-  return ranges;
+  return parts;
 }
 
 function writeScanSpec(out: ByteWriter, spec: ScanSpec): void {
   out.binary(spec.from).binary(spec.to).bool(spec.reverse).varint(spec.limit).bytes(spec.fragment);
-  writeRanges(out, spec.within);
+  writeParts(out, spec.within);
   out.varint(spec.each);
 }
 function readScanSpec(input: ByteReader): ScanSpec {
-  return { from: input.binary() as Key, to: input.binary() as Key, reverse: input.bool(), limit: input.varint(), fragment: input.bytes(), within: readRanges(input), each: input.varint() };
+  return { from: input.binary() as Key, to: input.binary() as Key, reverse: input.bool(), limit: input.varint(), fragment: input.bytes(), within: readParts(input), each: input.varint() };
 }
 
 export function encodeScan(request: ScanRequest): Uint8Array {

@@ -20,6 +20,12 @@ export interface KeyRange {
   readonly to: Key;
 }
 
+/** A part of what a scan is for. */
+export interface RangePart extends KeyRange {
+  /** Above 0: by which its fragment tells what it makes of this part from what it makes of others. */
+  readonly tag?: number;
+}
+
 export type LockMode = 'none' | 'shared' | 'exclusive';
 
 export interface ReadOptions {
@@ -46,7 +52,7 @@ export interface RangeReadOptions extends ReadOptions {
    */
   readonly readAhead?: 'growing' | 'everything';
   /** Only what lies in these parts of the range is wanted; in order, and apart from each other. For scans forwards. */
-  readonly within?: readonly KeyRange[];
+  readonly within?: readonly RangePart[];
   /** So many rows of each of them are enough; there may be more. */
   readonly each?: number;
 }
@@ -66,6 +72,8 @@ export interface RowCursor {
 export interface Fragment {
   /** Looks at the next row, in the order of the scan. */
   look(key: Key, record: Uint8Array): void;
+  /** The rows that follow are of a part with this tag, 0: with none. Undefined: it does not tell parts apart. */
+  enter?(tag: number): void;
   /** It has as much as one answer may hold, or all that its reader wants. */
   readonly isFull: boolean;
   /** Rows of its answer so far. */

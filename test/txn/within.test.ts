@@ -42,6 +42,14 @@ describe('rows of parts of a range', () => {
     expect((await scan(snapshot, LETTERS, { each: 2 })).filter((n) => n !== 75 && n !== 76 && n !== 150 && n !== 151)).toEqual([0, 1, 23, 24, 70, 71, 148, 149, 250, 251]);
   });
 
+  it('at single keys, as they were', async () => {
+    const at = parts(['a1', 'a1\0'], ['b2', 'b2\0'], ['b2x', 'b2x\0'], ['q7', 'q7\0'], ['z9', 'z9\0']);
+    const snapshot = await c.run(c.core(2).gateway.snapshot({ kind: 'strong' }));
+    await c.run(transact(c.core(1), (txn) => txn.write([put(k('b2'), -1), put(k('b2x'), -2), { kind: 'delete', key: k('q7') }])));
+    expect(await scan(snapshot, at)).toEqual([1, 12, 167, 259]);
+    expect(await scan(await c.run(c.core(2).gateway.snapshot({ kind: 'strong' })), at)).toEqual([1, -1, -2, 259]);
+  });
+
   it.each(WAYS)('in a transaction, also beside what it has written, %o', async (way) => {
     const txn = begin(2, way);
     expect(await scan(txn, LETTERS, { lock: 'exclusive' })).toEqual(NUMBERS);

@@ -34,8 +34,8 @@ export function givenRows(frame: Frame, key: object): Operator {
   };
 }
 
-/** The left side, of which the next way may take `allowed` rows. */
-class LeftRows {
+/** The left side of a join, of which the next way may take `allowed` rows. */
+export class LeftRows {
   allowed = Infinity;
   private readonly source: Operator;
   private readonly frame: Frame;
@@ -65,6 +65,23 @@ class LeftRows {
       bytes += size;
     }
     return false;
+  }
+
+  /** The next `count` rows, fewer only at the end. */
+  async take(count: number): Promise<readonly Row[]> {
+    const taken: Row[] = [];
+    while (taken.length < count) {
+      const rows = await this.next();
+      if (rows === undefined) break;
+      const room = count - taken.length;
+      for (const row of rows.slice(0, room)) taken.push(row);
+      if (rows.length > room) this.putBack(rows.slice(room));
+    }
+    return taken;
+  }
+
+  putBack(rows: readonly Row[]): void {
+    this.held.unshift({ rows, bytes: 0 });
   }
 
   async next(): Promise<readonly Row[] | undefined> {

@@ -1,6 +1,7 @@
 /** Physical plan to operators: settles positions of columns and compiles every expression once. */
 import type { Expr } from '../bind/tree.ts';
 import { isVolatile, visitRel } from '../bind/walk.ts';
+import { isOfLeft } from '../plan/partial.ts';
 import { drivingScan } from '../plan/partition.ts';
 import { childrenOf, type Phys, type PhysAdaptiveJoin, type PhysAggregate, type PhysKeyed, type PhysLookupJoin, type PhysScan } from '../plan/physical.ts';
 import type { KeySpace } from '../rows/keyspace.ts';
@@ -17,6 +18,7 @@ import { hashJoinPlan, keyer, lateralJoinPlan, loopJoinPlan, type JoinParts } fr
 import { keyedRowsPlan } from './keyed-rows.ts';
 import { lookupJoinPlan } from './lookup-join.ts';
 import { partialAggregatePlan } from './partial-aggregate.ts';
+import { partialJoinPlan } from './partial-join.ts';
 import { firstRowsPlan } from './first-rows.ts';
 import { assertPlan, filterPlan, limitPlan, projectPlan, samplePlan, setPlan, unionPlan, unitPlan, unnestPlan, unnestRows } from './operators.ts';
 import { CompiledScan, compileScan, type ScanOptions } from './scan.ts';
@@ -110,12 +112,8 @@ class Compiler {
         const input = this.plan(p.input, scope);
         return applyPlan(input, p.subqueries.map((s) => this.subquery(s, p.input, scope)));
       }
-      case 'aggregate': {
-        if (p.partial && p.input.kind === 'scan') return this.partialAggregate(p, p.input, scope);
-        const input = this.plan(p.input, scope);
-        const aggregation = compileAggregation(p, scope);
-        return p.streaming ? streamAggregatePlan(input, aggregation) : hashAggregatePlan(input, aggregation);
-      }
+      case 'aggregate':
+        return this.aggregate(p, scope);
       case 'union':
         return unionPlan(p.inputs.map((i) => this.plan(i, scope)));
       case 'set':
@@ -151,6 +149,14 @@ class Compiler {
     return firstRowsPlan(input, { count: this.expr(p.count, [], scope), partition, keyOf: rowKey(p.partition.map((e) => e.type)), keys: this.sortKeys(p, scope) });
   }
 
+  private aggregate(p: PhysAggregate, scope: PlanScope): Plan {
+    if (p.partial && p.input.kind === 'scan') return this.partialAggregate(p, p.input, scope);
+    if (p.partial && p.input.kind === 'lookupJoin') return this.partialJoin(p, p.input, scope);
+    const input = this.plan(p.input, scope);
+    const aggregation = compileAggregation(p, scope);
+    return p.streaming ? streamAggregatePlan(input, aggregation) : hashAggregatePlan(input, aggregation);
+  }
+
   /** The scan is not a plan of its own here: its rows are grouped where they are, or read through it. */
   private partialAggregate(p: PhysAggregate, scan: PhysScan, scope: PlanScope): Plan {
     const number = this.number(scan);
@@ -161,6 +167,23 @@ class Compiler {
     const local = p.streaming ? streamAggregatePlan(input, aggregation) : hashAggregatePlan(input, aggregation);
     const pushed = compiled.pushAggregation({ groups: p.groups.map((g) => g.expr), aggregates: p.aggregates.map(({ aggregate: { call, args } }) => ({ call, args })) });
     return partialAggregatePlan({ scan: compiled, pushed, aggregation, streaming: p.streaming, local });
+  }
+
+  /** Nor is the join. */
+  private partialJoin(p: PhysAggregate, join: PhysLookupJoin, scope: PlanScope): Plan {
+    const left = this.plan(join.left, scope);
+    const number = this.number(join.right);
+    const right = new CompiledScan(join.right, this.scanOptions(join.right, scope, layoutOf(join.left.columns)));
+    for (const c of join.columns) this.types.set(c.id, c.type);
+    const key = {};
+    const isLeft = p.groups.map(({ expr }) => isOfLeft(expr, join));
+    return partialJoinPlan({
+      left, right, key, number, streaming: p.streaming,
+      aggregation: compileAggregation(p, scope),
+      leftGroups: p.groups.map(({ expr }, i) => (isLeft[i] === true ? this.expr(expr, [join.left], scope) : undefined)),
+      pushed: right.pushAggregation({ groups: p.groups.flatMap(({ expr }, i) => (isLeft[i] === true ? [] : [expr])), aggregates: p.aggregates.map(({ aggregate: { call, args } }) => ({ call, args })) }),
+      joined: lookupJoinPlan({ type: 'inner', left: (frame) => givenRows(frame, key), right, condition: undefined, number }),
+    });
   }
 
   /** The scan is not a plan of its own here, either. */

@@ -8,7 +8,7 @@
  * Behind an index, what the entry can decide is decided before the row is fetched.
  */
 import type { Key } from '../../base/ids.ts';
-import type { KeyRange, PortionCursor, RangeReadOptions, ReadOptions, Row as StoredRow } from '../../txn/types.ts';
+import type { KeyRange, PortionCursor, RangePart, RangeReadOptions, ReadOptions, Row as StoredRow } from '../../txn/types.ts';
 import type { Expr } from '../bind/tree.ts';
 import { conjunction, conjuncts } from '../plan/conjuncts.ts';
 import type { PhysScan } from '../plan/physical.ts';
@@ -285,6 +285,19 @@ export class CompiledScan {
       cursors.set(range, cursor);
     }
     return cursors;
+  }
+
+  /** What is to be read for a row, as parts of one scan. */
+  parts(row: Row, frame: Frame): readonly KeyRange[] {
+    return this.scan.point ? this.points(row, frame).map((key) => ({ from: key, to: asKey(`${key}\0`) })) : this.ranges(row, frame);
+  }
+
+  /** A cursor over what is made of parts, in order, with their tags; undefined when that is not possible where the rows are. */
+  openTagged(pushed: Pushed, parts: readonly RangePart[], frame: Frame): PortionCursor | undefined {
+    const { view } = frame.execution;
+    const fragment = view.scanThrough === undefined ? undefined : pushed.fragment(frame);
+    const range = { from: parts[0]?.from ?? asKey(''), to: parts.at(-1)?.to ?? asKey('') };
+    return fragment === undefined ? undefined : view.scanThrough?.(fragment, range, this.rangeOptions(frame, { within: parts, readAhead: 'everything' }, false));
   }
 
   /** Groups of this scan's rows in place of them. All that it takes can be sent. */

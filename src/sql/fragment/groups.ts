@@ -2,7 +2,7 @@
  * Partial aggregates where the rows are: the groups of the rows that one answer looked at, each with the states of its
  * aggregates. The gateway puts together what several answers say of one group (execute/partial-aggregate.ts).
  *
- *   group   number of rows, keys, packed states (values.ts)
+ *   group   number of rows, keys, packed states (values.ts); before all, where parts of a range have tags, the tag
  */
 import { ByteReader, ByteWriter, CorruptBytes } from '../../base/bytes.ts';
 import type { Key } from '../../base/ids.ts';
@@ -69,6 +69,7 @@ export function compileGroups({ groups, aggregates }: Aggregation, scope: ExprSc
 }
 
 interface Group {
+  readonly tag: number;
   rows: number;
   readonly keys: Row;
   readonly states: unknown[];
@@ -82,7 +83,12 @@ export class GroupsFragment implements Fragment {
   private readonly maxBytes: number;
   private readonly ownership: Ownership;
   private readonly row: SqlValue[];
-  private readonly table: GroupTable<Group>;
+  /** Of the part of the range that rows come of. */
+  private table: GroupTable<Group>;
+  private tag = 0;
+  private readonly tables = new Map<number, GroupTable<Group>>();
+  /** Of all parts, in the order in which they first came. */
+  private readonly groups: Group[] = [];
   private bytes = 0;
 
   constructor(program: RowProgram, aggregation: GroupProgram, frame: Frame, bounds: FragmentBounds) {
@@ -93,16 +99,24 @@ export class GroupsFragment implements Fragment {
     this.ownership = new Ownership(program.layout);
     this.row = new Array<SqlValue>(program.width).fill(null);
     this.table = new GroupTable(aggregation.types);
+    this.tables.set(0, this.table);
     const { pages } = program;
     this.pages = pages === undefined ? undefined : new PagesOf(pages, frame, (batch) => this.lookAt(batch, pages));
   }
 
   get given(): number {
-    return this.table.groups.length;
+    return this.groups.length;
   }
 
   get isFull(): boolean {
-    return this.table.groups.length >= MAX_GROUPS || this.bytes >= this.maxBytes;
+    return this.groups.length >= MAX_GROUPS || this.bytes >= this.maxBytes;
+  }
+
+  enter(tag: number): void {
+    const table = this.tables.get(tag) ?? new GroupTable(this.aggregation.types);
+    this.tables.set(tag, table);
+    this.table = table;
+    this.tag = tag;
   }
 
   look(key: Key, record: Uint8Array): void {
@@ -147,7 +161,9 @@ export class GroupsFragment implements Fragment {
     const { parts } = this.aggregation;
     this.bytes += GROUP_BYTES * (1 + parts.length + keys.length);
     for (const key of keys) this.bytes += lengthOf(key);
-    return this.table.add(keys, { rows: 0, keys, states: parts.map(({ aggregator }) => aggregator.init()) });
+    const group: Group = { tag: this.tag, rows: 0, keys, states: parts.map(({ aggregator }) => aggregator.init()) };
+    this.groups.push(group);
+    return this.table.add(keys, group);
   }
 
   /** Rows in columns. */
@@ -234,8 +250,9 @@ export class GroupsFragment implements Fragment {
 
   finish(): FragmentResult {
     const { parts } = this.aggregation;
-    const rows = this.table.groups.map((group) => {
+    const rows = this.groups.map((group) => {
       const out = new ByteWriter();
+      if (group.tag > 0) out.varint(group.tag);
       writeValues(out.varint(group.rows), [...group.keys, ...parts.map(({ partial }, i) => partial.pack(group.states[i]))]);
       return { key: NO_KEY, record: out.finish() };
     });
@@ -255,17 +272,20 @@ function lengthOf(value: SqlValue): number {
 }
 
 export interface PartialGroup {
+  /** Of the part of the range; 0 where parts have none. */
+  readonly tag: number;
   readonly rows: number;
   readonly keys: readonly SqlValue[];
   readonly states: readonly SqlValue[];
 }
 
 /** A group as an answer has it, with so many keys and aggregates. */
-export function readGroup(record: Uint8Array, keys: number, aggregates: number): PartialGroup {
+export function readGroup(record: Uint8Array, keys: number, aggregates: number, isTagged = false): PartialGroup {
   const input = new ByteReader(record);
+  const tag = isTagged ? input.varint() : 0;
   const rows = input.varint();
   const values = readValues(input);
   input.end();
   if (values.length !== keys + aggregates) throw new CorruptBytes('a group lacks values');
-  return { rows, keys: values.slice(0, keys), states: values.slice(keys) };
+  return { tag, rows, keys: values.slice(0, keys), states: values.slice(keys) };
 }

@@ -48,7 +48,7 @@ export function describeNode(p: Phys): readonly string[] {
       return ['apply', ...p.subqueries.map((s) => `$sv_${s.column.id} := ${s.subquery.form}${s.subquery.operand === undefined ? '' : ` of ${describe(s.subquery.operand)}`}`)];
     case 'aggregate':
       return [
-        `${p.streaming ? 'stream' : 'hash'} aggregate${p.partial ? ', begun at the scan' : ''}`,
+        `${p.streaming ? 'stream' : 'hash'} aggregate${p.partial ? `, begun at the ${p.input.kind === 'scan' ? 'scan' : 'right rows'}` : ''}`,
         ...(p.groups.length === 0 ? [] : [`group by ${list(p.groups.map((g) => g.expr))}`]),
         ...(p.aggregates.length === 0 ? [] : [list(p.aggregates.map((a) => a.aggregate))]),
       ];

@@ -310,6 +310,7 @@ class Writer {
 
   private aggregate(p: PhysAggregate): number {
     const { input } = p;
+    if (p.partial && input.kind === 'lookupJoin') return this.aggregation(p, 'Global', () => this.lookup(input, (below) => this.aggregation(p, 'Local', below)));
     if (!p.partial || input.kind !== 'scan') return this.aggregation(p, 'Global', () => this.write(input));
     return this.aggregation(p, 'Global', () => this.distributed(input, () => this.aggregation(p, 'Local', () => this.local(() => this.scan(input)))));
   }
@@ -330,17 +331,20 @@ class Writer {
   }
 
   /** A batch of left rows is sent to where the right rows are, and looked up there. */
-  private lookup(p: PhysLookupJoin): number {
+  private lookup(p: PhysLookupJoin, around = (below: () => number): number => below()): number {
     const node = this.relational(applyName('Distributed', p.type), { execution_method: 'Row', join_type: joinName(p.type), subquery_cluster_node: String(this.nodes.length + 1) }, '');
     const batch = this.relational('Create Batch', { execution_method: 'Row' }, '');
     this.child(node, batch, 'Input');
     this.child(batch, this.write(p.left));
-    const apply = this.relational(applyName('', p.type), { execution_method: 'Row', join_type: joinName(p.type) }, '');
-    this.child(node, apply, 'Map');
-    this.child(apply, this.relational('Scan', { execution_method: 'Row', scan_method: 'Row', scan_target: '$batch', scan_type: 'BatchScan' }, ''), 'Input');
-    const right = this.local(() => this.scan(p.right));
-    this.child(apply, right, 'Map');
-    this.count(right, p.right);
+    const inside = around(() => {
+      const apply = this.relational(applyName('', p.type), { execution_method: 'Row', join_type: joinName(p.type) }, '');
+      this.child(apply, this.relational('Scan', { execution_method: 'Row', scan_method: 'Row', scan_target: '$batch', scan_type: 'BatchScan' }, ''), 'Input');
+      const right = this.local(() => this.scan(p.right));
+      this.child(apply, right, 'Map');
+      this.count(right, p.right);
+      return apply;
+    });
+    this.child(node, inside, 'Map');
     this.scalar(node, p.condition, 'Condition');
     return node;
   }

@@ -1,9 +1,9 @@
 /** Aggregations, and sorts with a limit, that can be begun where the rows are: of a scan, by expressions over its rows alone. */
-import type { Assignment, AggregateExpr, Expr } from '../bind/tree.ts';
-import { freeColumns, mapChildren, substitute, visitExpr } from '../bind/walk.ts';
+import type { Assignment, AggregateExpr, Column, Expr } from '../bind/tree.ts';
+import { columnExpr, freeColumns, mapChildren, substitute, visitExpr } from '../bind/walk.ts';
 import { isPartial, isPushable } from '../fragment/pushable.ts';
-import { isMovable } from './conjuncts.ts';
-import type { Phys, PhysAggregate, PhysScan, PhysSort, ScanTop } from './physical.ts';
+import { conjunction, conjuncts, isMovable, usesOnly } from './conjuncts.ts';
+import type { Phys, PhysAggregate, PhysLookupJoin, PhysScan, PhysSort, ScanTop, SeekPart } from './physical.ts';
 
 /** The aggregation over the scan itself, with what projections between them compute put into its expressions, if that is possible. */
 export function beginAtScan(aggregate: PhysAggregate): PhysAggregate {
@@ -17,9 +17,60 @@ export function beginAtScan(aggregate: PhysAggregate): PhysAggregate {
     aggregates = aggregates.map((a) => ({ column: a.column, aggregate: substituted(a.aggregate, values) }));
     input = input.input;
   }
-  if (input.kind !== 'scan' || !canBegin(input, groups, aggregates.map((a) => a.aggregate))) return aggregate;
-  return { ...aggregate, input, groups, aggregates, partial: true };
+  const begun = { ...aggregate, input, groups, aggregates, partial: true };
+  if (input.kind === 'scan' && canBegin(input, groups, aggregates.map((a) => a.aggregate))) return begun;
+  if (input.kind === 'lookupJoin') return canBeginAtRight(input, begun) ? begun : aggregate;
+  const behind = input.kind === 'scan' && input.back ? behindEntries(input, begun) : undefined;
+  return behind !== undefined && canBeginAtRight(behind.input, behind) ? behind : aggregate;
 }
+
+/** Whether an expression over the rows of a join is one of the left side alone. */
+export function isOfLeft(e: Expr, { left }: PhysLookupJoin): boolean {
+  const ids = new Set(left.columns.map((c) => c.id));
+  return [...freeColumns(e)].every((id) => ids.has(id));
+}
+
+/** Whether right rows can be aggregated where they are, by ranges that do not overlap. */
+function canBeginAtRight(join: PhysLookupJoin, { groups, aggregates, streaming }: PhysAggregate): boolean {
+  const { right, condition, type } = join;
+  const [seek, other] = right.seeks;
+  if (type !== 'inner' || condition !== undefined || seek === undefined || other !== undefined || seek.each !== undefined) return false;
+  const leftIds = new Set(join.left.columns.map((c) => c.id));
+  if (!seek.bounds.every((b) => usesOnly(b.value, leftIds))) return false;
+  if (right.back || right.limit !== undefined || right.top !== undefined || (right.residual !== undefined && !isPushable(right.residual))) return false;
+  const ids = new Set(right.columns.map((c) => c.id));
+  const isOfRight = (e: Expr): boolean => isPushable(e) && [...freeColumns(e)].every((id) => ids.has(id));
+  const ofRight = groups.filter((g) => !isOfLeft(g.expr, join));
+  if (!ofRight.every((g) => isOfRight(g.expr)) || (streaming && ofRight.length > 0)) return false;
+  return !isOneRowEach(right, groups) && aggregates.every(({ aggregate }) => isPartial(aggregate) && aggregate.args.every(isOfRight));
+}
+
+/** For an index that lacks columns: the entries, with the rows looked up by them. */
+function behindEntries(scan: PhysScan, aggregate: PhysAggregate): (PhysAggregate & { readonly input: PhysLookupJoin }) | undefined {
+  const { index, table, residual } = scan;
+  if (index === undefined || scan.limit !== undefined || scan.top !== undefined) return undefined;
+  const inEntry = new Map([...index.key.map((k) => k.column), ...index.stored].map((c) => [c.id, c]));
+  const ofEntry = scan.source.flatMap((c, i) => (inEntry.has(c.id) ? [{ source: c, own: scan.columns[i] as Column }] : []));
+  const known = new Set(ofEntry.map(({ own }) => own.id));
+  const ids = new Set(scan.columns.map((c) => c.id));
+  const isDecided = (e: Expr): boolean => [...freeColumns(e)].every((id) => known.has(id) || !ids.has(id));
+  // Entry and row have columns in common, which need other names in one of them.
+  const source = [...new Map([...table.primaryKey.map((k) => k.column), ...ofEntry.map((c) => c.source)].map((c) => [c.id, c])).values()];
+  if (table.primaryKey.some((k) => !inEntry.has(k.column.id))) return undefined;
+  const columns = source.map((c): Column => ({ id: ENTRY_IDS - c.id, name: c.name, type: c.type }));
+  const entryOf = new Map(ofEntry.map(({ source: c, own }): [number, Expr] => [own.id, columnExpr({ ...own, id: ENTRY_IDS - c.id })]));
+  const conditions = conjuncts(residual);
+  const early = conditions.filter(isDecided);
+  const left: PhysScan = { ...scan, columns, source, back: false, residual: conjunction(early.map((c) => substitute(c, entryOf))) };
+  const parts = table.primaryKey.map(({ column }): SeekPart => ({ kind: 'equal', value: columnExpr({ id: ENTRY_IDS - column.id, name: column.name, type: column.type }) }));
+  const right: PhysScan = { ...scan, index: undefined, back: false, point: true, reverse: false, seeks: [{ each: undefined, parts, bounds: [] }], residual: conjunction(conditions.filter((c) => !early.includes(c))) };
+  const input: PhysLookupJoin = { kind: 'lookupJoin', columns: [...columns, ...right.columns], type: 'inner', left, right, condition: undefined };
+  const groups = aggregate.groups.map((g) => (isDecided(g.expr) ? { column: g.column, expr: substitute(g.expr, entryOf) } : g));
+  return { ...aggregate, input, groups };
+}
+
+/** Columns of entries are known by these and below: no column of a relation is. */
+const ENTRY_IDS = -1000;
 
 const WIDE: ReadonlySet<string> = new Set(['STRING', 'BYTES', 'JSON', 'ARRAY', 'STRUCT', 'PROTO', 'TOKENLIST']);
 /** Functions that give less than they are given. */

@@ -179,8 +179,8 @@ export interface PhysSubquery {
   readonly plan: Phys;
 }
 /**
- * `streaming`: rows of a group arrive together. `partial`: the input is a scan, and the aggregation can be begun where its
- * rows are.
+ * `streaming`: rows of a group arrive together. `partial`: the input is a scan, or a join by look-ups, and the aggregation
+ * can be begun where its rows, or its right ones, are.
  */
 export interface PhysAggregate {
   readonly kind: 'aggregate';

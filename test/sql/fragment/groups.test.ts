@@ -63,6 +63,74 @@ describe('partial aggregates', () => {
   });
 });
 
+describe('partial aggregates of the right rows of a join, and of rows behind an index', () => {
+  const apply = 'JOIN@{JOIN_METHOD=APPLY_JOIN, FORCE_JOIN_ORDER=TRUE}';
+  const join = `FROM t ${apply} child c ON c.k = t.k`;
+  const inOrder = (rows: unknown): unknown => (Array.isArray(rows) ? rows.map((row) => JSON.stringify(row)).toSorted() : rows);
+  it.each([
+    `SELECT COUNT(*), SUM(c.x), MIN(c.c), MAX(c.x), AVG(c.c) ${join}`, `SELECT t.n, COUNT(*), SUM(c.x) ${join} GROUP BY t.n`, `SELECT t.flag, c.c AS number, COUNT(*), MAX(c.x + 1) ${join} WHERE t.k > 3 AND c.c < 2 GROUP BY t.flag, number`,
+    `SELECT MOD(c.c, 2) AS m, t.n + 1 AS n, COUNT(c.x) ${join} GROUP BY m, n`, `SELECT t.k, COUNT(*), SUM(c.x) ${join} GROUP BY t.k`, `SELECT t.k, t.s, COUNT(*) ${join} WHERE c.x > 3 GROUP BY t.k, t.s HAVING COUNT(*) > 1`, `SELECT COUNT(*) ${join} WHERE c.x < 0`,
+    `SELECT t.n, COUNT(*) ${join} WHERE c.x < 0 GROUP BY t.n`, `SELECT x.n, COUNT(*), SUM(c.x) FROM t x ${apply} child c ON c.k = x.n GROUP BY x.n`, `SELECT COUNT(*), SUM(c.x) FROM t x ${apply} child c ON c.k = x.n`, `SELECT x.flag, SUM(c.x) FROM t x ${apply} child c ON c.k = x.n GROUP BY x.flag`,
+    `SELECT t.n, t.flag, COUNT(*), SUM(t.k) FROM child c ${apply} t ON t.k = c.k GROUP BY t.n, t.flag`, `SELECT c.x, COUNT(*), MAX(t.s) FROM child c ${apply} t ON t.k = c.x WHERE t.n > 2 GROUP BY c.x`, `SELECT SUM(9223372036854775807 - c.x) ${join}`, `SELECT t.n, SUM(1 / (c.x - 30)) ${join} GROUP BY t.n`,
+    `SELECT k, (SELECT SUM(c.x + 1) FROM t ${apply} child c ON c.k = t.k WHERE t.n = o.n) FROM t o WHERE k < 20`,
+    'SELECT SUM(f), COUNT(*), MAX(day) FROM t@{FORCE_INDEX=by_n} WHERE n > 3', "SELECT n, SUM(d), COUNT(flag) FROM t@{FORCE_INDEX=by_n} WHERE n > 3 AND d > 4 AND s LIKE '%1%' GROUP BY n", 'SELECT flag, MAX(n), SUM(f) FROM t@{FORCE_INDEX=by_n} WHERE n IN (1, 4, 7) GROUP BY flag',
+    'SELECT n, flag, SUM(f) FROM t@{FORCE_INDEX=by_n} GROUP BY n, flag', 'SELECT n, SUM(1 / (f - 2)) FROM t@{FORCE_INDEX=by_n} WHERE n > 3 GROUP BY n',
+  ])('%s', async (sql) => {
+    for (const look of [3, 7, 1000]) {
+      const { there, here, sent } = await both(sql, look);
+      expect(inOrder(there)).toEqual(inOrder(here));
+      expect(sent.filter((fragment) => templateOf(fragment).aggregation !== undefined)).not.toEqual([]);
+    }
+  });
+
+  it.each([
+    `SELECT COUNT(*) FROM t LEFT ${apply} child c ON c.k = t.k`, `SELECT SUM(t.k) ${join}`, `SELECT SUM(c.x + t.k) ${join}`, `SELECT t.k + c.c AS g, COUNT(*) ${join} GROUP BY g`, `SELECT COUNT(*) ${join} AND c.x > t.n`, `SELECT COUNT(DISTINCT c.x) ${join}`,
+    `SELECT c.k AS key, c.c AS number, COUNT(*) ${join} GROUP BY key, number`,
+  ])('are not begun there for %s', async (sql) => {
+    const { there, here, sent } = await both(sql);
+    expect(there).toEqual(here);
+    expect(sent.filter((fragment) => templateOf(fragment).aggregation !== undefined)).toEqual([]);
+  });
+
+  const many = schemaOf(['CREATE TABLE p (k INT64 NOT NULL, g INT64) PRIMARY KEY (k)', 'CREATE TABLE r (k INT64 NOT NULL, n INT64 NOT NULL, x INT64) PRIMARY KEY (k, n)']);
+  const rows = new MemoryStore();
+  const loader = new TableLoader(many, rows);
+  for (let k = 0; k < 3000; k++) {
+    loader.put('p', [k, k % 10]);
+    for (let n = 0; n < 3; n++) loader.put('r', [k, n, k + n]);
+  }
+  const run = async (sql: string) => {
+    rows.fragments.clear();
+    const prepared = engine.prepare(many, sql, new Map());
+    const stream = engine.query(prepared, new Map(), rows, { ...statementContext('UTC'), profile: true });
+    const { rows: result } = await drain(stream);
+    const scanned = stream.profile().reduce((n, node) => n + Number(node.executionStats['scanned_rows']?.['total'] ?? 0), 0);
+    expect(rows.openCursors).toBe(0);
+    return { explained: prepared.explain(), result, scanned, ways: new Set([...rows.fragments].map((text) => templateOf(Buffer.from(text, 'latin1')).aggregation !== undefined)) };
+  };
+
+  it('send few groups in place of rows, of many left rows', async () => {
+    const { explained, result, scanned, ways } = await run(`SELECT p.g, COUNT(*), SUM(r.x) FROM p ${apply} r ON r.k = p.k GROUP BY p.g ORDER BY p.g`);
+    expect(explained).toContain('begun at the right rows');
+    expect(result).toEqual(Array.from({ length: 10 }, (_, g) => [String(g), '900', String(300 * (3 * g + 3) + 3 * 10 * (299 * 150))]));
+    expect(scanned).toBe(12_000);
+    expect(ways).toEqual(new Set([true]));
+  });
+
+  it('go on with rows where groups are as many, and count every row once', async () => {
+    const { result, scanned } = await run(`SELECT r.x, r.n, p.g, COUNT(*) FROM p ${apply} r ON r.k = p.k GROUP BY r.x, r.n, p.g`);
+    expect(result).toHaveLength(9000);
+    expect(result.every(([, , , count]) => count === '1')).toBe(true);
+    expect(scanned).toBe(12_000);
+  });
+
+  it('give groups in the order of the left side where they come together', async () => {
+    const { explained, result } = await run(`SELECT p.k, COUNT(*), MAX(r.x) FROM p ${apply} r ON r.k = p.k GROUP BY p.k`);
+    expect(explained).toContain('stream aggregate, begun at the right rows');
+    expect(result).toEqual(Array.from({ length: 3000 }, (_, k) => [String(k), '3', String(k + 2)]));
+  });
+});
+
 const INT64: SqlType = { kind: 'INT64' };
 const int = fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.constantFrom<SqlValue>(2n ** 63n - 1n, -(2n ** 63n)));
 const values: readonly (readonly [string, SqlType, fc.Arbitrary<SqlValue>])[] = [

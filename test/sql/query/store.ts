@@ -95,7 +95,10 @@ export class MemoryStore implements ReadView {
             for (const { key, record } of rows) {
               if (run.isFull) break;
               const part = options.within?.findIndex((p) => key < p.to) ?? 0;
-              if (part !== given.part) given = { part, before: run.given };
+              if (part !== given.part) {
+                given = { part, before: run.given };
+                run.enter?.(options.within?.[part]?.tag ?? 0);
+              }
               if (run.given - given.before >= each) continue;
               run.look(key, record);
               last = key;
