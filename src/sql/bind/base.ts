@@ -7,7 +7,7 @@
 import { Code, TrestleError, unimplemented } from '../../base/errors.ts';
 import type { SourceRange } from '../ast/node.ts';
 import type { TypeName } from '../ast/types.ts';
-import { findCast } from '../functions/cast.ts';
+import { findCast, resolveCast } from '../functions/cast.ts';
 import { resolveFunction } from '../functions/catalogue.ts';
 import type { EvaluationContext, Evaluator } from '../functions/registry.ts';
 import type { CallArgument } from '../functions/argument.ts';
@@ -191,6 +191,11 @@ export abstract class BinderBase {
     if (e.kind === 'const' && e.value === null) return { ...e, type: to };
     if (e.kind === 'const') return { ...e, type: to, value: this.constantCast(evaluator, e, to) };
     return { kind: 'cast', type: to, operand: e, evaluator, safe: false, implicit: true };
+  }
+
+  /** A constant as one of another type to which it has a cast. */
+  protected castConstant(e: ConstExpr, to: SqlType): ConstExpr {
+    return { ...e, type: to, value: e.value === null ? null : this.constantCast(resolveCast(e.type, to), e, to) };
   }
 
   /** A literal that does not fit the type it is coerced to is an error of the statement. */

@@ -152,13 +152,20 @@ export abstract class CallBinder extends ExpressionBinder {
     const given: GivenArgument[] = [];
     for (const arg of e.args) {
       if (arg.kind === 'interval' && TAKES_INTERVAL.has(definition.name) && arg.to === undefined) {
-        const value = this.bind(arg.value, scope);
+        const value = this.intervalCount(this.bind(arg.value, scope), arg.value);
         given.push({ node: arg.value, info: this.argumentOf(value), value });
         const word = ExpressionBinder.partWord(arg.from);
         given.push({ node: arg.from, info: { kind: 'keyword', role: 'PART', word }, value: { kind: 'keyword', word } });
       } else given.push(this.givenArgument(arg, definition, given.length, scope));
     }
     return given;
+  }
+
+  /** The number of an INTERVAL: an INT64, or text that is read as one. */
+  private intervalCount(count: Expr, node: SourceRange): Expr {
+    if (this.sourceOf(count) === 'untyped' || count.type.kind === 'INT64') return count;
+    if (count.type.kind !== 'STRING') throw this.error(node, 'Interval value must be coercible to INT64 type');
+    return count.kind === 'const' ? this.castConstant(count, INT64) : this.castTo(count, INT64, false, node);
   }
 
   private givenArgument(arg: Argument, definition: FunctionDefinition, position: number, scope: Scope | undefined): GivenArgument {

@@ -48,8 +48,9 @@ function generateInts(start: Int64, end: Int64, step: Int64 = 1): SqlValue {
 
 function generateFloats(start: number, end: number, step = 1): SqlValue {
   if (step === 0) return zeroStep();
-  if (step > 0 ? start > end : start < end) return [];
-  if (![start, end, step].every(Number.isFinite)) throw outOfRange('Illegal non-finite values in GENERATE_ARRAY');
+  if ([start, end, step].some(Number.isNaN)) throw outOfRange('Sequence start, end, and step cannot be NaN.');
+  if (!Number.isFinite(step)) throw outOfRange('Sequence step cannot be +/-inf.');
+  if (start === end) return [start];
   return generate(end, (i) => start + i * step, step > 0);
 }
 
@@ -204,7 +205,11 @@ function checkVectors(a: Vector, b: Vector): void {
 }
 
 function dotProduct(a: Vector, b: Vector): number {
-  checkVectors(a, b);
+  if (a.length !== b.length) throw outOfRange(`Array arguments to DOT_PRODUCT must have equal length. The given arrays have lengths of ${a.length} and ${b.length}`);
+  const unknown = a.includes(null) ? ['first', a.indexOf(null)] : ['second', b.indexOf(null)];
+  if (unknown[1] !== -1) {
+    throw outOfRange(`Cannot compute DOT_PRODUCT with a NULL element, since it is unclear if NULLs should be ignored, counted as a zero value, or another interpretation. The NULL element was found in the ${unknown[0]} array argument at OFFSET ${unknown[1]}`);
+  }
   let sum = 0;
   for (const [i, x] of a.entries()) sum = addFloat(sum, multiplyFloat(Number(x), Number(b[i])));
   return sum;

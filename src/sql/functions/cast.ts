@@ -7,7 +7,7 @@
 import { invalidArgument, outOfRange, TrestleError, Code } from '../../base/errors.ts';
 import { typeName, typesEqual, typesEquivalent, type SqlType, type TypeKind } from '../types/types.ts';
 import { dateToString, parseDate } from '../values/date.ts';
-import { float32ToString, float64ToString, parseFloat64 } from '../values/float.ts';
+import { float32ToString, float64ToString, parseFloat64, shortFloat } from '../values/float.ts';
 import { canonicalInt, inInt64Range, parseInt64 } from '../values/int64.ts';
 import { intervalToString, parseInterval, type Interval } from '../values/interval.ts';
 import { numericFromFloat, numericFromInt, numericToFloat, numericToInt, numericToString, parseNumeric } from '../values/numeric.ts';
@@ -28,14 +28,17 @@ export function floatToInt(value: number): Int64 {
   const rounded = Math.abs(value - whole) >= 0.5 ? whole + Math.sign(value) : whole;
   if (Number.isSafeInteger(rounded)) return rounded + 0;
   const big = BigInt(rounded);
-  if (!inInt64Range(big)) throw outOfRange(`int64 out of range: ${float64ToString(value)}`);
+  if (!inInt64Range(big)) throw outOfRange(`int64 out of range: ${shortFloat(value)}`);
   return canonicalInt(big);
 }
 
+/** The greatest FLOAT32. */
+const FLOAT32_MAX = 3.4028234663852886e38;
+
+/** Beyond the greatest FLOAT32 nothing is rounded down to it. */
 export function toFloat32(value: number): number {
-  const result = Math.fround(value);
-  if (!Number.isFinite(result) && Number.isFinite(value)) throw outOfRange(`float out of range: ${float64ToString(value)}`);
-  return result;
+  if (Math.abs(value) > FLOAT32_MAX && Number.isFinite(value)) throw outOfRange(`float out of range: ${shortFloat(value)}`);
+  return Math.fround(value);
 }
 
 function parsed<T>(value: T | undefined, message: () => string): T {

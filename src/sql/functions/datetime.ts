@@ -7,8 +7,8 @@ import { invalidArgument, outOfRange } from '../../base/errors.ts';
 import { addMonths, civilFromDays, DATE_MAX, DATE_MIN, dateToString, dayOfWeek, dayOfYear, daysFromCivil, inDateRange, isCivilDay, isoWeek, isoYearStart, weekOfYear } from '../values/date.ts';
 import { canonicalInt, inInt64Range } from '../values/int64.ts';
 import { timeParts, type Interval } from '../values/interval.ts';
-import { dateIn, inTimestampRange, localTime, midnight, NANOS_PER_SECOND, parseTimestamp, timestampToString, type LocalTime } from '../values/timestamp.ts';
-import { localToEpochSeconds, timeZone, UTC, type TimeZone } from '../values/timezone.ts';
+import { dateIn, inTimestampRange, localTime, midnight, NANOS_PER_SECOND, parseTimestamp, timestampToRfc3339, timestampToString, type LocalTime } from '../values/timestamp.ts';
+import { localToEpochSeconds, timeZone, type TimeZone } from '../values/timezone.ts';
 import type { Int64 } from '../values/value.ts';
 import { EXTRACT_FROM_DATE, EXTRACT_FROM_INTERVAL, EXTRACT_FROM_TIMESTAMP, datePeriods, dateSteps, timestampPeriods, timestampSteps } from './dateparts.ts';
 import { on, scalar } from './define.ts';
@@ -124,7 +124,12 @@ export function addToDatePart(name: string, days: number, count: Int64, part: st
   return result;
 }
 
-const negated = (n: Int64): Int64 => canonicalInt(-BigInt(n));
+const LEAST_INT64 = -(2n ** 63n);
+
+function subtractFromDate(days: number, count: Int64, part: string): number {
+  if (count === LEAST_INT64) throw outOfRange(`Subtracting ${count} ${part} from date ${dateToString(days)} causes overflow`);
+  return addToDatePart('DATE_SUB', days, canonicalInt(-BigInt(count)), part);
+}
 
 function dateDifference(a: number, b: number, part: string): number {
   const [x, y] = [civilFromDays(a), civilFromDays(b)];
@@ -177,9 +182,12 @@ function truncateDate(days: number, part: string): number {
   return start;
 }
 
+/** With leading zeros; a sign counts as one of the characters. */
+const zeros = (n: Int64, width: number): string => (n < 0 ? `-${String(n).slice(1).padStart(width - 1, '0')}` : String(n).padStart(width, '0'));
+
 function dateOf(year: Int64, month: Int64, day: Int64): number {
   const [y, m, d] = [Number(year), Number(month), Number(day)];
-  if (!isCivilDay(y, m, d)) throw outOfRange(`Input calculates to invalid date: ${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`);
+  if (!isCivilDay(y, m, d)) throw outOfRange(`Input calculates to invalid date: ${zeros(year, 4)}-${zeros(month, 2)}-${zeros(day, 2)}`);
   return daysFromCivil(y, m, d);
 }
 
@@ -197,7 +205,7 @@ const dates: readonly FunctionDefinition[] = [
     on('(INT64, INT64, INT64) -> DATE', dateOf),
   ]),
   scalar('DATE_ADD', 'date', 'Adds a number of days, weeks, months, quarters or years.', [on('(DATE, INT64, PART) -> DATE', (d: number, n: Int64, part: string) => addToDatePart('DATE_ADD', d, n, part), dateSteps('DATE_ADD'))], { aliases: ['ADDDATE'] }),
-  scalar('DATE_SUB', 'date', 'Subtracts a number of days, weeks, months, quarters or years.', [on('(DATE, INT64, PART) -> DATE', (d: number, n: Int64, part: string) => addToDatePart('DATE_SUB', d, negated(n), part), dateSteps('DATE_SUB'))], { aliases: ['SUBDATE'] }),
+  scalar('DATE_SUB', 'date', 'Subtracts a number of days, weeks, months, quarters or years.', [on('(DATE, INT64, PART) -> DATE', subtractFromDate, dateSteps('DATE_SUB'))], { aliases: ['SUBDATE'] }),
   scalar('DATE_DIFF', 'date', 'The number of period boundaries between two dates.', [on('(DATE, DATE, PART) -> INT64', dateDifference, datePeriods('DATE_DIFF'))]),
   scalar('DATE_TRUNC', 'date', 'The first day of the period that holds the date.', [on('(DATE, PART) -> DATE', truncateDate, datePeriods('DATE_TRUNC'))]),
   scalar('DATE_FROM_UNIX_DATE', 'date', 'The date a number of days after 1970-01-01.', [on('(INT64) -> DATE', fromUnixDate)]),
@@ -228,35 +236,46 @@ function addToTimestampPart(name: string): (ctx: EvaluationContext, t: bigint, n
     const unit = UNIT_NANOS[part] ?? unsupported(name, part);
     const result = t + sign * BigInt(n) * unit;
     if (inTimestampRange(result)) return result;
+    if (sign < 0n && n === LEAST_INT64) throw outOfRange(`Subtracting ${n} ${part} from timestamp ${timestampToString(t, timeZone(ctx.defaultTimeZone))} causes overflow`);
     const [count, word] = part === 'DAY' ? [sign * BigInt(n) * 24n, 'HOUR'] : [sign * BigInt(n), part];
+    // Minutes and hours are counted in microseconds first.
+    if (unit >= 60n * NANOS_PER_SECOND && !inInt64Range((sign * BigInt(n) * unit) / 1000n)) throw outOfRange(`TIMESTAMP_ADD interval value  ${sign * BigInt(n)} at ${word} precision causes overflow`);
     throw outOfRange(`Adding ${count} ${word} to timestamp ${timestampToString(t, timeZone(ctx.defaultTimeZone))} causes overflow`);
   };
 }
+
+/** An instant in UTC with its offset and the year as short as it is. */
+const rfc3339 = (t: bigint): string => timestampToRfc3339(t).replace(/^0+/, '').replace('Z', '+00:00');
 
 /** Whole units between two instants, truncated towards zero. */
 function timestampDifference(a: bigint, b: bigint, part: string): Int64 {
   const unit = UNIT_NANOS[part] ?? unsupported('TIMESTAMP_DIFF', part);
   const result = (a - b) / unit;
-  if (!inInt64Range(result)) throw outOfRange(`TIMESTAMP_DIFF at ${part} precision between values of ${timestampToString(a, UTC)} and ${timestampToString(b, UTC)} causes overflow`);
+  if (!inInt64Range(result)) throw outOfRange(`TIMESTAMP_DIFF at ${part} precision between values of ${rfc3339(a)} and ${rfc3339(b)} causes overflow`);
   return canonicalInt(result);
 }
 
 function truncateTimestamp(ctx: EvaluationContext, t: bigint, part: string, zoneName?: string): bigint {
   const unit = UNIT_NANOS[part];
   const zone = zoneOr(ctx, zoneName);
-  if (unit !== undefined && unit <= 60n * NANOS_PER_SECOND) {
+  if (unit !== undefined && unit <= NANOS_PER_SECOND) {
     const rest = t % unit;
     return rest < 0n ? t - rest - unit : t - rest;
   }
   const local = localTime(t, zone);
-  if (part === 'HOUR') {
-    // An hour of the zone's clock at its present offset, which may be off UTC by half an hour.
-    return t - BigInt(local.secondOfDay % 3600) * NANOS_PER_SECOND - BigInt(local.nanos);
+  if (unit !== undefined && part !== 'DAY') {
+    // Hours and minutes are those of the zone's clock at its present offset, which may be off UTC by any number of seconds.
+    const result = t - BigInt(local.secondOfDay % Number(unit / NANOS_PER_SECOND)) * NANOS_PER_SECOND - BigInt(local.nanos);
+    return inTimestampRange(result) ? result : truncationUnderflow(t, part, zone);
   }
   const start = periodStart(local.days, part) ?? unsupported('TIMESTAMP_TRUNC', part);
   const result = BigInt(localToEpochSeconds(start * 86_400, zone)) * NANOS_PER_SECOND;
-  if (!inTimestampRange(result)) throw outOfRange(`Truncating timestamp to ${part} resulted in an out of range value`);
-  return result;
+  return inTimestampRange(result) ? result : truncationUnderflow(t, part, zone);
+}
+
+function truncationUnderflow(t: bigint, part: string, zone: TimeZone): never {
+  if (part === 'WEEK' || part === 'ISOWEEK') throw outOfRange(`Truncating ${timestampToString(t, zone)} to the nearest week causes overflow`);
+  throw outOfRange(`Truncating to the nearest ${part} causes underflow at timezone ${zone.name}`);
 }
 
 const fromUnix = (unitNanos: bigint) => (n: Int64): bigint => {

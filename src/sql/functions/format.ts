@@ -35,6 +35,7 @@ function parse(pattern: string): readonly (string | Directive)[] {
     end = match.index + match[0].length;
     const specifier = match[4];
     if (specifier === undefined) throw outOfRange(`Invalid FORMAT string: "${pattern}"`);
+    if (specifier === '%' && match[0] !== '%%') throw outOfRange(`Invalid FORMAT string: "${pattern}"`);
     if (!SPECIFIERS.includes(specifier)) throw outOfRange(`Invalid format specifier character "${specifier}" in FORMAT string: "${pattern}"`);
     parts.push({ flags: match[1] ?? '', width: size(match[2]), precision: match[3] === '' ? 0 : size(match[3]), specifier });
   }
@@ -82,7 +83,7 @@ function checkType(d: Directive, type: SqlType, index: number): void {
   const { specifier } = d;
   if ('tT'.includes(specifier)) return;
   if (specifier === 's') return type.kind === 'STRING' ? undefined : wrongType(index, 'STRING', type);
-  if ('pP'.includes(specifier)) return type.kind === 'JSON' ? undefined : wrongType(index, 'JSON', type);
+  if ('pP'.includes(specifier)) return type.kind === 'JSON' ? undefined : wrongType(index, 'PROTO or JSON', type);
   if (specifier === 'u') return wrongType(index, 'UINT', type);
   if ('dioxX'.includes(specifier)) return type.kind === 'INT64' ? undefined : wrongType(index, 'integer', type);
   if (type.kind !== 'FLOAT64' && type.kind !== 'FLOAT32' && type.kind !== 'NUMERIC') wrongType(index, 'FLOAT64', type);
@@ -95,6 +96,7 @@ function objection([pattern]: readonly (SqlValue | undefined)[], [, ...types]: r
   try {
     for (const part of parse(pattern)) {
       if (typeof part === 'string' || part.specifier === '%') continue;
+      checkExtent(part.width, part.precision);
       for (const extent of [part.width, part.precision]) {
         if (extent !== '*') continue;
         const { type, index } = args.next();
@@ -120,6 +122,11 @@ function sizeOf(spec: number | '*' | undefined, args: Arguments): number | undef
 }
 
 const FORMATTED_LENGTH_MAX = 1024 * 1024;
+
+function checkExtent(width: number | '*' | undefined, precision: number | '*' | undefined): void {
+  if (width !== '*' && (width ?? 0) > FORMATTED_LENGTH_MAX) throw outOfRange(`Width ${width} exceeds the maximum supported output width of FORMAT. Limit: ${FORMATTED_LENGTH_MAX}`);
+  if (precision !== '*' && (precision ?? 0) > FORMATTED_LENGTH_MAX) throw outOfRange(`Precision ${precision} exceeds the maximum supported output width of FORMAT. Limit: ${FORMATTED_LENGTH_MAX}`);
+}
 
 function limitFormatted(length: number): void {
   if (length > FORMATTED_LENGTH_MAX) throw outOfRange(`Output string too long while evaluating FORMAT; limit ${FORMATTED_LENGTH_MAX}`);
@@ -185,10 +192,11 @@ function integerText(d: Directive, value: SqlValue, precision: number | undefine
   const negative = n < 0n;
   const radix = d.specifier === 'o' ? 8 : 'xX'.includes(d.specifier) ? 16 : 10;
   let digits = (negative ? -n : n).toString(radix);
-  if (d.flags.includes("'")) digits = radix === 10 ? group(digits, 3, ',') : group(digits, 4, ':');
-  if (precision !== undefined) digits = digits.padStart(precision, '0');
+  // As in C, a precision of 0 prints zero as nothing.
+  if (precision !== undefined) digits = precision === 0 && n === 0n && !/[#']/.test(d.flags) ? '' : digits.padStart(precision, '0');
+  if (d.flags.includes("'")) digits = radix === 10 ? group(digits, 3, ',') : group(digits, 4, radix === 8 ? ',' : ':');
   let prefix = signOf(negative, d.flags);
-  if (d.flags.includes('#') && n !== 0n) prefix += radix === 16 ? '0x' : radix === 8 ? '0' : '';
+  if (d.flags.includes('#')) prefix += radix === 16 ? '0x' : radix === 8 ? '0' : '';
   if (d.specifier === 'X') return { prefix: prefix.toUpperCase(), digits: digits.toUpperCase(), finite: true };
   return { prefix, digits, finite: true };
 }

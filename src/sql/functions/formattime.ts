@@ -35,7 +35,7 @@ const DATE_ELEMENTS: Readonly<Record<string, Element>> = {
   B: (m) => MONTHS[civilFromDays(m.days).month - 1],
   b: (m) => MONTHS[civilFromDays(m.days).month - 1]?.slice(0, 3),
   h: (m) => MONTHS[civilFromDays(m.days).month - 1]?.slice(0, 3),
-  C: (m) => two(Math.floor(yearOf(m) / 100)),
+  C: (m) => String(Math.floor(yearOf(m) / 100)),
   D: slashDate,
   x: slashDate,
   d: (m) => two(civilFromDays(m.days).day),
@@ -99,17 +99,45 @@ const TIME_ELEMENTS: Readonly<Record<string, (t: Time) => string>> = {
 
 const fraction = (nanos: number): string => String(nanos).padStart(9, '0');
 
+/** Of a fraction no more digits are written. */
+const FRACTION_DIGITS_MAX = 1024;
+
+/** How wide the numbers among the elements are by themselves. */
+const NUMBER_WIDTHS: Readonly<Record<string, number>> = { C: 1, d: 2, e: 2, g: 2, G: 1, H: 2, I: 2, j: 3, k: 2, l: 2, m: 2, M: 2, s: 1, S: 2, u: 1, U: 2, V: 2, w: 1, W: 2, y: 2, Y: 1 };
+const FIELD_WIDTH_MAX = 1024;
+
+/**
+ * An element with the flags of C's strftime: `_` fills with blanks, `-` not at all, `0` with zeros; `^` is upper case and
+ * `#` the other case. The number is the least width.
+ */
+function flagged(flags: string, least: number, code: string, m: Moment): string | undefined {
+  const plain = code === 'Q' || code === 'z' ? undefined : element(code, m);
+  if (plain === undefined) return undefined;
+  const width = Math.min(least, FIELD_WIDTH_MAX);
+  const natural = NUMBER_WIDTHS[code.replace(/^[EO]/, '')];
+  if (natural === undefined) {
+    const cased = flags.includes('^') ? plain.toUpperCase() : flags.includes('#') ? (/[pZ]$/.test(code) ? plain.toLowerCase() : plain.toUpperCase()) : plain;
+    return cased.padStart(width, flags.includes('0') ? '0' : ' ');
+  }
+  const digits = plain.trim().replace(/^0+(?=.)/, '');
+  if (flags.includes('-')) return digits.padStart(width, ' ');
+  const zeros = flags.includes('0') || (!flags.includes('_') && !/[ekl]$/.test(code));
+  return digits.padStart(Math.max(natural, width), zeros ? '0' : ' ');
+}
+
 /** %E4Y, %E*S, %E3S, %Ez, %E*f and the plain elements with an E or O before them. */
 function extended(code: string, m: Moment): string | undefined {
   if (code === 'E4Y') return String(yearOf(m)).padStart(4, '0');
-  const plain = /^E([cCxXyY])$/.exec(code)?.[1] ?? /^O([deHImMSuUVwWy])$/.exec(code)?.[1];
+  const plain = /^E([cCxXyYZ])$/.exec(code)?.[1] ?? /^O([deHImMrsSuUVwWyZz])$/.exec(code)?.[1];
   if (plain !== undefined) return element(plain, m);
   const t = m.time;
   if (t === undefined) return undefined;
-  if (code === 'Ez') return offsetDigits(t.offset, ':');
-  const seconds = /^E([0-9]|\*)(S|f)$/.exec(code);
+  if (code === 'Ez' || code === ':z' || code === ':::z') return offsetDigits(t.offset, ':');
+  if (code === 'E*z' || code === '::z') return `${offsetDigits(t.offset, ':')}:00`;
+  const seconds = /^E([0-9]+|\*)(S|f)$/.exec(code);
   if (seconds === null) return undefined;
-  const digits = seconds[1] === '*' ? fraction(t.nanos).replace(/0+$/, '') : fraction(t.nanos).slice(0, Number(seconds[1]));
+  const count = Math.min(Number(seconds[1]), FRACTION_DIGITS_MAX);
+  const digits = seconds[1] === '*' ? fraction(t.nanos).replace(/0+$/, '') : fraction(t.nanos).slice(0, count).padEnd(count, '0');
   if (seconds[2] === 'f') return digits === '' ? '0' : digits;
   return two(t.secondOfDay % 60) + (digits === '' ? '' : `.${digits}`);
 }
@@ -126,9 +154,13 @@ function element(code: string, m: Moment): string | undefined {
   return m.time === undefined ? undefined : TIME_ELEMENTS[code]?.(m.time);
 }
 
-const ELEMENT = /%(E4Y|E[0-9*][Sf]|E[a-zA-Z]|O[a-zA-Z]|[\s\S])/g;
+const ELEMENT = /%(?:(E4Y|E(?:[0-9]+|\*)[Sf]|E\*z|:{1,3}z)|([_\-0^#]*)([1-9][0-9]*)?((?:E|O)?[a-zA-Z%]))/g;
 
-const format = (pattern: string, m: Moment): string => pattern.replace(ELEMENT, (all: string, code: string) => element(code, m) ?? all);
+const format = (pattern: string, m: Moment): string =>
+  pattern.replace(ELEMENT, (all: string, special: string | undefined, flags: string | undefined, width: string | undefined, code: string | undefined) => {
+    if (code === undefined) return element(special ?? '', m) ?? all;
+    return (flags === '' && width === undefined ? element(code, m) : flagged(flags ?? '', Number(width ?? 0), code, m)) ?? all;
+  });
 
 export const FORMAT_TIME: readonly FunctionDefinition[] = [
   scalar('FORMAT_DATE', 'date', 'A date as text by a pattern.', [on('(STRING, DATE) -> STRING', (pattern: string, days: number) => format(pattern, { days, time: undefined }))]),

@@ -96,7 +96,7 @@ export function strictString(node: JsonNode): string {
 
 export function strictInt64(node: JsonNode): Int64 {
   if (typeof node === 'bigint') {
-    if (!inInt64Range(node)) throw outOfRange(`The provided JSON number: ${node} cannot be converted to an int64`);
+    if (!inInt64Range(node)) throw outOfRange('The provided JSON input is not an integer');
     return canonicalInt(node);
   }
   if (typeof node !== 'number') throw outOfRange('The provided JSON input is not an integer');
@@ -138,7 +138,7 @@ export function laxInt64(node: JsonNode): Int64 | null {
     const value = BigInt(node.replace('+', ''));
     return inInt64Range(value) ? canonicalInt(value) : null;
   }
-  const value = parseFloat64(node);
+  const value = /x/i.test(node) ? undefined : parseFloat64(node);
   return value === undefined ? null : roundedInt(value);
 }
 

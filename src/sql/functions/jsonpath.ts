@@ -33,8 +33,8 @@ function parse(text: string): JsonPath {
     STEP.lastIndex = at;
     const match = STEP.exec(text);
     if (match === null) {
-      const operator = /^(?:\[|\.)?([*@])/.exec(text.slice(at));
-      if (operator !== null) throw outOfRange(`Unsupported operator in JSONPath: ${operator[1]}`);
+      const operator = /^(?:\[|\.)?([*@])|^(\.\.)/.exec(text.slice(at));
+      if (operator !== null) throw outOfRange(`Unsupported operator in JSONPath: ${operator[1] ?? operator[2]}`);
       throw outOfRange(`Invalid token in JSONPath at: ${text.slice(at)}`);
     }
     if (steps.length >= MAX_STEPS) throw outOfRange('JSONPath is too long');

@@ -41,6 +41,32 @@ class Reader {
     return text === undefined ? undefined : { kind: 'word', text };
   }
 
+  /** The node at a path from here. Nothing is read beyond it. */
+  seek(path: JsonPath, depth: number): SourceNode | undefined {
+    const [step, ...rest] = path;
+    if (step === undefined || depth > MAX_JSON_DEPTH) return this.node(depth);
+    this.take(BLANK);
+    const isObject = this.text.charAt(this.at) === '{';
+    if (!isObject && this.text.charAt(this.at) !== '[') return undefined;
+    this.at++;
+    if (this.skip(isObject ? '}' : ']')) return undefined;
+    for (let i = 0; ; i++) {
+      const here = isObject ? this.memberName() === String(step) : positionOf(step) === i;
+      if (this.broken) return undefined;
+      if (here) return this.seek(rest, depth + 1);
+      if (this.node(depth + 1) === undefined || !this.skip(',')) return undefined;
+    }
+  }
+
+  private broken = false;
+
+  private memberName(): string | undefined {
+    this.take(BLANK);
+    const name = this.string();
+    this.broken = name === undefined || !this.skip(':');
+    return name;
+  }
+
   private take(pattern: RegExp): string | undefined {
     pattern.lastIndex = this.at;
     const found = pattern.exec(this.text)?.[0];
@@ -96,20 +122,8 @@ class Reader {
   }
 }
 
-/** The node at a path; undefined when the text is no JSON or has nothing there. Of equal names the first counts. */
-export function sourceAt(text: string, path: JsonPath): SourceNode | undefined {
-  let node = new Reader(text).node(0);
-  for (const step of path) {
-    if (node?.kind === 'object') {
-      const wanted = String(step);
-      node = node.members.find(([name]) => name === wanted)?.[1];
-    } else {
-      const position = positionOf(step);
-      node = node?.kind === 'array' && position !== undefined ? node.items[position] : undefined;
-    }
-  }
-  return node;
-}
+/** The node at a path; undefined when the text is no JSON up to there or has nothing there. Of equal names the first counts. */
+export const sourceAt = (text: string, path: JsonPath): SourceNode | undefined => new Reader(text).seek(path, 0);
 
 export function sourceText(node: SourceNode): string {
   switch (node.kind) {

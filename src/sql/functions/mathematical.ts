@@ -6,7 +6,7 @@ import { outOfRange } from '../../base/errors.ts';
 import { supportsOrdering } from '../types/traits.ts';
 import type { SqlType } from '../types/types.ts';
 import { sqlOrder } from '../values/compare.ts';
-import { exactBinary, float64ToString } from '../values/float.ts';
+import { exactBinary, shortFloat } from '../values/float.ts';
 import { addInt, canonicalInt, divideInt, moduloInt, multiplyInt, negateInt, subtractInt } from '../values/int64.ts';
 import {
   addNumeric,
@@ -48,7 +48,7 @@ function atPlaces(x: number, places: Int64, truncate: boolean): number {
   const denominator = (1n << BigInt(shift)) * (digits < 0 ? scale : 1n);
   const quotient = truncate ? numerator / denominator : divideRounded(numerator, denominator);
   const result = Number(`${quotient}e${-digits}`);
-  if (!Number.isFinite(result)) throw outOfRange(`Floating point overflow in function: ROUND(${float64ToString(x)}, ${digits})`);
+  if (!Number.isFinite(result)) throw outOfRange(`Floating point overflow in function: ROUND(${shortFloat(x)}, ${-digits})`);
   return result === 0 && x < 0 ? -0 : result;
 }
 
@@ -86,13 +86,13 @@ function naturalLog(x: number): number {
 }
 
 function squareRoot(x: number): number {
-  if (x < 0) throw outOfRange(`Argument to SQRT cannot be negative: ${float64ToString(x)}`);
+  if (x < 0) throw outOfRange(`Argument to SQRT cannot be negative: ${shortFloat(x)}`);
   return Math.sqrt(x);
 }
 
 const sinhOverflow = (name: string, f: (x: number) => number) => (x: number): number => {
   const result = f(x);
-  if (!Number.isFinite(result) && Number.isFinite(x)) throw outOfRange(`Floating point overflow in function: ${name}(${float64ToString(x)})`);
+  if (!Number.isFinite(result) && Number.isFinite(x)) throw outOfRange(`Floating point overflow in function: ${name}(${shortFloat(x)})`);
   return result;
 };
 

@@ -23,8 +23,8 @@ function host(url: string): string | null {
   else if (scheme !== null && !/^[0-9]+(?:[/?#]|$)/.test(rest.slice(scheme[0].length))) return scheme[0].slice(0, -1);
   const authority = /^[^/?#]*/.exec(rest)?.[0] ?? '';
   const afterUser = authority.slice(authority.lastIndexOf('@') + 1);
-  const bracketed = /^\[[^\]]*\]/.exec(afterUser);
-  const name = bracketed === null ? afterUser.replace(/:.*$/, '') : bracketed[0];
+  // Colons inside brackets belong to an address.
+  const name = /^(?:\[[^\]]*\]?)?[^:]*/.exec(afterUser)?.[0] ?? '';
   return name === '' ? null : name.replace(/^\.+(?=.)/, '');
 }
 
@@ -53,16 +53,19 @@ function labelsOf(url: string): string[] | null {
   return labels.some((label) => label === '' || /[\s_%]/.test(label)) ? null : labels;
 }
 
+/** The last labels, with one of the dots that the host ends in. */
+const lastLabels = (url: string, labels: readonly string[], count: number): string => `${labels.slice(-count).join('.')}${/[.]$/.test(host(url) ?? '') ? '.' : ''}`;
+
 function publicSuffix(url: string): string | null {
   const labels = labelsOf(url);
   const count = labels === null ? 0 : suffixLabels(labels);
-  return labels === null || count === 0 ? null : labels.slice(-count).join('.');
+  return labels === null || count === 0 ? null : lastLabels(url, labels, count);
 }
 
 function registeredDomain(url: string): string | null {
   const labels = labelsOf(url);
   const count = labels === null ? 0 : suffixLabels(labels);
-  return labels === null || count === 0 || labels.length <= count ? null : labels.slice(-count - 1).join('.');
+  return labels === null || count === 0 || labels.length <= count ? null : lastLabels(url, labels, count + 1);
 }
 
 function parseIp(text: string): Uint8Array | undefined {
@@ -102,6 +105,8 @@ function ipToString(ip: Uint8Array): string {
   if (ip.length !== 16) throw outOfRange(`NET.IP_TO_STRING() encountered an invalid IP address. Expected 4 (for IPv4) or 16 (for IPv6) bytes but got ${ip.length}`);
   const words = Array.from({ length: 8 }, (_, i) => ((ip[2 * i] ?? 0) << 8) | (ip[2 * i + 1] ?? 0));
   if (words.slice(0, 5).every((w) => w === 0) && words[5] === 0xffff) return `::ffff:${ip.slice(12).join('.')}`;
+  // What is left of addresses of version 4 inside version 6, ::1 and the like apart.
+  if (words.slice(0, 6).every((w) => w === 0) && words[6] !== 0) return `::${ip.slice(12).join('.')}`;
   return compressed(words);
 }
 
@@ -119,8 +124,8 @@ function netMask(size: Int64, bits: Int64): Uint8Array {
 }
 
 function truncate(ip: Uint8Array, bits: Int64): Uint8Array {
-  if (ip.length !== 4 && ip.length !== 16) throw outOfRange(`The first argument of NET.IP_TRUNC() must be either 4 (for IPv4) or 16 (for IPv6) bytes long; got ${ip.length}`);
-  if (bits < 0 || bits > ip.length * 8) throw outOfRange(`The second argument of NET.IP_TRUNC() must be between 0 and the length of the first argument * 8; got ${bits}`);
+  if (ip.length !== 4 && ip.length !== 16) throw outOfRange(`The first argument of NET.IP_TRUNC() must have length 4 (for IPv4) or 16 (for IPv6); got ${ip.length}`);
+  if (bits < 0 || bits > ip.length * 8) throw outOfRange(`The second argument of NET.IP_TRUNC() must be between 0 and 8 * LENGTH(first argument); got ${bits}`);
   const m = mask(ip.length, Number(bits));
   return ip.map((byte, i) => byte & (m[i] ?? 0));
 }

@@ -8,7 +8,7 @@
 import { outOfRange } from '../../base/errors.ts';
 import { dayOfWeek, daysFromCivil, daysInMonth, isCivilDay } from '../values/date.ts';
 import { inTimestampRange, joinNanos } from '../values/timestamp.ts';
-import { findTimeZone, localToEpochSeconds, parseOffset, timeZone } from '../values/timezone.ts';
+import { localToEpochSeconds, parseOffset, timeZone } from '../values/timezone.ts';
 import { on, scalar } from './define.ts';
 import { MONTHS, WEEKDAYS } from './formattime.ts';
 import { withContext, type FunctionDefinition } from './registry.ts';
@@ -36,6 +36,8 @@ interface Fields {
 /** A position in the text; every reader either advances or fails. */
 class Cursor {
   at = 0;
+  /** Whether another element follows at once. */
+  followed = false;
   readonly text: string;
   constructor(text: string) {
     this.text = text;
@@ -81,7 +83,8 @@ const COMPOSITES: Readonly<Record<string, string>> = { D: '%m/%d/%y', x: '%m/%d/
 const DATE_READERS: Readonly<Record<string, (c: Cursor, f: Fields) => void>> = {
   Y: (c, f) => {
     c.blank();
-    f.year = Number(c.take(/[0-9]{1,4}/y));
+    // Five digits only where what follows is no number of its own.
+    f.year = c.number(c.followed ? 4 : 5, 0, 10_000);
     f.century = f.yearOfCentury = undefined;
   },
   C: (c, f) => void (f.century = c.number(2, 0, 99)),
@@ -120,14 +123,26 @@ const TIME_READERS: Readonly<Record<string, (c: Cursor, f: Fields) => void>> = {
   },
   z: (c, f) => {
     c.blank();
-    f.offset = parseOffset(c.take(/[+-][0-9]{2}:?[0-9]{2}|[+-][0-9]{1,2}/y)) ?? c.fail();
+    f.offset = offsetOf(c.take(/[+-][0-9]{2}(?:[0-9]{2})?/y));
+  },
+  Ez: (c, f) => {
+    c.blank();
+    const text = c.take(/[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?/y);
+    f.offset = /z/i.test(text) ? 0 : offsetOf(text);
   },
   Z: (c, f) => {
     c.blank();
     f.zone = c.take(/[A-Za-z0-9_+\-/:]+/y);
-    if (findTimeZone(f.zone) === undefined) c.fail();
+    timeZone(f.zone);
   },
 };
+
+/** Seconds east of UTC. */
+function offsetOf(text: string): number {
+  const seconds = parseOffset(text);
+  if (seconds !== undefined) return seconds;
+  throw outOfRange(`Timezone offset out of valid range -14:00 to +14:00: ${text.replace(/^(...):?(..)?$/, (_all, hours: string, minutes = '00') => `${hours}:${String(minutes)}`)}`);
+}
 
 function halfDay(c: Cursor, f: Fields): void {
   c.blank();
@@ -151,8 +166,10 @@ function seconds(c: Cursor, f: Fields, digits: string): void {
 const ELEMENT = /%(E4Y|E[0-9*]S|E[a-zA-Z]|O[a-zA-Z]|[\s\S])|\s+|[\s\S]/gu;
 
 function read(pattern: string, c: Cursor, f: Fields, isDate: boolean): void {
+  if (/(?:^|[^%])(?:%%)*%$/.test(pattern)) throw outOfRange("Format string cannot end with a single '%'");
   for (const match of pattern.matchAll(ELEMENT)) {
     const code = match[1];
+    c.followed = pattern.charAt(match.index + match[0].length) === '%';
     if (code !== undefined) readElement(code, c, f, isDate);
     else if (/^\s/.test(match[0])) c.blank();
     else if (c.text.startsWith(match[0], c.at)) c.at += match[0].length;
@@ -180,7 +197,7 @@ function readElement(code: string, c: Cursor, f: Fields, isDate: boolean): void 
     seconds(c, f, fraction[1] ?? '*');
     return;
   }
-  const reader = DATE_READERS[name] ?? TIME_READERS[name === 'Ez' ? 'z' : name];
+  const reader = DATE_READERS[name] ?? TIME_READERS[name];
   if (reader === undefined) c.fail();
   else reader(c, f);
 }
@@ -189,17 +206,21 @@ const outOfRangeField = (): never => {
   throw outOfRange('Out-of-range datetime field in parsing function');
 };
 
+const invalidResult = (): never => {
+  throw outOfRange('Invalid result from parsing function');
+};
+
 function yearOf(f: Fields): number {
   if (f.yearOfCentury !== undefined && f.century !== undefined) return f.century * 100 + f.yearOfCentury;
   if (f.yearOfCentury !== undefined) return f.yearOfCentury + (f.yearOfCentury < 69 ? 2000 : 1900);
-  return f.century === undefined ? f.year : f.century * 100 + (f.year % 100);
+  return f.century === undefined ? f.year : f.century * 100;
 }
 
 function dayOf(f: Fields): number {
   const year = yearOf(f);
-  if (year < 1 || year > 9999) return outOfRangeField();
+  if (year < 1 || year > 9999) return invalidResult();
   if (f.dayOfYear !== undefined) {
-    if (f.dayOfYear === 366 && daysInMonth(year, 2) === 28) return outOfRangeField();
+    if (f.dayOfYear === 366 && daysInMonth(year, 2) === 28) throw outOfRange(`Year ${year} has 365 days, but the specified day of year was 366`);
     return daysFromCivil(year, 1, 1) + f.dayOfYear - 1;
   }
   if (f.week !== undefined) {
@@ -231,7 +252,7 @@ function parseTimestampBy(pattern: string, text: string, defaultZone: string): b
   let epoch = local;
   if (f.epochSeconds === undefined) epoch = f.offset === undefined ? localToEpochSeconds(local, timeZone(f.zone ?? defaultZone)) : local - f.offset;
   const result = joinNanos(epoch, nanos);
-  return inTimestampRange(result) ? result : outOfRangeField();
+  return inTimestampRange(result) ? result : invalidResult();
 }
 
 export const PARSE_TIME: readonly FunctionDefinition[] = [

@@ -29,7 +29,23 @@ function compile(pattern: string): RE2JS {
   }
 }
 
-const reasonOf = (message: string): string => message.replace(/^error parsing regexp: /, '').replace(/`/g, '').replace('missing closing )', 'missing )');
+/** The words of RE2's own messages for those of its port. */
+const RE2_WORDS: readonly (readonly [string, string])[] = [
+  ['missing closing ', 'missing '],
+  ['missing argument to repetition operator', 'no argument for repetition operator'],
+  ['invalid nested repetition operator', 'bad repetition operator'],
+  ['invalid repeat count', 'invalid repetition size'],
+  ['invalid or unsupported Perl syntax', 'invalid perl operator'],
+  ['invalid named capture', 'invalid named capture group'],
+  ['trailing backslash at end of expression', 'trailing \\'],
+];
+
+function reasonOf(message: string): string {
+  const text = message.replace(/^error parsing regexp: /, '').replace(/`/g, '');
+  if (text.startsWith('invalid named capture: (?<=') || text.startsWith('invalid named capture: (?<!')) return 'invalid perl operator: (?<';
+  const [ours, theirs] = RE2_WORDS.find(([words]) => text.startsWith(words)) ?? ['', ''];
+  return theirs + text.slice(ours.length);
+}
 
 function extractor(pattern: string): RE2JS {
   const regexp = compile(pattern);
@@ -78,7 +94,8 @@ function parseReplacement(replacement: string, groups: number): Piece[] {
       }
       pieces.push(text, Number(next));
       text = '';
-    } else throw outOfRange("Invalid REGEXP_REPLACE pattern: Rewrite schema error: '\\' must be followed by a digit or '\\'.");
+    } else if (next === '') throw outOfRange("Invalid REGEXP_REPLACE pattern: Rewrite schema error: '\\' not allowed at end.");
+    else throw outOfRange("Invalid REGEXP_REPLACE pattern: Rewrite schema error: '\\' must be followed by a digit or '\\'.");
   }
   pieces.push(text);
   return pieces;

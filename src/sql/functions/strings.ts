@@ -210,7 +210,7 @@ export const STRINGS: readonly FunctionDefinition[] = [
   ]),
   scalar('NORMALIZE', FAMILY, 'The string in a Unicode normal form, NFC by default.', [on('(STRING, [KEYWORD]) -> STRING', normalize, MODES)]),
   scalar('NORMALIZE_AND_CASEFOLD', FAMILY, 'The string in a normal form without differences of case.', [
-    on('(STRING, [KEYWORD]) -> STRING', (s: string, mode?: string) => normalize(foldCase(normalize(s, mode)), mode), MODES),
+    on('(STRING, [KEYWORD]) -> STRING', (s: string, mode?: string) => foldCase(normalize(s, mode)), MODES),
   ]),
   scalar('SOUNDEX', FAMILY, 'The Soundex code: a letter and three digits.', [on('(STRING) -> STRING', soundex)]),
   scalar('SAFE_CONVERT_BYTES_TO_STRING', FAMILY, 'Bytes as UTF-8 text, with U+FFFD for what is malformed.', [on('(BYTES) -> STRING', (b: Uint8Array) => decodeUtf8Loosely(b))]),

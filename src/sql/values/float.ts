@@ -42,6 +42,9 @@ export function float32ToString(value: number): string {
   return generalStyle(value.toPrecision(9), 9);
 }
 
+/** Six significant digits, as error messages show floating-point numbers. */
+export const shortFloat = (value: number): string => (!Number.isFinite(value) ? nonFinite(value) : value === 0 ? (Object.is(value, -0) ? '-0' : '0') : generalStyle(value.toPrecision(6), 6));
+
 export const nonFinite = (value: number): string => (Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf');
 
 /** Rewrites toPrecision's output as C's %g would print it with that many significant digits. */

@@ -96,25 +96,63 @@ const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
 // oxlint-disable-next-line no-control-regex -- control characters are what a string must not hold
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 
+/** How messages name the beginning of any value. */
+const VALUE = "'[', '{', or a literal";
+/** What stands where something else must, as messages name it. */
+const TOKEN_NAMES: Readonly<Record<string, string>> = { '"': 'string literal', t: 'true literal', f: 'false literal', n: 'null literal' };
+const CONTROL_NAMES = 'NUL SOH STX ETX EOT ENQ ACK BEL BS HT LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US'.split(' ');
+const SHORT_ESCAPES: Readonly<Record<number, string>> = { 8: ' or \\b', 9: ' or \\t', 10: ' or \\n', 12: ' or \\f', 13: ' or \\r' };
+const codePoint = (code: number): string => code.toString(16).toUpperCase().padStart(4, '0');
+// oxlint-disable-next-line no-control-regex -- control characters are shown by their numbers
+const visible = (text: string): string => text.replace(/[\u0000-\u001f]/g, (c) => `<U+${codePoint(c.charCodeAt(0))}>`);
+
 class Parser {
   private readonly text: string;
   private readonly mode: WideNumberMode;
   private at = 0;
+  /** Where the last string or number begins: messages show what was read since. */
+  private since = 0;
+  /** What is being parsed, and what must come next, if it is one thing only. */
+  private context = 'value';
+  private expected = '';
 
   constructor(text: string, mode: WideNumberMode) {
     this.text = text;
     this.mode = mode;
+    if (text.startsWith('\ufeff')) this.since = ++this.at;
   }
 
   document(): JsonNode {
     const node = this.value(0);
-    this.blank();
-    if (this.at < this.text.length) this.fail('unexpected end of input expected');
+    this.expect('value', 'end of input', '');
     return node;
   }
 
-  private fail(reason: string): never {
-    throw new JsonSyntaxError(`syntax error while parsing value - ${reason}; last read: '${this.text.slice(Math.max(0, this.at - 20), this.at + 1)}'`);
+  /** Text that is no token; `read` characters from here on were looked at. */
+  private fail(reason: string, read = 1): never {
+    const after = this.expected === '' ? '' : `; expected ${this.expected}`;
+    throw new JsonSyntaxError(`syntax error while parsing ${this.context} - ${reason}; last read: '${visible(this.text.slice(this.since, this.at + read))}'${after}`);
+  }
+
+  /** A token in the wrong place. */
+  private unexpected(context: string, expected: string): never {
+    this.context = context;
+    this.expected = expected === VALUE ? '' : expected;
+    const c = this.text.charAt(this.at);
+    let name = TOKEN_NAMES[c];
+    if (c === '') name = 'end of input';
+    else if ('{}[]:,'.includes(c)) name = `'${c}'`;
+    else if (/[-0-9]/.test(c)) name = 'number literal';
+    // What is no token at all is told first.
+    if (name === undefined || /[-0-9"tfn]/.test(c)) this.scalar(c);
+    throw new JsonSyntaxError(`syntax error while parsing ${context} - unexpected ${name}; expected ${expected}`);
+  }
+
+  /** The sign, or the end of the text for ''. */
+  private expect(context: string, expected: string, sign: string): void {
+    this.blank();
+    if (this.text.charAt(this.at) !== sign) this.unexpected(context, expected);
+    this.at += sign.length;
   }
 
   private blank(): void {
@@ -123,13 +161,17 @@ class Parser {
 
   private value(depth: number): JsonNode {
     if (depth > MAX_JSON_DEPTH) throw new JsonSyntaxError(`Max nesting of ${MAX_JSON_DEPTH} has been exceeded while parsing JSON document`);
+    this.context = 'value';
+    this.expected = '';
     this.blank();
     const c = this.text.charAt(this.at);
+    if (c === '{') return this.object(depth);
+    if (c === '[') return this.array(depth);
+    return c === '' || ']}:,'.includes(c) ? this.unexpected('value', VALUE) : this.scalar(c);
+  }
+
+  private scalar(c: string): JsonNode {
     switch (c) {
-      case '{':
-        return this.object(depth);
-      case '[':
-        return this.array(depth);
       case '"':
         return this.string();
       case 't':
@@ -139,13 +181,15 @@ class Parser {
       case 'n':
         return this.word('null', null);
       default:
-        return this.number();
+        return /[-0-9]/.test(c) ? this.number() : this.fail('invalid literal');
     }
   }
 
   private word<T>(word: string, value: T): T {
-    if (!this.text.startsWith(word, this.at)) this.fail('invalid literal');
-    this.at += word.length;
+    let n = 0;
+    while (n < word.length && this.text.charAt(this.at + n) === word[n]) n++;
+    if (n < word.length) this.fail('invalid literal', n + 1);
+    this.at += n;
     return value;
   }
 
@@ -156,14 +200,14 @@ class Parser {
     if (this.skip('}')) return new Map();
     do {
       this.blank();
-      if (this.text.charAt(this.at) !== '"') this.fail('expected a member name');
+      if (this.text.charAt(this.at) !== '"') this.unexpected('object key', 'string literal');
+      [this.context, this.expected] = ['object key', 'string literal'];
       const name = this.string();
-      this.blank();
-      if (!this.skip(':')) this.fail("expected ':'");
+      this.expect('object separator', "':'", ':');
       members.push([name, this.value(depth + 1)]);
       this.blank();
     } while (this.skip(','));
-    if (!this.skip('}')) this.fail("expected ',' or '}'");
+    this.expect('object', "'}'", '}');
     return jsonObject(members);
   }
 
@@ -176,7 +220,7 @@ class Parser {
       items.push(this.value(depth + 1));
       this.blank();
     } while (this.skip(','));
-    if (!this.skip(']')) this.fail("expected ',' or ']'");
+    this.expect('array', "']'", ']');
     return items;
   }
 
@@ -188,7 +232,7 @@ class Parser {
 
   private string(): string {
     let result = '';
-    this.at++;
+    this.since = this.at++;
     for (;;) {
       PLAIN.lastIndex = this.at;
       const plain = PLAIN.exec(this.text)?.[0] ?? '';
@@ -197,10 +241,13 @@ class Parser {
       const c = this.text.charAt(this.at);
       if (c === '"') {
         this.at++;
-        if (!result.isWellFormed()) this.fail('invalid string: surrogate without its pair');
-        return result;
+        return result.isWellFormed() ? result : this.fail('invalid string: ill-formed UTF-8 byte', 0);
       }
-      if (c !== '\\') this.fail('invalid string: missing closing quote or control character');
+      if (c === '') this.fail('invalid string: missing closing quote');
+      if (c !== '\\') {
+        const code = c.charCodeAt(0);
+        this.fail(`invalid string: control character U+${codePoint(code)} (${CONTROL_NAMES[code] ?? ''}) must be escaped to \\u${codePoint(code)}${SHORT_ESCAPES[code] ?? ''}`);
+      }
       result += this.escape();
     }
   }
@@ -208,21 +255,39 @@ class Parser {
   private escape(): string {
     const c = this.text.charAt(this.at + 1);
     if (c === 'u') {
-      const digits = this.text.slice(this.at + 2, this.at + 6);
-      if (!/^[0-9a-fA-F]{4}$/.test(digits)) this.fail("invalid string: '\\u' must be followed by 4 hex digits");
-      this.at += 6;
-      return String.fromCharCode(parseInt(digits, 16));
+      const unit = this.hexUnit();
+      if (unit >= 0xdc00 && unit <= 0xdfff) this.fail('invalid string: surrogate U+DC00..U+DFFF must follow U+D800..U+DBFF', 0);
+      if (unit < 0xd800 || unit > 0xdbff) return String.fromCharCode(unit);
+      const lone = 'invalid string: surrogate U+DC00..U+DFFF must be followed by U+DC00..U+DFFF';
+      if (!this.text.startsWith('\\u', this.at)) this.fail(lone, this.text.charAt(this.at) === '\\' ? 2 : 1);
+      const low = this.hexUnit();
+      return low >= 0xdc00 && low <= 0xdfff ? String.fromCharCode(unit, low) : this.fail(lone, 0);
     }
     const index = '"\\/bfnrt'.indexOf(c);
-    if (c === '' || index < 0) this.fail('invalid string: forbidden character after backslash');
+    if (c === '' || index < 0) this.fail('invalid string: forbidden character after backslash', 2);
     this.at += 2;
     return '"\\/\b\f\n\r\t'.charAt(index);
   }
 
+  /** The four digits of an escape that begins here. */
+  private hexUnit(): number {
+    const digits = /^[0-9a-fA-F]{0,4}/.exec(this.text.slice(this.at + 2, this.at + 6))?.[0] ?? '';
+    if (digits.length < 4) this.fail("invalid string: '\\u' must be followed by 4 hex digits", digits.length + 3);
+    this.at += 6;
+    return parseInt(digits, 16);
+  }
+
   private number(): JsonNode {
+    this.since = this.at;
     NUMBER.lastIndex = this.at;
     const match = NUMBER.exec(this.text);
-    if (match === null) this.fail('invalid literal');
+    if (match === null) this.fail("invalid number; expected digit after '-'", 2);
+    const next = this.text.slice(this.at + match[0].length);
+    const cut = match[2] === undefined ? (/^[eE][+-]?/.exec(next) ?? (match[1] === undefined ? /^\./.exec(next) : null)) : null;
+    if (cut !== null) {
+      const wanted = cut[0] === '.' ? "digit after '.'" : cut[0].length === 1 ? "'+', '-', or digit after exponent" : 'digit after exponent sign';
+      this.fail(`invalid number; expected ${wanted}`, match[0].length + cut[0].length + 1);
+    }
     this.at += match[0].length;
     return this.numberOf(match[0], match[1] !== undefined || match[2] !== undefined);
   }
@@ -233,7 +298,7 @@ class Parser {
       if (integer >= INT64_MIN && integer <= UINT64_MAX) return integer;
     }
     const value = Number(source);
-    if (!Number.isFinite(value)) throw new JsonSyntaxError(`Input number: ${source} cannot be represented as a floating-point number`);
+    if (!Number.isFinite(value)) throw new JsonSyntaxError(`number overflow parsing '${source}'`);
     if (this.mode === 'exact' && !roundTrips(source, value)) {
       throw new JsonSyntaxError(`Input number: ${source} cannot round-trip through string representation`);
     }

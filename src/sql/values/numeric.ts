@@ -3,7 +3,7 @@
  * Source: GoogleSQL "Numeric type".
  */
 import { outOfRange } from '../../base/errors.ts';
-import { exactBinary, float64ToString } from './float.ts';
+import { exactBinary, float64ToString, shortFloat } from './float.ts';
 import { canonicalInt, inInt64Range } from './int64.ts';
 import type { Int64 } from './value.ts';
 
@@ -69,7 +69,7 @@ export function tryNumericFromFloat(value: number): bigint | undefined {
 export function numericFromFloat(value: number): bigint {
   if (!Number.isFinite(value)) throw outOfRange(`Illegal conversion of non-finite floating point number to numeric: ${float64ToString(value)}`);
   const result = tryNumericFromFloat(value);
-  if (result === undefined) throw outOfRange(`numeric out of range: ${float64ToString(value)}`);
+  if (result === undefined) throw outOfRange(`numeric out of range: ${shortFloat(value)}`);
   return result;
 }
 
@@ -97,12 +97,12 @@ export function divideNumeric(a: bigint, b: bigint): bigint {
 
 /** DIV: the integer quotient, truncated towards zero. */
 export function integerDivideNumeric(a: bigint, b: bigint): bigint {
-  if (b === 0n) throw outOfRange(`division by zero: ${show(a)} / ${show(b)}`);
+  if (b === 0n) throw outOfRange(`division by zero: DIV(${show(a)}, ${show(b)})`);
   return checked((a / b) * NUMERIC_SCALE, () => `${show(a)} / ${show(b)}`);
 }
 
 export function moduloNumeric(a: bigint, b: bigint): bigint {
-  if (b === 0n) throw outOfRange(`division by zero: ${show(a)} / ${show(b)}`);
+  if (b === 0n) throw outOfRange(`division by zero: MOD(${show(a)}, ${show(b)})`);
   return a % b;
 }
 

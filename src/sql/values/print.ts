@@ -18,26 +18,33 @@ type Printer = { call(value: SqlValue): string }['call'];
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\' };
 const hex2 = (code: number): string => `\\x${code.toString(16).padStart(2, '0')}`;
 
-/** Quotes with double quotes, escaping those, backslashes and control characters. */
+/** The quote that needs no escape, if the text has only the other one; double quotes otherwise. */
+const quoteFor = (text: string): string => (text.includes('"') && !text.includes("'") ? "'" : '"');
+
+/** Quotes, escaping the quote, backslashes and control characters. */
 export function stringLiteral(text: string): string {
+  const quote = quoteFor(text);
   // oxlint-disable-next-line no-control-regex -- control characters are what must be escaped
-  return `"${text.replace(/[\\"\u0000-\u001f\u007f]/g, (c) => (c === '"' ? '\\"' : (NAMED[c] ?? hex2(c.charCodeAt(0)))))}"`;
+  return quote + text.replace(/[\\"'\u0000-\u001f\u007f]/g, (c) => (c === quote ? `\\${c}` : c === '"' || c === "'" ? c : (NAMED[c] ?? hex2(c.charCodeAt(0))))) + quote;
 }
 
-/** Printable ASCII as it is, other bytes escaped; `quote` is the quote to escape, if any. */
-function bytesText(bytes: Uint8Array, quote: string): string {
+/** Printable ASCII as it is, bytes that do not print by their numbers; a backslash before itself and the quotes. */
+function bytesText(bytes: Uint8Array, quotes = '"\''): string {
   let result = '';
   for (const byte of bytes) {
     const c = String.fromCharCode(byte);
-    if (c === quote && quote !== '') result += `\\${quote}`;
-    else if (NAMED[c] !== undefined) result += NAMED[c];
-    else result += byte < 32 || byte > 126 ? hex2(byte) : c;
+    result += c === '\\' || quotes.includes(c) ? `\\${c}` : byte < 32 || byte > 126 ? hex2(byte) : c;
   }
   return result;
 }
 
-function floatLiteral(value: number, text: string): string {
-  if (!Number.isFinite(value)) return `CAST("${text}" AS FLOAT64)`;
+function bytesLiteral(bytes: Uint8Array): string {
+  const quote = quoteFor(String.fromCharCode(...bytes.filter((b) => b === 0x22 || b === 0x27)));
+  return `b${quote}${bytesText(bytes, quote)}${quote}`;
+}
+
+function floatLiteral(value: number, text: string, type: string): string {
+  if (!Number.isFinite(value)) return `CAST("${text}" AS ${type})`;
   if (value === 0) return Object.is(value, -0) ? '-0.0' : '0.0';
   return /[.e]/.test(text) ? text : `${text}.0`;
 }
@@ -61,7 +68,7 @@ function textPrinter(type: SqlType, zone: TimeZone): Printer {
     case 'BYTES':
     case 'PROTO':
     case 'TOKENLIST':
-      return (value: Uint8Array) => bytesText(value, '');
+      return (value: Uint8Array) => bytesText(value);
     case 'DATE':
       return (value: number) => dateToString(value);
     case 'TIMESTAMP':
@@ -96,17 +103,17 @@ function literalPrinter(type: SqlType, zone: TimeZone): Printer {
     case 'BYTES':
     case 'PROTO':
     case 'TOKENLIST':
-      return (value: Uint8Array) => `b"${bytesText(value, '"')}"`;
+      return bytesLiteral;
     case 'BOOL':
     case 'INT64':
     case 'ENUM':
       return (value: boolean | number | bigint) => String(value);
     case 'FLOAT64':
-      return (value: number) => floatLiteral(value, float64ToString(value));
+      return (value: number) => floatLiteral(value, float64ToString(value), 'FLOAT64');
     case 'FLOAT32':
-      return (value: number) => floatLiteral(value, float32ToString(value));
+      return (value: number) => floatLiteral(value, float32ToString(value), 'FLOAT32');
     case 'JSON':
-      return (value: Json) => `JSON '${value.toString().replace(/\\/g, '\\\\').replace(/'/g, "\\'")}'`;
+      return (value: Json) => `JSON ${stringLiteral(value.toString())}`;
     case 'ARRAY':
       return listPrinter(() => literalText(type.element, zone), '[', ']');
     case 'STRUCT': {

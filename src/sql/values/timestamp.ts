@@ -68,7 +68,7 @@ export function timestampToRfc3339(nanos: bigint): string {
 }
 
 const TEXT =
-  /^([0-9]{4,5})-([0-9]{1,2})-([0-9]{1,2})(?:[Tt ]([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?:\.([0-9]{0,9}))?)?(?:([Zz])|([+-][0-9]{1,2}(?::[0-9]{2})?)| ([A-Za-z][A-Za-z0-9_+\-/]*))?$/;
+  /^([0-9]{4,5})-([0-9]{1,2})-([0-9]{1,2})(?:[Tt ]([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?:\.([0-9]{1,9}))?)?(?:([Zz])|([+-](?:[0-9]{1,2}(?::[0-9]{1,2})?|[0-9]{4}))| ([A-Za-z][A-Za-z0-9_+\-/]*))?$/;
 
 /** CAST(STRING AS TIMESTAMP). Throws OUT_OF_RANGE in Spanner's words. */
 export function parseTimestamp(text: string, defaultZone: TimeZone): bigint {

@@ -115,6 +115,9 @@ function offsetSeconds(sign: string | undefined, hours: string | undefined, minu
 
 const PROPER_NAMES: ReadonlyMap<string, string> = new Map(Intl.supportedValuesOf('timeZone').map((name) => [name.toLowerCase(), name]));
 
+/** Abbreviations that Intl takes for zones and the time zone database does not have. */
+const NO_ZONES: ReadonlySet<string> = new Set('ACT AET AGT ART AST BET BST CAT CNT CST CTT EAT ECT IET IST JST MIT NET NST PLT PNT PRT PST SST VST'.split(' '));
+
 /** Names of zones distinguish case, for Intl they do not. Of the aliases, which Intl does not list, each part begins with a capital. */
 function isSpeltProperly(name: string): boolean {
   const proper = PROPER_NAMES.get(name.toLowerCase());
@@ -126,7 +129,7 @@ function create(name: string): TimeZone | undefined {
   const offset = utc === null ? parseOffset(name) : offsetSeconds(utc[1], utc[2], utc[3]);
   if (offset !== undefined) return new FixedZone(name, offset);
   // Intl also takes bare offsets and would accept anything in its grammar; IANA names start with a letter.
-  if (!/^[A-Za-z][A-Za-z0-9_+\-/]*$/.test(name) || name.length > 64 || !isSpeltProperly(name)) return undefined;
+  if (!/^[A-Za-z][A-Za-z0-9_+\-/]*$/.test(name) || name.length > 64 || NO_ZONES.has(name) || !isSpeltProperly(name)) return undefined;
   try {
     const format = new Intl.DateTimeFormat('en-US', {
       timeZone: name,
@@ -164,6 +167,7 @@ export function findTimeZone(name: string): TimeZone | undefined {
 /** The zone by name or offset. Throws OUT_OF_RANGE in Spanner's words when there is none. */
 export function timeZone(name: string): TimeZone {
   const zone = findTimeZone(name);
+  if (name === '') throw outOfRange('Invalid empty time zone');
   if (zone === undefined) throw outOfRange(`Invalid time zone: ${name}`);
   return zone;
 }
