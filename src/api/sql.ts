@@ -77,6 +77,8 @@ export interface PreparedStatement {
   readonly partitionable: boolean;
   /** It takes locks by FOR UPDATE, which only read-write transactions can. */
   readonly locks: boolean;
+  /** It is a query that takes values of sequences, which only read-write transactions can. */
+  readonly drawsSequences: boolean;
   readonly footprint: Footprint;
   /** The plan as nodes in the order of their index; the root first. */
   plan(): StatementPlan;

@@ -35,7 +35,7 @@ import { DatabaseUse, type OpenDatabase, type TransactionWriter } from './catalo
 import type { NodeCore } from './core.ts';
 import { DmlCheckpoints } from './dml-checkpoints.ts';
 import type { MetaStore } from './meta.ts';
-import { footprintOf, takesLocks } from './statistics/footprint.ts';
+import { drawsSequences, footprintOf, takesLocks } from './statistics/footprint.ts';
 import { runPartitioned, type PartitionedWork } from './partitioned-dml.ts';
 import { databaseEnd } from './keyspace.ts';
 import { partitionsOf } from './partitions.ts';
@@ -54,13 +54,15 @@ class NodeStatement implements PreparedStatement {
   readonly engine: EngineStatement;
   readonly partitionable: boolean;
   readonly locks: boolean;
+  readonly drawsSequences: boolean;
   readonly footprint: Footprint;
 
   constructor(engine: EngineStatement) {
     this.engine = engine;
     this.partitionable = engine.partitionable;
-    const { locks, footprint } = usesOf(engine);
+    const { locks, drawsSequences, footprint } = usesOf(engine);
     this.locks = locks;
+    this.drawsSequences = drawsSequences;
     this.footprint = footprint;
   }
 
@@ -79,11 +81,12 @@ class NodeStatement implements PreparedStatement {
 }
 
 /** What a statement of the engine's cache touches, found once. */
-const uses = new WeakMap<EngineStatement, { readonly locks: boolean; readonly footprint: Footprint }>();
+type Uses = Pick<PreparedStatement, 'locks' | 'drawsSequences' | 'footprint'>;
+const uses = new WeakMap<EngineStatement, Uses>();
 
-function usesOf(engine: EngineStatement): { readonly locks: boolean; readonly footprint: Footprint } {
+function usesOf(engine: EngineStatement): Uses {
   let found = uses.get(engine);
-  if (found === undefined) uses.set(engine, (found = { locks: takesLocks(engine.physical), footprint: footprintOf(engine) }));
+  if (found === undefined) uses.set(engine, (found = { locks: takesLocks(engine.physical), drawsSequences: drawsSequences(engine), footprint: footprintOf(engine) }));
   return found;
 }
 
@@ -179,7 +182,7 @@ export class NodeSqlDatabase implements SqlDatabase {
 
   async partitionedDml(statement: PreparedStatement, parameters: StatementParameters, options: StatementOptions): Promise<number> {
     const prepared = engineStatement(statement);
-    if (!prepared.partitionable) throw invalidArgument('A partitioned DML statement must be fully partitionable: every row is to be found and changed on its own.');
+    if (!prepared.partitionable) throw invalidArgument('Partitioned DML only supports fully partitionable statements.');
     const view = await this.transactions.snapshot({ kind: 'strong' });
     const ranges = this.engine.partitionRanges(prepared, new Map(Object.entries(parameters)), view, await this.context(prepared.schema, options));
     const work: PartitionedWork = {

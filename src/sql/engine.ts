@@ -31,7 +31,7 @@ import { indexAdvice, type IndexAdvice } from './plan/advice.ts';
 import { tablesToMeasure } from './plan/measured.ts';
 import { planNodes, type PlanNode } from './plan/nodes.ts';
 import type { Phys, PhysScan } from './plan/physical.ts';
-import { drivingScan, isKeyOrdered, isOrdered, isPartitionable } from './plan/partition.ts';
+import { drivingScan, isKeyOrdered, isOrdered, isPartitionable, readsOneTable } from './plan/partition.ts';
 import { planQuery, type PlanOptions } from './plan/plan.ts';
 import { NO_STATISTICS, type Statistics } from './plan/statistics.ts';
 import { columnById, type Schema } from './schema/schema.ts';
@@ -254,13 +254,13 @@ function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<stri
   const binder = Binder.create(text, { catalog, parameterTypes: lowerCase(types) });
   const bound = binder.bindStatement(queryOrDml(parseStatement(text)));
   const rel = bound.kind === 'query' ? bound.rel : bound.source;
-  if (bound.kind === 'query') rejectStructColumns(bound.columns);
   const planOptions = { hints: bound.hints, defaultTimeZone: catalog.defaultTimeZone, ids: binder.ids, statistics, optimize };
   const physical = planQuery(rel, planOptions);
   const numbers: NodeNumbers = new Map();
   const plan = compilePlan(physical, space, numbers);
   const returned = bound.kind === 'query' ? undefined : returnedPlan(bound, binder.ids, planOptions, space, numbers);
   const columns = bound.kind === 'query' ? bound.columns : (bound.returning?.columns ?? []);
+  rejectStructColumns(columns);
   const parameters = binder.parameterInfos;
   return {
     kind: bound.kind,
@@ -271,7 +271,7 @@ function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<stri
     parameters,
     undeclaredParameters: parameters.filter((p) => !p.declared).sort((a, b) => (a.name < b.name ? -1 : 1)).map((p) => ({ name: p.name, type: typeOf(p) })),
     isReadOnly: bound.kind === 'query',
-    partitionable: bound.kind !== 'insert' && (bound.kind === 'query' ? !isOrdered(rel) : bound.returning === undefined) && isPartitionable(physical),
+    partitionable: bound.kind === 'query' ? !isOrdered(rel) && isPartitionable(physical) : bound.kind !== 'insert' && bound.returning === undefined && readsOneTable(rel) && drivingScan(physical) !== undefined,
     keyOrdered: bound.kind === 'query' && isKeyOrdered(physical),
     bound,
     physical,

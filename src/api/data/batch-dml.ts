@@ -91,7 +91,7 @@ async function runAll(edge: Edge, entry: GatewayTransaction, statements: readonl
   const outcomes: StatementOutcome[] = [];
   for (const request of statements) {
     try {
-      outcomes.push(await runOne(entry, request, call.signal));
+      outcomes.push(await runOne(entry, request, outcomes.length, call.signal));
     } catch (error) {
       if (!(error instanceof TrestleError) || !STATEMENT_CODES.has(error.code)) throw interrupted(entry, outcomes.length, error);
       return { outcomes, failure: statusOf(error, call.method, edge.log) };
@@ -105,10 +105,13 @@ function interrupted(entry: GatewayTransaction, done: number, reason: unknown): 
   return done > 0 && entry.active ? entry.abort('The transaction was aborted: a batch of statements was interrupted.') : reason;
 }
 
-async function runOne(entry: GatewayTransaction, request: StatementRequest, signal: Signal): Promise<StatementOutcome> {
+/** Characters of a statement that messages show. */
+const MAX_SHOWN_STATEMENT = 200;
+
+async function runOne(entry: GatewayTransaction, request: StatementRequest, index: number, signal: Signal): Promise<StatementOutcome> {
   checkStatement(request);
   const statement = await entry.database.sql.prepare(request.sql, request.paramTypes);
-  if (statement.kind === 'query') throw invalidArgument(`ExecuteBatchDml takes DML statements only: ${request.sql.slice(0, 200)}`);
+  if (statement.kind === 'query') throw invalidArgument(`Statement ${index}: '${request.sql.slice(0, MAX_SHOWN_STATEMENT)}' is not valid DML.`);
   return executeDml(entry, statement, request, signal);
 }
 

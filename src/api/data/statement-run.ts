@@ -149,6 +149,9 @@ async function startQuery(
   if (target.kind === 'partitionedDml') throw readInPartitionedDml();
   if (target.kind === 'singleUseReadWrite') throw invalidArgument('A single-use transaction of a query must be read-only.');
   if (statement.locks && target.kind === 'snapshot') throw invalidArgument('FOR UPDATE is not supported in read-only transactions.');
+  if (statement.drawsSequences && target.kind === 'snapshot') {
+    throw invalidArgument('The following functions can only be used in a read-write or partitioned-dml transaction. Current transaction type is ReadOnly: get_next_sequence_value');
+  }
   if (mode === 'plan') return planOnly(edge, target, statement, base);
   const entry = target.kind === 'readWrite' ? target.entry : undefined;
   const startMicros = edge.nowMicros();

@@ -282,11 +282,12 @@ export abstract class CallBinder extends ExpressionBinder {
       const given = e.args[i];
       return { ...this.argumentOf(a), ...(given?.kind === 'namedArgument' ? { name: given.name.name } : {}) };
     });
+    if (name === 'ARRAY_AGG' && args[0]?.type.kind === 'ARRAY' && this.sourceOf(args[0]) !== 'untyped') throw this.error(e, `The argument to ARRAY_AGG must not be an array type but was ${typeName(args[0].type)}`);
     const call = this.resolve(e, star ? '$count_star' : name, infos, false, e.args);
     const coerced = this.finishCall(call, args, e, false, e.args).args.filter((a): a is Expr => a !== undefined && a.kind !== 'lambda' && a.kind !== 'keyword');
     const first = coerced[0];
     if (e.distinct && first !== undefined && !supportsGrouping(first.type)) {
-      throw this.error(e, `Aggregate functions with DISTINCT cannot be used with arguments of type ${first.type.kind === 'ARRAY' ? 'ARRAY' : typeName(first.type)}`);
+      throw this.error(e, `Aggregate functions with DISTINCT cannot be used with arguments of type ${first.type.kind}`);
     }
     const orderBy = this.bindSortKeys(e.orderBy, (x) => this.bind(x, scope));
     return {
@@ -346,7 +347,7 @@ export abstract class CallBinder extends ExpressionBinder {
     const descending = item.direction === 'desc';
     let collation: Expr | undefined;
     if (item.collation !== undefined) {
-      if (expr.type.kind !== 'STRING') throw this.error(item.collation, `COLLATE can only be applied to expressions of type STRING, but was applied to ${typeName(expr.type)}`);
+      if (expr.type.kind !== 'STRING') throw this.error(node, `COLLATE can only be applied to expressions of type STRING, but was applied to ${typeName(expr.type)}`);
       collation = this.coerce(this.bindScalar(item.collation, undefined, 'COLLATE'), STRING, item.collation, () => 'COLLATE must be followed by a string literal or a string parameter');
     }
     return { expr, descending, nullsFirst: !descending, collation };

@@ -175,7 +175,8 @@ export class Binder extends PipeBinder {
     if (clause === undefined) return undefined;
     const { columns: row, values } = this.rowColumns(table);
     const scope = new Scope(this.rowNames(table, values, alias), undefined);
-    const items = this.inClause('THEN RETURN', () => this.bindItems(clause.items, scope, true)).result;
+    const { result: items, aggregates } = this.inClause(undefined, () => this.bindItems(clause.items, scope, true));
+    if (aggregates > 0) throw this.error(clause, 'THEN RETURN clause cannot use aggregation');
     const action = clause.withAction ? this.newColumn(clause.actionAlias?.name ?? 'ACTION', STRING) : undefined;
     const columns = [...items.map((i) => i.column), ...(action === undefined ? [] : [action])];
     return { row, action, columns, items: [...items.map((i) => i.expr), ...(action === undefined ? [] : [columnExpr(action)])] };
@@ -198,10 +199,7 @@ export class Binder extends PipeBinder {
   }
 
   private insertColumns(e: Insert, table: CatalogTable): CatalogColumn[] {
-    if (e.columns.length === 0) {
-      const all = table.columns.filter((c) => !c.hidden && c.writable);
-      return all;
-    }
+    if (e.columns.length === 0) throw this.error(e, 'INSERT must specify a column list');
     const seen = new Set<string>();
     return e.columns.map((name) => {
       const column = this.targetColumn(table, name.name, name);
@@ -291,13 +289,14 @@ export class Binder extends PipeBinder {
       this.columnValue = item.value.kind === 'defaultValue' ? undefined : item.value;
       const value: Expr = item.value.kind === 'defaultValue'
         ? { kind: 'default', type: column.type }
-        : this.coerce(this.bindScalar(item.value, scope, 'UPDATE'), column.type, item.value, (from, to) => `Value of type ${from} cannot be assigned to ${column.name}, which has type ${to}`);
+        : this.coerce(this.bindScalar(item.value, scope, 'UPDATE clause'), column.type, item.value, (from, to) => `Value of type ${from} cannot be assigned to ${column.name}, which has type ${to}`);
       return { column, value };
     });
   }
 
   private setTarget(item: SetItem, table: CatalogTable, scope: Scope): CatalogColumn {
     const { target } = item;
+    if (target.kind === 'subscript') throw this.error(this.wordAfter(target.operand.end), 'UPDATE ... SET does not support array modification with []');
     if (target.kind !== 'pathExpression') throw this.error(target, 'Only columns can be assigned in UPDATE');
     const last = target.parts.at(-1);
     const [first] = target.parts;
@@ -317,10 +316,11 @@ export class Binder extends PipeBinder {
   private bindUpdate(e: Update, hints: Hints): BoundUpdate {
     const tableHints = bindHints(e.tableHint, 'table', (n, m) => this.error(n, m));
     const table = this.target(e.target);
+    this.checkForcedIndex(table.name, table.indexes, tableHints);
     const alias = e.alias?.name ?? e.target.parts.at(-1)?.name ?? '';
     const base = this.tableRel(table, tableHints);
     const names = this.rowNames(table, base.columns.map((c) => columnExpr(c)), alias);
-    if (e.from !== undefined) throw this.error(e.from, 'UPDATE with FROM is not supported');
+    if (e.from !== undefined) throw this.error(e, 'Update with joins not supported');
     const { rel } = base;
     const scope = new Scope(names, undefined);
     const items = this.setItems(e.items, table, scope);
@@ -345,6 +345,7 @@ export class Binder extends PipeBinder {
   private bindDelete(e: Delete, hints: Hints): BoundDelete {
     const tableHints = bindHints(e.tableHint, 'table', (n, m) => this.error(n, m));
     const table = this.target(e.target);
+    this.checkForcedIndex(table.name, table.indexes, tableHints);
     const alias = e.alias?.name ?? e.target.parts.at(-1)?.name ?? '';
     const base = this.tableRel(table, tableHints);
     const scope = new Scope(this.rowNames(table, base.columns.map((c) => columnExpr(c)), alias), undefined);

@@ -207,7 +207,7 @@ export abstract class ExpressionBinder extends OperandBinder {
     const found = findInRange(range, column.name);
     if (found === 'ambiguous') throw this.error(column, `Name ${column.name} is ambiguous inside ${range.alias}`);
     if (found !== undefined) return found;
-    if (range.value !== undefined && range.value.type.kind !== 'STRUCT') return this.bindField(range.value, column);
+    if (range.value !== undefined) return this.bindField(range.value, column);
     throw this.error(column, `Name ${column.name} not found inside ${range.alias}`);
   }
 
@@ -363,7 +363,7 @@ export abstract class ExpressionBinder extends OperandBinder {
 
   private membership(operand: Expr, query: BoundQuery, e: SourceRange, source: SourceRange): Expr {
     const column = query.columns[0];
-    if (query.columns.length !== 1 || column === undefined) throw this.error(source, 'Subquery of type IN must have only one output column');
+    if (query.columns.length !== 1 || column === undefined) throw this.error(this.wordAfter(source.start + 1), 'Subquery of type IN must have only one output column');
     const unified = this.unify([operand, this.columnOf(column)]);
     if (unified === undefined) throw this.error(e, `Cannot execute IN subquery with uncomparable types ${typeName(operand.type)} and ${typeName(column.type)}`);
     const [left, right] = unified.exprs;

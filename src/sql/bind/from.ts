@@ -33,6 +33,8 @@ export abstract class FromBinder extends CallBinder {
   protected withNames: ReadonlyMap<string, WithName> = new Map();
   protected viewDepth = 0;
   private joins = 0;
+  /** Tables to the left of a RIGHT or FULL JOIN, which its right side does not see. */
+  private uncorrelated: NameList | undefined;
 
   protected abstract override derived(text: string): FromBinder;
   protected abstract bindWholeQuery(query: Query, scope: Scope | undefined): BoundQuery;
@@ -88,10 +90,11 @@ export abstract class FromBinder extends CallBinder {
       const columns = virtual.columns.map((c) => this.newColumn(c.name, c.type));
       return this.tableOf({ kind: 'virtual', columns, name: virtual.name, source: columns.map((_, i) => i) }, columns, alias, false);
     }
-    throw this.error(te.path, `Table not found: ${names.join('.')}`);
+    const isName = parts.length === 1 && lateral?.find(names[0] ?? '') !== undefined;
+    throw this.error(te.path, `Table not found: ${names.join('.')}${isName ? ` (Unqualified identifiers in a FROM clause are always resolved as tables. Identifier ${names.join('.')} is in scope but unqualified names cannot be resolved here.)` : ''}`);
   }
 
-  private checkForcedIndex(name: string, indexes: CatalogTable['indexes'], hints: Hints): void {
+  protected checkForcedIndex(name: string, indexes: CatalogTable['indexes'], hints: Hints): void {
     const forced = hints.get('force_index');
     if (forced !== undefined && fold(forced) !== '_base_table' && !indexes.some((i) => fold(i.name) === fold(forced))) {
       throw invalidArgument(`The table ${name} does not have a secondary index called ${forced}`);
@@ -223,8 +226,12 @@ export abstract class FromBinder extends CallBinder {
   private bindUnnest(te: Unnest, lateral: Scope | undefined): BoundTable {
     bindHints(te.hint, 'table', (n, m) => this.error(n, m));
     const only = te.arrays[0];
-    if (te.arrays.length !== 1 || only === undefined) throw this.error(te, 'UNNEST with several arrays is not supported');
+    if (te.arrays.length !== 1 || only === undefined) throw this.error(te.arrays[1] ?? te, 'The UNNEST operator supports exactly one argument');
     if (te.mode !== undefined) throw this.error(te.mode, 'The mode argument of UNNEST is not supported');
+    const [first] = only.expression.kind === 'pathExpression' ? only.expression.parts : [];
+    if (first !== undefined && lateral?.find(first.name) === undefined && this.uncorrelated?.ranges.has(fold(first.name)) === true) {
+      throw this.error(only.expression, `UNNEST cannot be applied on path expression with non-correlated table name prefix ${first.name}`);
+    }
     const array = this.inClause('UNNEST', () => this.bindArrayPath(only.expression, lateral)).result;
     if (array.type.kind !== 'ARRAY') throw this.error(only.expression, `Values referenced in UNNEST must be arrays. UNNEST contains expression of type ${typeName(array.type)}`);
     return this.unnest(array, te.alias?.name ?? only.alias?.name ?? '', te.withOffset);
@@ -253,7 +260,10 @@ export abstract class FromBinder extends CallBinder {
     if (++this.joins > BIND_LIMITS.joins * 50) throw this.error(te, 'The query has too many joins');
     const left = this.bindFrom(te.left, outer, lateral);
     const seen = te.type === 'right' || te.type === 'full' ? lateral : new Scope(left.names, lateral);
+    const around = this.uncorrelated;
+    if (seen === lateral) this.uncorrelated = left.names;
     const right = this.bindFrom(te.right, outer, seen);
+    this.uncorrelated = around;
     return this.join(left, right, te, outer, aliasNode(te.right));
   }
 
@@ -326,11 +336,11 @@ export abstract class FromBinder extends CallBinder {
     bindHints(sample.hint, 'table', (n, m) => this.error(n, m));
     const method = sample.method.toLowerCase();
     if (method !== 'bernoulli' && method !== 'reservoir') throw invalidArgument(`${sample.method} sampling is not supported`);
-    if (method === 'bernoulli' && sample.unit !== 'percent') throw this.error(sample, 'BERNOULLI sampling method can only be used with PERCENT');
-    if (method === 'reservoir' && sample.unit !== 'rows') throw this.error(sample, 'RESERVOIR sampling method can only be used with ROWS');
-    if (sample.repeatable !== undefined) throw this.error(sample.repeatable, 'REPEATABLE is not supported');
+    if (method === 'bernoulli' && sample.unit !== 'percent') throw invalidArgument('BERNOULLI/ROWS is not supported');
+    if (method === 'reservoir' && sample.unit !== 'rows') throw invalidArgument('RESERVOIR/PERCENT is not supported');
+    if (sample.repeatable !== undefined) throw invalidArgument('REPEATABLE is not supported');
     const type = method === 'bernoulli' ? FLOAT64 : INT64;
-    const size = this.coerce(this.bindScalar(sample.size, undefined, 'TABLESAMPLE'), type, sample.size, (from, to) => `TABLESAMPLE size must be of type ${to}, found ${from}`);
+    const size = this.coerce(this.bindScalar(sample.size, undefined, 'TABLESAMPLE'), type, sample.size, () => `${sample.unit.toUpperCase()} expects ${type.kind === 'INT64' ? 'an integer' : 'a floating point'} literal or parameter`);
     this.checkSampleSize(size, method, sample.size);
     if (sample.weight === undefined) return { rel: { kind: 'sample', columns: table.rel.columns, input: table.rel, method, size, weight: undefined }, names: table.names };
     const weight = this.newColumn(sample.weight.alias?.name ?? 'weight', FLOAT64);

@@ -9,10 +9,10 @@ import type { Hints } from './tree.ts';
 
 export type HintPlace = 'statement' | 'table' | 'join' | 'groupBy' | 'subquery' | 'function' | 'other';
 
-type ValueRule = 'bool' | 'int' | 'string' | 'name' | readonly string[];
+type ValueRule = 'bool' | 'int' | 'string' | 'name' | 'index' | readonly string[];
 
 const TABLE: Readonly<Record<string, ValueRule>> = {
-  force_index: 'name',
+  force_index: 'index',
   groupby_scan_optimization: 'bool',
   scan_method: ['auto', 'batch', 'row', 'columnar', 'no_columnar'],
   index_strategy: ['force_index_union', 'auto'],
@@ -77,14 +77,18 @@ export function bindHints(hint: Hint | undefined, place: HintPlace, errorAt: Err
     const rule = RULES[place][name];
     if (rule === undefined) throw invalidArgument(`Unsupported hint: ${entry.name.parts.at(-1)?.name ?? ''}.`);
     const value = valueText(entry.value);
-    if (value === undefined || !fits(value, rule)) throw errorAt(entry.value, `Invalid value for hint: ${name}`);
-    if (result.has(name)) throw errorAt(entry, `Duplicate hint: ${name}`);
-    result.set(name, rule === 'name' || rule === 'string' ? value : value.toLowerCase());
+    if (value === undefined || !fits(value, rule, entry.value)) throw invalidArgument(`Invalid hint value for: ${entry.name.parts.at(-1)?.name ?? ''} hint: ${shownValue(entry.value, value)}.`);
+    if (result.has(name)) throw invalidArgument(`Multiple values for hint: ${entry.name.parts.at(-1)?.name ?? ''}`);
+    result.set(name, rule === 'name' || rule === 'index' || rule === 'string' ? value : value.toLowerCase());
   }
   return result;
 }
 
-function fits(value: string, rule: ValueRule): boolean {
+/** Names and strings in quotes, as messages show values. */
+const shownValue = (node: Expression, value: string | undefined): string => (node.kind === 'pathExpression' || node.kind === 'stringLiteral' ? JSON.stringify(value) : String(value));
+
+function fits(value: string, rule: ValueRule, node: Expression): boolean {
+  if (rule === 'index') return node.kind === 'pathExpression' || node.kind === 'stringLiteral';
   if (rule === 'name' || rule === 'string') return value !== '';
   if (rule === 'bool') return /^(true|false)$/i.test(value);
   if (rule === 'int') return /^[0-9]+$/.test(value);

@@ -9,6 +9,7 @@ import { parseJson } from '../values/json.ts';
 import { parseNumeric } from '../values/numeric.ts';
 import { stringLiteral } from '../values/print.ts';
 import { BinderBase, constantContext } from './base.ts';
+import { suggestion } from './scope.ts';
 import type { CallArgumentExpr, CallExpr, Expr } from './tree.ts';
 
 export abstract class OperandBinder extends BinderBase {
@@ -70,7 +71,7 @@ export abstract class OperandBinder extends BinderBase {
     const key = field.name.toLowerCase();
     const matches = type.fields.flatMap((f, i) => (f.name.toLowerCase() === key ? [i] : []));
     const index = matches[0];
-    if (index === undefined) throw this.error(field, `Field name ${field.name} does not exist in ${typeName(type)}`);
+    if (index === undefined) throw this.error(field, `Field name ${field.name} does not exist in ${typeName(type)}${suggestion(field.name, type.fields.map((f) => f.name))}`);
     if (matches.length > 1) throw this.error(field, `Struct field name ${field.name} is ambiguous`);
     return this.fieldOf(operand, index);
   }

@@ -104,9 +104,10 @@ export abstract class QueryBinder extends SelectBinder {
     for (const c of bound.columns) names.addColumn({ name: c.name, expr: columnExpr(c) });
     const scope = new Scope(names, outer);
     const keys = this.inClause('ORDER BY clause', () => this.bindSortKeys(items, (e) => {
-      if (e.kind !== 'intLiteral') return this.bind(e, scope);
-      const column = bound.columns[Number(e.value) - 1];
-      if (column === undefined) throw this.error(e, `ORDER BY is out of SELECT column number range: ${e.value}`);
+      const ordinal = this.orderOrdinal(e);
+      if (ordinal === undefined) return this.bind(e, scope);
+      const column = bound.columns[ordinal - 1];
+      if (column === undefined) throw this.error(e, `ORDER BY is out of SELECT column number range: ${ordinal}`);
       return columnExpr(column);
     })).result;
     return { kind: 'sort', columns: bound.rel.columns, input: bound.rel, keys };
@@ -121,6 +122,7 @@ export abstract class QueryBinder extends SelectBinder {
 
   private limitValue(e: NonNullable<LimitClause['count']>, what: string): Expr {
     const constant = e.kind === 'intLiteral' || e.kind === 'parameter' || e.kind === 'cast' || (e.kind === 'unary' && e.operand.kind === 'intLiteral');
+    if (e.kind === 'nullLiteral') throw this.error(e, `${what} must not be null`);
     if (!constant) throw this.error(e, `${what} expects an integer literal or parameter`);
     const value = this.coerce(this.bindScalar(e, undefined, what), INT64, e, () => `${what} expects an integer literal or parameter`);
     if (value.kind === 'const' && value.value !== null && Number(value.value) < 0) throw this.error(e, `${what} expects a non-negative integer literal or parameter`);
@@ -175,7 +177,7 @@ export abstract class QueryBinder extends SelectBinder {
     const columns = first.columns.map((c, i) => this.newColumn(c.name, this.setColumnType(e, operands, i, name, nodes)));
     if (e.quantifier === 'distinct' || e.operator !== 'union') {
       for (const [i, c] of columns.entries()) {
-        if (!supportsGrouping(c.type)) throw this.error(nodes[1] ?? e, `Column ${i + 1} in ${name} has type that does not support set operation comparisons: ${c.type.kind === 'ARRAY' ? 'ARRAY' : typeName(c.type)}`);
+        if (!supportsGrouping(c.type)) throw this.error(nodes[1] ?? e, `Column ${i + 1} in ${name} has type that does not support set operation comparisons: ${c.type.kind}`);
       }
     }
     const inputs = operands.map((o) => this.coerceOutputs(o, columns));

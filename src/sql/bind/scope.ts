@@ -81,16 +81,16 @@ export class NameList {
   suggestion(name: string): string {
     const shown = new Set(this.columns.map((c) => c.name).filter((n) => n !== ''));
     const hidden = [...this.names.keys()].filter((key) => ![...shown].some((n) => fold(n) === key));
-    const closest = closestName(name, [...[...this.ranges.values()].map((r) => r.alias), ...shown, ...hidden]);
-    return closest === undefined ? '' : `; Did you mean ${closest}?`;
+    return suggestion(name, [...[...this.ranges.values()].map((r) => r.alias), ...shown, ...hidden]);
   }
 }
 
 /**
- * The candidate with the fewest edits (characters put in, taken out or replaced; case counts), the first of the alphabet
- * among equals, and none when it is too far: names of three characters may differ in one, longer ones in more.
+ * What a message adds about a name that is none of the candidates: the one with the fewest edits (characters put in, taken out or replaced;
+ * case counts), the first of the alphabet among equals, and nothing when it is too far: names of three characters may differ in one,
+ * longer ones in more.
  */
-function closestName(name: string, candidates: readonly string[]): string | undefined {
+export function suggestion(name: string, candidates: readonly string[]): string {
   let limit = Math.min(name.length - 2, Math.floor(name.length / 5) + 2);
   let best: string | undefined;
   for (const candidate of [...candidates].sort()) {
@@ -99,7 +99,7 @@ function closestName(name: string, candidates: readonly string[]): string | unde
     best = candidate;
     limit = edits - 1;
   }
-  return best;
+  return best === undefined ? '' : `; Did you mean ${best}?`;
 }
 
 function editDistance(a: string, b: string): number {

@@ -7,7 +7,7 @@
  * Source: GoogleSQL "SELECT list", "GROUP BY clause", "HAVING clause", "ORDER BY clause", "Using aliases".
  */
 import type { Expression } from '../ast/expressions.ts';
-import type { SourceRange } from '../ast/node.ts';
+import type { Identifier, SourceRange } from '../ast/node.ts';
 import type { GroupBy, OrderItem, Select, SelectDotStar, SelectItem, SelectStar } from '../ast/query.ts';
 import { supportsGrouping } from '../types/traits.ts';
 import { structOf, typeName } from '../types/types.ts';
@@ -17,7 +17,7 @@ import { FromBinder, type BoundTable } from './from.ts';
 import { bindHints, NO_HINTS } from './hints.ts';
 import { BIND_LIMITS } from './limits.ts';
 import { fold, NameList, Scope, type NamedColumn } from './scope.ts';
-import type { AggregateExpr, AggregateItem, Assignment, Column, Expr, Hints, Rel, SortKey } from './tree.ts';
+import type { AggregateExpr, AggregateItem, Assignment, Column, ColumnExpr, Expr, Hints, Rel, SortKey } from './tree.ts';
 import { containsWindow, Windows } from './windows.ts';
 import { columnExpr, containsAggregate, exprKey, freeColumns, mapChildren, mapRelParts, substitute, visitExpr, visitRel } from './walk.ts';
 
@@ -26,6 +26,8 @@ export interface OutputItem {
   readonly column: Column;
   readonly expr: Expr;
   readonly node: SourceRange;
+  /** It came of `*`. */
+  readonly star?: boolean;
 }
 
 export interface OrderClause {
@@ -128,6 +130,9 @@ export abstract class SelectBinder extends FromBinder {
     const sort = order === undefined ? undefined : this.inClause(undefined, () => this.withWindows(true, () => this.bindOrder(order, items, aliasScope)));
     const aggregates = list.aggregates + (having?.aggregates ?? 0) + (sort?.aggregates ?? 0);
     const grouped = select.groupBy !== undefined;
+    if (sort !== undefined && sort.aggregates > 0 && !grouped && list.aggregates === 0) {
+      throw this.error(this.keywordBefore('ORDER', order?.items[0]?.start ?? select.end), 'The ORDER BY clause only allows aggregation if GROUP BY or SELECT list aggregation is present');
+    }
     if (having !== undefined && !grouped && list.aggregates === 0) {
       throw this.error(select.having ?? select, having.aggregates === 0 ? 'The HAVING clause requires GROUP BY or aggregation to be present' : 'The HAVING clause only allows aggregation if GROUP BY or SELECT list aggregation is present');
     }
@@ -137,7 +142,7 @@ export abstract class SelectBinder extends FromBinder {
     if (grouped || aggregates > 0) {
       const grouping = this.grouping(rel);
       if (select.groupBy !== undefined) this.bindGroupBy(select.groupBy, items, aliasScope, outputs, grouping);
-      exprs = exprs.map((e) => grouping.rewrite(e, 'SELECT list'));
+      exprs = items.map((i) => grouping.rewrite(i.expr, i.star === true ? 'Star expansion' : 'SELECT list'));
       condition = condition === undefined ? undefined : grouping.rewrite(condition, 'HAVING clause');
       keys = keys.map((k) => ({ ...k, expr: grouping.rewrite(this.expandVolatileSafe(k.expr, outputs), 'ORDER BY clause') }));
       const hints = bindHints(select.groupBy?.hint, 'groupBy', (n, m) => this.error(n, m));
@@ -155,7 +160,7 @@ export abstract class SelectBinder extends FromBinder {
     if (select.qualify !== undefined) throw this.error(this.keywordBefore('QUALIFY', select.qualify.start), 'QUALIFY is not supported');
     const window = select.windows[0];
     if (window !== undefined) throw this.error(window, 'WINDOW clause is not supported');
-    if (select.as?.kind === 'type') throw this.error(select.as, `SELECT AS ${select.as.name.parts.map((p) => p.name).join('.')} is not supported`);
+    if (select.as?.kind === 'type') throw this.error(select.as.name, `Type not found: ${select.as.name.parts.map((p) => p.name).join('.')}`);
   }
 
   /** Without FROM there is one row and nothing to filter, group or sort. */
@@ -179,8 +184,16 @@ export abstract class SelectBinder extends FromBinder {
     return new Grouping(
       rel,
       (name, expr) => this.newColumn(name, expr.type),
-      (column, clause) => this.error(column.at, `${clause} expression references column ${column.name} which is neither grouped nor aggregated`),
+      (column, clause) => this.error(column.at, `${clause} expression references ${this.shownColumn(column)} which is neither grouped nor aggregated`),
     );
+  }
+
+  /** A column as it is written: alone, or as a path whose last part it is. */
+  private shownColumn(column: ColumnExpr): string {
+    const path = column.at < 0 ? undefined : /^[\w`]+(?:\s*\.\s*[\w`]+)+/.exec(this.text.slice(column.at))?.[0].replaceAll(/[\s`]/g, '');
+    const parts = path?.split('.') ?? [];
+    const last = parts.findIndex((part, i) => i > 0 && fold(part) === fold(column.name));
+    return last < 0 ? `column ${column.name}` : parts.slice(0, last + 1).join('.');
   }
 
   // ---- The list
@@ -212,21 +225,25 @@ export abstract class SelectBinder extends FromBinder {
   private expandStar(columns: readonly NamedColumn[], item: SelectStar | SelectDotStar, scope: Scope): OutputItem[] {
     const except = new Set(item.except.map((i) => fold(i.name)));
     const replace = new Map(item.replace.map((r) => [fold(r.name.name), r]));
-    for (const i of item.except) {
-      if (!columns.some((c) => fold(c.name) === fold(i.name))) throw this.error(i, `Column ${i.name} in SELECT * EXCEPT list does not exist`);
-      if (replace.has(fold(i.name))) throw this.error(i, `Column ${i.name} cannot occur in both SELECT * EXCEPT and REPLACE`);
-    }
-    if (except.size < item.except.length) throw this.error(item, 'Duplicate column in SELECT * EXCEPT list');
-    for (const r of item.replace) {
-      if (!columns.some((c) => fold(c.name) === fold(r.name.name))) throw this.error(r.name, `Column ${r.name.name} in SELECT * REPLACE list does not exist`);
-    }
+    this.checkStarNames(columns, item.except, 'EXCEPT');
+    this.checkStarNames(columns, item.replace.map((r) => r.name), 'REPLACE');
+    for (const { name } of item.replace) if (except.has(fold(name.name))) throw this.error(name, `Column ${name.name} cannot occur in both SELECT * EXCEPT and REPLACE`);
     const kept = columns.filter((c) => c.hidden !== true && !except.has(fold(c.name)));
     if (kept.length === 0) throw this.error(item, item.except.length > 0 ? 'SELECT * expands to zero columns after applying EXCEPT' : 'SELECT * would expand to zero columns');
     return kept.map((c) => {
       const replacement = replace.get(fold(c.name));
       const expr = replacement === undefined ? (c.expr.kind === 'column' ? { ...c.expr, at: item.start } : c.expr) : this.bind(replacement.expression, scope);
-      return this.output(c.name, expr, item);
+      return { ...this.output(c.name, expr, item), star: true };
     });
+  }
+
+  private checkStarNames(columns: readonly NamedColumn[], names: readonly Identifier[], list: 'EXCEPT' | 'REPLACE'): void {
+    const seen = new Set<string>();
+    for (const i of names) {
+      if (!columns.some((c) => fold(c.name) === fold(i.name))) throw this.error(i, `Column ${i.name} in SELECT * ${list} list does not exist`);
+      if (seen.has(fold(i.name))) throw this.error(i, `Duplicate column ${i.name} in SELECT * ${list} list`);
+      seen.add(fold(i.name));
+    }
   }
 
   private bindDotStar(item: SelectDotStar, scope: Scope): OutputItem[] {
@@ -271,10 +288,10 @@ export abstract class SelectBinder extends FromBinder {
   // ---- GROUP BY
 
   private bindGroupBy(groupBy: GroupBy, items: readonly OutputItem[], scope: Scope, outputs: ReadonlyMap<number, Expr>, grouping: Grouping): void {
-    if (groupBy.all) throw this.error(groupBy, 'GROUP BY ALL is not supported');
+    if (groupBy.all) throw this.error(this.keywordAt('ALL', groupBy.start), 'GROUP BY ALL is not supported');
     if (groupBy.items.length > BIND_LIMITS.groupByColumns) throw this.error(groupBy, `GROUP BY has more than ${BIND_LIMITS.groupByColumns} columns`);
     for (const item of groupBy.items) {
-      if (item.kind === 'groupingSet') throw this.error(item, item.form === 'expressions' ? 'GROUP BY () is not supported' : `GROUP BY ${item.form === 'groupingSets' ? 'GROUPING SETS' : item.form.toUpperCase()} is unsupported`);
+      if (item.kind === 'groupingSet') throw this.error(item.form === 'groupingSets' ? this.keywordBefore('GROUPING', item.start) : item, item.form === 'expressions' ? 'GROUP BY () is not supported' : `GROUP BY ${item.form === 'groupingSets' ? 'GROUPING SETS' : item.form.toUpperCase()} is unsupported`);
       const { expr, name } = this.groupExpression(item.expression, items, scope, outputs);
       this.checkGroupable(expr, item.expression, 'Grouping by expressions');
       grouping.addGroup(expr, name);
@@ -285,33 +302,44 @@ export abstract class SelectBinder extends FromBinder {
     if (e.kind === 'intLiteral') {
       const item = items[Number(e.value) - 1];
       if (item === undefined) throw this.error(e, `GROUP BY is out of SELECT column number range: ${e.value}`);
-      this.rejectAggregate(item.expr, e);
+      this.rejectAggregate(item.expr, e, String(e.value));
       return { expr: item.expr, name: item.column.name };
     }
     if (isPlainLiteral(e)) throw this.error(e, 'Cannot GROUP BY literal values');
     // An alias counts only where it stands alone; inside an expression names are those of FROM.
     const bound = this.inClause(undefined, () => this.bind(e, e.kind === 'pathExpression' ? scope : scope.parent)).result;
     const expr = substitute(bound, outputs);
-    this.rejectAggregate(expr, e);
+    this.rejectAggregate(expr, e, bound.kind === 'column' && outputs.has(bound.id) ? bound.name : undefined);
     return { expr, name: implicitName(e) };
   }
 
-  private rejectAggregate(e: Expr, node: SourceRange): void {
-    if (this.hasAggregate(e)) throw this.error(node, 'Aggregate function not allowed in GROUP BY');
+  private rejectAggregate(e: Expr, node: SourceRange, column: string | undefined): void {
+    if (!this.hasAggregate(e)) return;
+    throw this.error(node, column === undefined ? 'Aggregate function not allowed in GROUP BY' : `Column ${column} contains an aggregation function, which is not allowed in GROUP BY`);
   }
 
   protected checkGroupable(e: Expr, node: SourceRange, what: string): void {
-    if (!supportsGrouping(e.type)) throw this.error(node, `${what} of type ${e.type.kind === 'ARRAY' ? 'ARRAY' : typeName(e.type)} is not allowed`);
+    if (!supportsGrouping(e.type)) throw this.error(node, `${what} of type ${e.type.kind} is not allowed`);
   }
 
   // ---- ORDER BY
 
+  /** The number of a column of the list, where a key is one. */
+  protected orderOrdinal(e: Expression): number | undefined {
+    const negative = e.kind === 'unary' && e.operator === '-';
+    const literal = negative ? e.operand : e;
+    if (literal.kind !== 'intLiteral') return undefined;
+    const ordinal = Number(literal.value) * (negative ? -1 : 1);
+    if (ordinal < 1) throw this.error(e, `ORDER BY column number item is out of range. Column numbers must be greater than or equal to one. Found : ${ordinal}`);
+    return ordinal;
+  }
+
   private bindOrder(order: OrderClause, items: readonly OutputItem[], scope: Scope): SortKey[] {
     return this.bindSortKeys(order.items, (e) => {
-      if (e.kind === 'unary' && e.operator === '-' && e.operand.kind === 'intLiteral') throw this.error(e, `ORDER BY column number item is out of range. Column numbers must be greater than or equal to one. Found : -${e.operand.value}`);
-      if (e.kind !== 'intLiteral') return this.bind(e, scope);
-      const item = items[Number(e.value) - 1];
-      if (item === undefined) throw this.error(e, `ORDER BY is out of SELECT column number range: ${e.value}`);
+      const ordinal = this.orderOrdinal(e);
+      if (ordinal === undefined) return this.bind(e, scope);
+      const item = items[ordinal - 1];
+      if (item === undefined) throw this.error(e, `ORDER BY is out of SELECT column number range: ${ordinal}`);
       return columnExpr(item.column);
     });
   }
@@ -327,7 +355,7 @@ export abstract class SelectBinder extends FromBinder {
     if (select.distinct) {
       const node = select.items[0] ?? select;
       for (const o of outputs) {
-        if (!supportsGrouping(o.column.type)) throw this.error(node, `Column ${o.column.name} of type ${o.column.type.kind === 'ARRAY' ? 'ARRAY' : typeName(o.column.type)} cannot be used in SELECT DISTINCT`);
+        if (!supportsGrouping(o.column.type)) throw this.error(node, `Column ${o.column.name} of type ${o.column.type.kind} cannot be used in SELECT DISTINCT`);
       }
       rel = this.distinct({ kind: 'project', columns, input, items: outputs });
       const renamed = new Map(columns.map((c, i): [number, Expr] => [c.id, columnExpr(rel.columns[i] ?? c)]));

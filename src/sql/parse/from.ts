@@ -87,6 +87,7 @@ export abstract class FromParser extends ExpressionParser {
         this.advance();
         this.accept('OUTER');
         break;
+      case 'NATURAL': throw this.errorAt(start, 'Natural join not supported');
       case 'JOIN': case 'HASH': case 'LOOKUP': break;
       default: return undefined;
     }
@@ -280,10 +281,10 @@ export abstract class FromParser extends ExpressionParser {
     const hint = this.parseHintIfPresent();
     const method = this.parseIdentifier().name.toUpperCase();
     this.expect('(');
-    if (this.kind === TokenKind.end) throw this.unexpected();
-    const size = this.parseExpression();
+    const size = this.parseSampleSize();
     const rows = this.accept('ROWS');
     if (!rows && !this.accept('PERCENT')) throw this.expected('PERCENT', 'ROWS');
+    if (this.word === 'PARTITION') throw this.errorAt(this.start, 'TABLESAMPLE does not support the PARTITION BY clause');
     this.expect(')');
     const weight = this.word === 'WITH' && this.wordAt(1) === 'WEIGHT' ? this.parseSampleWeight() : undefined;
     let repeatable: TableSample['repeatable'];
@@ -293,6 +294,15 @@ export abstract class FromParser extends ExpressionParser {
       this.expect(')');
     }
     return { kind: 'tableSample', start, end: this.previousEnd, hint, method, size, unit: rows ? 'rows' : 'percent', weight, repeatable };
+  }
+
+  /** A number, a parameter, or a CAST of one. */
+  private parseSampleSize(): TableSample['size'] {
+    const start = this.start;
+    const size = this.kind === TokenKind.integer || this.kind === TokenKind.float || this.word === '@' || this.word === '@@' || this.word === 'CAST' ? this.parsePostfix() : undefined;
+    if (size === undefined) throw this.unexpected();
+    if (size.kind === 'intLiteral' || size.kind === 'floatLiteral' || size.kind === 'parameter' || size.kind === 'systemVariable' || size.kind === 'cast') return size;
+    throw this.errorAt(start, 'Syntax error: The size of a sample is a literal or a parameter');
   }
 
   private parseSampleWeight(): SampleWeight {

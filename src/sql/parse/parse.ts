@@ -14,6 +14,14 @@ import { tokenize } from '../lex/lexer.ts';
 import { DdlParser } from './ddl.ts';
 import { MAX_DDL_LENGTH, MAX_STATEMENT_LENGTH } from './limits.ts';
 
+/** Statements of GoogleSQL that Spanner does not have, by their first words. */
+const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
+  ['EXPLAIN', 'ExplainStatement'], ['BEGIN', 'BeginStatement'], ['COMMIT', 'CommitStatement'], ['ROLLBACK', 'RollbackStatement'], ['SHOW', 'ShowStatement'],
+  ['DESCRIBE', 'DescribeStatement'], ['DESC', 'DescribeStatement'], ['ASSERT', 'AssertStatement'], ['EXPORT', 'ExportDataStatement'], ['DEFINE', 'DefineTableStatement'],
+  ['IMPORT', 'ImportStatement'], ['MODULE', 'ModuleStatement'], ['EXECUTE', 'ExecuteImmediateStatement'], ['LOAD', 'AuxLoadDataStmt'], ['MERGE', 'MergeStatement'],
+  ['TRUNCATE', 'TruncateStatement'], ['SET', 'SingleAssignment'], ['START TRANSACTION', 'BeginStatement'], ['START BATCH', 'StartBatchStatement'], ['RUN BATCH', 'RunBatchStatement'], ['ABORT BATCH', 'AbortBatchStatement'],
+]);
+
 class Parser extends DdlParser {
   statement(): Statement {
     const start = this.start;
@@ -30,10 +38,16 @@ class Parser extends DdlParser {
       return { kind: 'queryStatement', start, end: this.previousEnd, hint, query };
     }
     if (this.startsDml()) return this.parseDml(hint, start);
-    if (this.word === 'EXPLAIN') throw this.errorAt(start, 'Statement not supported: ExplainStatement');
     if (hint === undefined && this.word === 'CALL') return this.parseCallStatement(start);
     if (hint === undefined && this.startsDdl()) return this.parseDdlStatement();
-    throw this.unexpected();
+    const other = hint === undefined ? this.unsupportedStatement() : undefined;
+    throw other === undefined ? this.unexpected() : this.errorAt(start, `Statement not supported: ${other}`);
+  }
+
+  /** GoogleSQL's name for a statement that Spanner does not have, told by how it begins. */
+  private unsupportedStatement(): string | undefined {
+    const [first = '', second = ''] = this.text.slice(this.start).toUpperCase().split(/\s+/, 2);
+    return UNSUPPORTED.get(`${first} ${second}`) ?? UNSUPPORTED.get(first);
   }
 
   private parseCallStatement(start: number): Call {

@@ -181,7 +181,10 @@ export abstract class QueryParser extends SelectParser {
     this.expect('WITH');
     const recursive = this.accept('RECURSIVE');
     const entries = [this.parseWithEntry()];
-    while (this.accept(',')) entries.push(this.parseWithEntry());
+    while (this.accept(',')) {
+      if (this.word === 'SELECT' || this.word === '(' || this.word === 'FROM') throw this.errorAt(this.start, 'Syntax error: Trailing comma after the WITH clause before the main query is not allowed');
+      entries.push(this.parseWithEntry());
+    }
     return { kind: 'withClause', start, end: this.previousEnd, recursive, entries };
   }
 

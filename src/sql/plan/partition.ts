@@ -3,6 +3,7 @@
  * result. Spanner calls such a query root-partitionable. Source: Spanner "PartitionQuery", "Partitioned DML".
  */
 import type { Rel } from '../bind/tree.ts';
+import { visitRel } from '../bind/walk.ts';
 import type { Phys, PhysAggregate, PhysScan } from './physical.ts';
 
 /** The scan that drives the plan; undefined when the plan is not the union of its parts. */
@@ -45,6 +46,15 @@ export function isPartitionable(p: Phys): boolean {
   if ('input' in p) return drivingScan(p) !== undefined && isPartitionable(p.input);
   if (p.kind === 'lookupJoin' || p.kind === 'adaptiveJoin' || p.kind === 'lateralJoin') return drivingScan(p) !== undefined && isPartitionable(p.left);
   return p.kind === 'scan' && p.limit === undefined;
+}
+
+/** Whether a DML statement finds each row and what becomes of it on its own: no table is read but the one that it changes. */
+export function readsOneTable(source: Rel): boolean {
+  let tables = 0;
+  visitRel(source, () => undefined, (rel) => {
+    if (rel.kind === 'table' || rel.kind === 'virtual') tables++;
+  });
+  return tables === 1;
 }
 
 /** Whether the query has an order of its own, which its parts together would not have. */

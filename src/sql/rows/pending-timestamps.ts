@@ -30,14 +30,10 @@ export class PendingTimestamps {
   checkRead(table: Table, index: Index | undefined, columns: readonly number[]): void {
     const pending = this.columns?.get(table.id);
     if (pending === undefined) return;
-    for (const { column } of table.primaryKey) {
-      if (pending.has(column)) throw invalidArgument(`Table ${table.name} cannot be read in this transaction any more: column ${columnById(table, column).name} of its primary key holds the pending commit timestamp.`);
-    }
-    for (const { column } of index?.keys ?? []) {
-      if (pending.has(column)) throw invalidArgument(`Index ${index?.name ?? ''} cannot be read in this transaction any more: its column ${columnById(table, column).name} holds the pending commit timestamp.`);
-    }
-    for (const column of columns) {
-      if (pending.has(column)) throw invalidArgument(`Column ${table.name}.${columnById(table, column).name} cannot be read in this transaction any more: it holds the pending commit timestamp.`);
-    }
+    if (table.primaryKey.some(({ column }) => pending.has(column))) throw unreadable('Table', table.name);
+    if (index?.keys.some(({ column }) => pending.has(column)) === true) throw unreadable('Index', index.name);
+    for (const column of columns) if (pending.has(column)) throw unreadable('Column', columnById(table, column).name);
   }
 }
+
+const unreadable = (what: string, name: string): Error => invalidArgument(`${what} ${name} cannot be accessed because it, or its associated index, has a pending CommitTimestamp`);
