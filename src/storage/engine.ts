@@ -48,33 +48,75 @@ const PAGES: PageOptions = { bytes: 48 << 20, heads: PAGE_HEADS };
 /** What an entry takes beside its key and value. */
 const ENTRY_OVERHEAD = 32;
 
-/** undefined: deleted. */
-type Written = SortedMap<Uint8Array | undefined>;
+/** What was written last, undefined for a deletion, and what is to be remembered of it. */
+interface Written {
+  value: Uint8Array | undefined;
+  /** The key is nowhere below: to delete it leaves nothing to be written. */
+  readonly isFresh: boolean;
+}
 
-/** Writes in memory, with about what they take there. */
+/**
+ * Writes in memory, with about what they take there. They are found by their keys; the order of keys, which only scans
+ * need, is made for the first of them, and kept up to date by each with what was written since the last.
+ */
 class Writes {
-  readonly map: Written = new SortedMap();
+  private readonly byKey = new Map<Key, Written>();
+  private ordered: SortedMap<Uint8Array | undefined> | undefined;
+  /** Keys that `ordered` is behind with. */
+  private readonly unordered: Key[] = [];
   bytes = 0;
-  /** Keys that are nowhere below: to delete one leaves nothing to be written. */
-  private readonly fresh = new Set<Key>();
+
+  get size(): number {
+    return this.byKey.size;
+  }
+
+  /** Undefined: nothing is known of the key here. */
+  get(key: Key): Written | undefined {
+    return this.byKey.get(key);
+  }
 
   put({ key, value, isNew }: WriteOp): void {
-    if (value === undefined && this.fresh.delete(key)) {
+    const known = this.byKey.get(key);
+    if (known === undefined) {
+      this.byKey.set(key, { value, isFresh: isNew === true });
+      this.bytes += key.length + ENTRY_OVERHEAD + (value?.length ?? 0);
+    } else if (value === undefined && known.isFresh) {
       this.remove(key);
       return;
+    } else {
+      this.bytes += (value?.length ?? 0) - (known.value?.length ?? 0);
+      known.value = value;
     }
-    const size = this.map.size;
-    const previous = this.map.set(key, value);
-    this.bytes += (value?.length ?? 0) - (previous?.length ?? 0);
-    if (this.map.size === size) return;
-    this.bytes += key.length + ENTRY_OVERHEAD;
-    if (isNew === true) this.fresh.add(key);
+    if (this.ordered !== undefined) this.unordered.push(key);
   }
 
   /** What is written here later is older than what another part has. */
   remove(key: Key): void {
-    if (!this.map.has(key)) return;
-    this.bytes -= key.length + ENTRY_OVERHEAD + (this.map.delete(key)?.length ?? 0);
+    const known = this.byKey.get(key);
+    if (known === undefined) return;
+    this.byKey.delete(key);
+    this.bytes -= key.length + ENTRY_OVERHEAD + (known.value?.length ?? 0);
+    if (this.ordered !== undefined) this.unordered.push(key);
+  }
+
+  /** In order, as they are now. */
+  view(): SortedView<Uint8Array | undefined> {
+    if (this.ordered === undefined) {
+      this.ordered = new SortedMap();
+      for (const [key, { value }] of this.byKey) this.ordered.set(key, value);
+    } else {
+      for (const key of this.unordered) {
+        const known = this.byKey.get(key);
+        if (known === undefined) this.ordered.delete(key);
+        else this.ordered.set(key, known.value);
+      }
+    }
+    this.unordered.length = 0;
+    return this.ordered.view();
+  }
+
+  pushTo(ops: WriteOp[]): void {
+    for (const [key, { value }] of this.byKey) ops.push({ key, value });
   }
 }
 
@@ -136,7 +178,9 @@ class DiskEngine implements Engine {
   }
 
   private lookUp(key: Key): Uint8Array | undefined {
-    for (const { map } of this.parts()) if (map.has(key)) return map.get(key);
+    const { state, log, flushing } = this;
+    const written = state.get(key) ?? log.get(key) ?? flushing?.state.get(key) ?? flushing?.log.get(key);
+    if (written !== undefined) return written.value;
     assert(this.life === 'open' || this.life === 'closing', 'engine is closed');
     try {
       return this.disk.getSync(key);
@@ -154,7 +198,7 @@ class DiskEngine implements Engine {
   scan(from: Key, to: Key, options?: ScanOptions): Cursor {
     assert(this.life === 'open', 'engine is closed');
     const reverse = options?.reverse === true;
-    const views = this.parts().filter(({ map }) => map.size > 0).map(({ map }) => map.view());
+    const views = this.parts().filter(({ size }) => size > 0).map((writes) => writes.view());
     return new MergedCursor(views, this.disk.iterate(from, to, reverse), { from, to, reverse }, (error) => this.fail(error));
   }
 
@@ -210,7 +254,7 @@ class DiskEngine implements Engine {
 
   sync(done: () => void): void {
     assert(this.life === 'open', 'engine is closed');
-    if (this.log.map.size === 0 && !this.stateIsDue && this.waiting.length === 0 && this.flushing !== undefined) {
+    if (this.log.size === 0 && !this.stateIsDue && this.waiting.length === 0 && this.flushing !== undefined) {
       // What it is to wait for is under way.
       this.flushing.waiting.push(done);
       return;
@@ -291,7 +335,7 @@ class DiskEngine implements Engine {
     batch.stateDurable?.();
     for (const done of batch.waiting) done();
     if (this.flushing !== undefined || this.flushSoon) return;
-    const isEmpty = this.log.map.size === 0 && !this.stateIsDue;
+    const isEmpty = this.log.size === 0 && !this.stateIsDue;
     if (this.waiting.length > 0 || this.state.bytes >= STATE_BYTES || (this.life === 'closing' && !isEmpty)) this.flushAtEndOfTurn();
     else if (!isEmpty) this.flushLater();
     else if (this.life === 'closing') for (const idle of this.whenIdle.splice(0)) idle();
@@ -305,14 +349,10 @@ class DiskEngine implements Engine {
 
 function opsOf({ log, state }: Batch): WriteOp[] {
   const ops: WriteOp[] = [];
-  for (const { map } of [log, state]) {
-    for (const walk = map.walk('', AFTER_ALL, false); walk.key !== undefined; walk.advance()) ops.push({ key: walk.key as Key, value: walk.value });
-  }
+  log.pushTo(ops);
+  state.pushTo(ops);
   return ops;
 }
-
-/** Above every key: keys consist of chars up to 0xff. */
-const AFTER_ALL = '\u0100';
 
 const REASONS: Readonly<Record<DiskFailure, string>> = {
   full: 'disk full: free some space and start the node again',

@@ -289,7 +289,8 @@ export async function* scanLatest(engine: Engine, from: Key, to: Key): AsyncGene
  */
 export function stageWrite(engine: Engine, out: WriteOp[], key: Key, record: Uint8Array | undefined, timestamp: Timestamp): void {
   const at = headKey(key);
-  const head = engine.get(at);
+  // Rows that are only written are not kept in memory: what is, the new head replaces.
+  const head = engine.getOnce(at);
   if (head === undefined) {
     if (record !== undefined) out.push({ key: at, value: encodeVersion(record, timestamp) });
     return;
