@@ -426,6 +426,14 @@ export class Leader {
     return next;
   }
 
+  /** Whether a majority of the voters is heard of without this node. */
+  othersCanChoose(now: Instant): boolean {
+    const since = now.monotonic - 2 * this.core.tuning.heartbeatMicros;
+    let heard = 0;
+    for (const voter of this.group.voters) if ((this.peers.get(voter)?.heardAt ?? since) > since) heard++;
+    return heard >= this.group.quorum;
+  }
+
   peer(node: NodeId): Progress | undefined {
     return this.peers.get(node);
   }

@@ -257,6 +257,11 @@ export class Replica {
     return this.leader?.leaseEnd ?? TIMESTAMP_ZERO;
   }
 
+  /** Whether the entries that this leader proposes are likely to be chosen without its own vote. False when it is no leader. */
+  othersCanChoose(now: Instant): boolean {
+    return this.leader?.othersCanChoose(now) ?? false;
+  }
+
   /** The highest closed timestamp whose slot is applied here. */
   closed(): ClosedTimestamp {
     return this.core.learner.closed();

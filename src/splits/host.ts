@@ -2,10 +2,10 @@
  * Hosts this node's replicas of all splits: drives their logs, one batch a turn.
  *
  * In one event-loop turn messages and proposals only change the replicas' memory. At its end the turn is flushed: what
- * all replicas want to persist goes into one engine batch with one sync (group commit), what they want to send into one
- * message per peer. A message that depends on something durable waits for that sync.
+ * all replicas want to persist goes into one engine batch with one sync (group commit, syncs.ts), what they want to send
+ * into one message per peer. A message that depends on something durable waits for that sync.
  *
- * Chosen entries are applied as they come, without a sync of their own: the applied slot is written together with what
+ * Chosen entries are applied right after that, without a sync of their own: the applied slot is written together with what
  * the entry changed, so a crash loses whole entries from the end, and the log has them. The disk gets that state some
  * hundred milliseconds later, and the end of what a log no longer keeps behind it.
  */
@@ -16,7 +16,7 @@ import { untilGrid } from '../base/grid.ts';
 import { NO_BALLOT, SLOT_ZERO, splitId, type Key, type NodeId, type Slot, type SplitId } from '../base/ids.ts';
 import { Channel, type Transport } from '../net/transport.ts';
 import { decodeMessage } from '../paxos/codec.ts';
-import type { Envelope, PaxosEvent } from '../paxos/effects.ts';
+import type { Effects, PaxosEvent } from '../paxos/effects.ts';
 import { Replica } from '../paxos/replica.ts';
 import type { PaxosTuning } from '../paxos/tuning.ts';
 import type { ChosenEntry, Instant, Membership, PersistedState } from '../paxos/types.ts';
@@ -29,6 +29,7 @@ import { mayBeTruncated } from './log-budget.ts';
 import { Outgoing } from './outgoing.ts';
 import { isWithin } from './ranges.ts';
 import { StateEnds } from './state-ends.ts';
+import { Syncs, type Unsynced } from './syncs.ts';
 import { Telling } from './telling.ts';
 import { Ticks } from './ticks.ts';
 import type { ProposalOutcome, SplitApplication, SplitContext, SplitDescriptor } from './types.ts';
@@ -37,8 +38,6 @@ import type { ProposalOutcome, SplitApplication, SplitContext, SplitDescriptor }
 const HOUSEKEEPING_MICROS = 1_200_000;
 /** A node at rest looks at its replicas at least this often. */
 const MAX_TICK_MICROS = 1_000_000;
-/** A turn whose effects cause more effects goes on, but not for ever: the rest waits for the next turn. */
-const MAX_ROUNDS_PER_TURN = 16;
 
 export interface HostOptions {
   readonly self: NodeId;
@@ -85,6 +84,9 @@ export class SplitHost implements HostInternals {
   private readonly stateEnds = new StateEnds();
   private readonly journal: Journal;
   private readonly outgoing: Outgoing;
+  private readonly syncs: Syncs<HostedSplit>;
+  /** What was chosen in this turn, and what else came of it, in order. */
+  private unapplied: { readonly hosted: HostedSplit; readonly effects: Effects }[] = [];
   private turnScheduled = false;
   private readonly ticks: Ticks;
   private readonly telling: Telling<HostedSplit>;
@@ -102,6 +104,7 @@ export class SplitHost implements HostInternals {
     this.telling = new Telling(options.env, (hosted) => this.tickNow(hosted, this.instant()));
     this.journal = new Journal(options.engine, () => this.heldLogs());
     this.outgoing = new Outgoing(options.transport);
+    this.syncs = new Syncs(options.env, options.engine, (done) => this.onSynced(done));
     this.engine.onStateFlush(() => this.stateEnds.take());
     this.transport.onMessage(Channel.paxos, (from, payload) => {
       this.receive(from, payload);
@@ -175,6 +178,7 @@ export class SplitHost implements HostInternals {
     this.stopped = true;
     this.ticks.stop();
     this.telling.stop();
+    this.syncs.stop();
     for (const hosted of this.splits.values()) hosted.loseProposals();
   }
 
@@ -255,6 +259,7 @@ export class SplitHost implements HostInternals {
 
   /** The rows of a split are about to be replaced by a snapshot: until `installed`, and over a restart, it serves nothing. */
   installing(descriptor: SplitDescriptor, ancestors: readonly SplitId[], membership: Membership): HostedSplit {
+    this.applyChosen();
     let hosted = this.splits.get(descriptor.id);
     const ops: WriteOp[] = [];
     if (hosted === undefined) hosted = this.create(descriptor, ancestors, membership, ops);
@@ -352,48 +357,60 @@ export class SplitHost implements HostInternals {
     });
   }
 
+  /**
+   * What a replica has chosen is applied after its entries and messages are on their way, while disk and peers are at work;
+   * but before anything else happens to it.
+   */
   private flushTurn(): void {
     if (this.stopped) return;
-    const synced: { hosted: HostedSplit; sequence: number }[] = [];
-    const held: { hosted: HostedSplit; envelopes: readonly Envelope[] }[] = [];
+    this.applyChosen();
+    const batch = [...this.dirty];
+    this.dirty.clear();
     const now = this.instant();
-    for (let round = 0; round < MAX_ROUNDS_PER_TURN && this.dirty.size > 0; round++) {
-      const batch = [...this.dirty];
-      this.dirty.clear();
-      for (const hosted of batch) {
-        const effects = hosted.replica.takeEffects();
-        if (effects.hardState !== undefined || effects.appends.length > 0) {
-          if (effects.hardState !== undefined) this.engine.writeLog(groups.hardStateOps(hosted.split, effects.hardState));
-          this.journal.append(hosted.split, effects.appends);
-          synced.push({ hosted, sequence: effects.sequence });
-        }
-        for (const { to, message } of effects.sends) this.outgoing.add(hosted.split, to, message);
-        if (effects.sendsAfterPersist.length > 0) held.push({ hosted, envelopes: effects.sendsAfterPersist });
-        for (const event of effects.events) if (event.kind === 'lostLeadership') this.onPaxosEvent(hosted, event);
-        this.apply(hosted, effects.chosen);
-        for (const event of effects.events) if (event.kind !== 'lostLeadership') this.onPaxosEvent(hosted, event);
-        hosted.application.closedAdvanced();
-        this.ticks.before(hosted.replica.nextWakeup(now));
-        this.telling.look(hosted);
+    for (const hosted of batch) {
+      const { replica, split } = hosted;
+      const effects = replica.takeEffects();
+      const { hardState, appends, sendsAfterPersist: held } = effects;
+      const isPersisting = hardState !== undefined || appends.length > 0;
+      if (hardState !== undefined) this.engine.writeLog(groups.hardStateOps(split, hardState));
+      this.journal.append(split, appends);
+      if (isPersisting || held.length > 0) {
+        const unsynced = { split: hosted, sequence: isPersisting ? effects.sequence : undefined, held };
+        if (hardState === undefined && held.length === 0 && replica.othersCanChoose(now)) this.syncs.addOwn(unsynced, appends.length);
+        else this.syncs.add(unsynced);
       }
+      for (const { to, message } of effects.sends) this.outgoing.add(split, to, message);
+      if (effects.chosen.length > 0 || effects.events.length > 0) this.unapplied.push({ hosted, effects });
+      this.ticks.before(replica.nextWakeup(now));
+      this.telling.look(hosted);
+      hosted.application.closedAdvanced();
     }
     this.journal.flush();
     this.outgoing.send();
-    if (synced.length > 0 || held.length > 0) {
-      this.engine.sync(() => {
-        this.onSynced(synced, held);
-      });
-    }
-    if (this.dirty.size > 0) for (const hosted of [...this.dirty]) this.touch(hosted);
+    this.syncs.flush();
+    if (this.unapplied.length > 0) this.env.scheduler.endOfTurn(() => this.applyChosen());
   }
 
-  private onSynced(synced: readonly { hosted: HostedSplit; sequence: number }[], held: readonly { hosted: HostedSplit; envelopes: readonly Envelope[] }[]): void {
+  private applyChosen(): void {
+    if (this.unapplied.length === 0 || this.stopped) return;
+    const { unapplied } = this;
+    this.unapplied = [];
+    for (const { hosted, effects } of unapplied) {
+      for (const event of effects.events) if (event.kind === 'lostLeadership') this.onPaxosEvent(hosted, event);
+      this.apply(hosted, effects.chosen);
+      for (const event of effects.events) if (event.kind !== 'lostLeadership') this.onPaxosEvent(hosted, event);
+      hosted.application.closedAdvanced();
+    }
+  }
+
+  private onSynced(done: readonly Unsynced<HostedSplit>[]): void {
     if (this.stopped) return;
-    for (const { hosted, envelopes } of held) for (const { to, message } of envelopes) this.outgoing.add(hosted.split, to, message);
+    for (const { split, held } of done) for (const { to, message } of held) this.outgoing.add(split.split, to, message);
     const now = this.instant();
-    for (const { hosted, sequence } of synced) {
-      hosted.replica.persisted(sequence, now);
-      this.touch(hosted);
+    for (const { split, sequence } of done) {
+      if (sequence === undefined) continue;
+      split.replica.persisted(sequence, now);
+      this.touch(split);
     }
     this.outgoing.send();
   }

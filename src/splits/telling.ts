@@ -7,7 +7,7 @@ import type { Environment, TimerHandle } from '../base/env.ts';
 import type { Slot } from '../base/ids.ts';
 
 /** Longer than a client takes to come back with its next commit; short beside everything that waits for a follower. */
-const TELL_AFTER_MICROS = 4_000;
+const TELL_AFTER_MICROS = 20_000;
 
 /** A split, as far as this is concerned (paxos/replica.ts). */
 export interface Teller {

@@ -1,4 +1,4 @@
-/** A node that starts again hears its peers before it has read from disk what its splits hold in memory. */
+/** What reaches a split's state machine, and when: not before its memory is there, and behind what the disk and peers wait for. */
 import { expect, test } from 'vitest';
 import { ByteWriter } from '../../src/base/bytes.ts';
 import { ballot, nodeId, slot, splitId, timestamp, type Key } from '../../src/base/ids.ts';
@@ -9,6 +9,7 @@ import { encodeApplication } from '../../src/splits/entries.ts';
 import { SplitHost } from '../../src/splits/host.ts';
 import type { SplitApplication } from '../../src/splits/types.ts';
 import { openEngine } from '../../src/storage/engine.ts';
+import { JOURNAL_PREFIX } from '../../src/storage/journal.ts';
 import { SimDisk } from '../../src/storage/sim-disk.ts';
 import { TestEnvironment, text } from '../storage/support.ts';
 
@@ -44,43 +45,74 @@ class Recorder implements SplitApplication {
   readonly housekeeping = nothing;
 }
 
-test('nothing is applied before the memory of a split is there, and everything afterwards', async () => {
+function world() {
   const env = new TestEnvironment();
   const disk = new SimDisk(env.scheduler, env.random);
   const recorder = new Recorder();
-  let deliver: MessageHandler = nothing;
+  let handler: MessageHandler = nothing;
   /** Far enough for a message and what follows from it; the host's own timers go on for ever. */
   const run = (): void => {
     for (let i = 0; i < STEPS; i++) env.step();
   };
   const transport: Transport = {
     self: SELF, send: () => true, isUp: () => true, disconnect: nothing, onPeer: nothing,
-    onMessage: (channel, handler) => {
-      if (channel === Channel.paxos) deliver = handler;
+    onMessage: (channel, handle) => {
+      if (channel === Channel.paxos) handler = handle;
     },
   };
   const life = (): SplitHost =>
     new SplitHost({ self: SELF, env, engine: openEngine(disk, env), transport, tuning: DEFAULT_TUNING, application: () => recorder, prefers: () => false });
   life().bootstrap({ id: SPLIT, from: '' as Key, to: 'z' as Key, generation: 1 }, { version: 1, members: [1, 2, 3].map((node) => ({ node: nodeId(node), kind: 'read-write' })) });
   run();
+  return { disk, recorder, life, run, deliver: (message: Buffer) => handler(LEADER, message) };
+}
 
-  const outcome = new ByteWriter();
-  encodeMessage(outcome, {
-    kind: 'accept', ballot: ballot(1, LEADER), first: slot(1), payloads: [{ kind: 'command', data: encodeApplication(text('outcome')) }], chosen: slot(1),
+/** An entry of the leader in slot `n`, and what is chosen. */
+function accept(n: number, command: string, chosen: number): Buffer {
+  const out = new ByteWriter();
+  encodeMessage(out, {
+    kind: 'accept', ballot: ballot(1, LEADER), first: slot(n), payloads: [{ kind: 'command', data: encodeApplication(text(command)) }], chosen: slot(chosen),
     leaseUntil: timestamp(0), closed: timestamp(0), closedSlot: slot(0), copied: slot(0),
   });
-  const message = Buffer.from(new ByteWriter().varint(SPLIT).bytes(outcome.view()).view());
+  return Buffer.from(new ByteWriter().varint(SPLIT).bytes(out.view()).view());
+}
 
+test('nothing is applied before the memory of a split is there, and everything afterwards', async () => {
+  const { recorder, life, run, deliver } = world();
+  const message = accept(1, 'outcome', 1);
   const host = life();
   const loaded = host.load();
   for (let i = 0; i < 1_000 && host.count === 0; i++) await Promise.resolve();
-  deliver(LEADER, message);
+  deliver(message);
   run();
   expect(recorder.happened).toEqual([]);
   recorder.endReload();
   await loaded;
-  deliver(LEADER, message);
+  deliver(message);
   run();
   expect(recorder.happened).toEqual(['reloaded', 'applied outcome']);
+  host.stop();
+});
+
+test('what is chosen is applied when the entries of the same turn are on their way to the disk, and in order', async () => {
+  const { disk, recorder, life, run, deliver } = world();
+  const host = life();
+  const loaded = host.load();
+  for (let i = 0; i < 1_000 && host.count === 0; i++) await Promise.resolve();
+  recorder.endReload();
+  await loaded;
+  deliver(accept(1, 'first', 0));
+  run();
+  const { batch } = disk;
+  disk.batch = (ops, done) => {
+    if (ops.some(({ key, value }) => key.startsWith(JOURNAL_PREFIX) && value !== undefined)) recorder.happened.push('disk');
+    batch.call(disk, ops, done);
+  };
+  deliver(accept(2, 'second', 1));
+  run();
+  deliver(accept(3, 'third', 2));
+  deliver(accept(4, 'fourth', 3));
+  run();
+  expect(recorder.happened).toEqual(['reloaded', 'disk', 'applied first', 'disk', 'applied second', 'applied third']);
   host.stop();
 });

@@ -4,7 +4,7 @@ import type { Environment } from '../../src/base/env.ts';
 import { slot, type Slot } from '../../src/base/ids.ts';
 import { Telling, type Teller } from '../../src/splits/telling.ts';
 
-const AFTER = 4_000;
+const AFTER = 20_000;
 
 function world() {
   let now = 0;
