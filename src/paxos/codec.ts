@@ -181,7 +181,7 @@ export function decodePayload(reader: ByteReader): Payload {
   const tag = reader.u8();
   if (tag === 0) return { kind: 'noop' };
   if (tag === 3) return { kind: 'noop', fence: readNumber(reader) as Ballot };
-  if (tag === 1) return { kind: 'command', data: Buffer.from(reader.bytes()) };
+  if (tag === 1) return { kind: 'command', data: reader.bytesCopied() };
   if (tag !== 2) throw new CorruptBytes('payload of an unknown kind');
   const version = readNumber(reader);
   const count = reader.count();

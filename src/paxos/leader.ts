@@ -43,6 +43,8 @@ export class Leader {
   private readonly lease = new HeldLease();
   private readonly suspicions = new Suspicions();
   private readonly peers = new Map<NodeId, Progress>();
+  /** The same, to be gone through. */
+  private peerList: readonly Progress[] = [];
   /** The no-op that ends the recovery of earlier ballots' entries. */
   private readonly ownNoop: Slot;
   private isReady = false;
@@ -234,7 +236,7 @@ export class Leader {
 
   private membershipChosen(now: Instant): void {
     if (this.core.learner.chosenSlot >= this.stopSlot) this.stopSlot = SLOT_ZERO;
-    for (const peer of this.peers.values()) {
+    for (const peer of this.peerList) {
       // Its last message: that it is no member any more. It may be lost; the placement above removes the replica anyway.
       if (this.group.kindOf(peer.node) === undefined) this.sendAccept(peer, this.buildAccept(peer.next, 0, TIMESTAMP_ZERO, now), 0, now);
     }
@@ -249,7 +251,7 @@ export class Leader {
 
   private mostAdvancedPeer(): Progress | undefined {
     let best: Progress | undefined;
-    for (const peer of this.peers.values()) {
+    for (const peer of this.peerList) {
       if (this.group.kindOf(peer.node) === 'read-write' && (best === undefined || peer.matched > best.matched)) best = peer;
     }
     return best;
@@ -261,6 +263,7 @@ export class Leader {
       if (node === this.core.self || this.peers.has(node)) continue;
       this.peers.set(node, new Progress(node, (this.emitted + 1) as Slot, now.monotonic));
     }
+    this.peerList = [...this.peers.values()];
   }
 
   // ---- sending
@@ -275,13 +278,13 @@ export class Leader {
   /** The last slot that every member was told is chosen. */
   get toldSlot(): Slot {
     let told = this.core.learner.chosenSlot;
-    for (const peer of this.peers.values()) if (peer.toldChosen < told) told = peer.toldChosen;
+    for (const peer of this.peerList) if (peer.toldChosen < told) told = peer.toldChosen;
     return told;
   }
 
   private hasQuietPeers(): boolean {
     const chosen = this.core.learner.chosenSlot;
-    for (const peer of this.peers.values()) {
+    for (const peer of this.peerList) {
       if (peer.heartbeatDue || peer.next <= this.emitted || (this.tells && peer.toldChosen < chosen)) return false;
     }
     return true;
@@ -308,7 +311,7 @@ export class Leader {
     const leaseUntil = this.renewOwnGrant(now);
     let shared: Accept | undefined;
     let sharedBytes = 0;
-    for (const peer of this.peers.values()) {
+    for (const peer of this.peerList) {
       if (peer.next < log.first) this.announceSnapshot(peer, now);
       else {
         for (;;) {
@@ -358,7 +361,7 @@ export class Leader {
   /** How far the read-write replica is that would succeed this one with the help of the witnesses' logs. */
   private copiedSlot(): Slot {
     let best: Slot | undefined;
-    for (const peer of this.peers.values()) {
+    for (const peer of this.peerList) {
       if (this.group.kindOf(peer.node) === 'read-write' && (best === undefined || peer.applied > best)) best = peer.applied;
     }
     return best ?? this.core.learner.durablyApplied;
@@ -392,7 +395,7 @@ export class Leader {
 
   /** Every member is sent something now, due or not. */
   beat(now: Instant): void {
-    for (const peer of this.peers.values()) peer.heartbeatDue = true;
+    for (const peer of this.peerList) peer.heartbeatDue = true;
     this.tick(now);
   }
 
@@ -403,7 +406,7 @@ export class Leader {
     if (this.hasLease(now)) this.lapsedAt = undefined;
     else this.lapsedAt ??= now.monotonic;
     if (this.lapsedAt !== undefined && now.monotonic - this.lapsedAt >= tuning.leaseLapseMicros) this.currentVerdict = { kind: 'stepDown' };
-    for (const peer of this.peers.values()) {
+    for (const peer of this.peerList) {
       if (now.monotonic >= this.contactAt(peer)) peer.heartbeatDue = true;
     }
     this.checkReady(now);
@@ -421,7 +424,7 @@ export class Leader {
     const { heartbeatMicros, leaseLapseMicros } = this.core.tuning;
     let next = this.lapsedAt === undefined ? Number.POSITIVE_INFINITY : this.lapsedAt + leaseLapseMicros;
     if (this.peers.size === 0) next = Math.min(next, this.ownGrantAt + heartbeatMicros);
-    for (const peer of this.peers.values()) next = Math.min(next, peer.heartbeatDue ? 0 : this.contactAt(peer));
+    for (const peer of this.peerList) next = Math.min(next, peer.heartbeatDue ? 0 : this.contactAt(peer));
     if (this.transfer !== undefined) next = Math.min(next, this.transfer.deadline);
     return next;
   }

@@ -332,7 +332,10 @@ export class SplitHost implements HostInternals {
       const now = this.instant();
       while (input.remaining > 0) {
         const id = splitId(input.varint());
-        const message = decodeMessage(new ByteReader(input.bytes()));
+        const length = input.varint();
+        const rest = input.remaining - length;
+        const message = decodeMessage(input);
+        if (input.remaining !== rest) throw new CorruptBytes('message has another length than it says');
         const hosted = this.splits.get(id);
         if (hosted === undefined) this.options.onEvent?.({ kind: 'unknownSplit', split: id, from });
         else if (!hosted.installing) {

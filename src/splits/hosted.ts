@@ -81,7 +81,7 @@ export class HostedSplit implements SplitContext {
   }
 
   isLeading(): boolean {
-    return this.ready && !this.installing && this.replica.role === 'leader' && this.replica.hasLease(this.host.instant());
+    return this.ready && !this.installing && this.replica.hasLease(this.host.instant());
   }
   leaseEnd(): Timestamp {
     return this.replica.leaseEnd();
@@ -97,7 +97,7 @@ export class HostedSplit implements SplitContext {
   }
 
   propose(data: Uint8Array, done: (outcome: ProposalOutcome) => void): boolean {
-    return this.isLeading() && this.host.propose(this, data, done);
+    return this.ready && !this.installing && this.host.propose(this, data, done);
   }
 
   expect(slot: Slot, done: (outcome: ProposalOutcome) => void): void {

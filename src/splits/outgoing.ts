@@ -11,7 +11,9 @@ const MAX_BUNDLE_BYTES = 4 * 1024 * 1024;
 export class Outgoing {
   private readonly transport: Transport;
   private readonly bundles = new Map<NodeId, ByteWriter>();
+  /** The message that was encoded last: peers in step get the same one. */
   private readonly scratch = new ByteWriter();
+  private encoded: PaxosMessage | undefined;
 
   constructor(transport: Transport) {
     this.transport = transport;
@@ -20,13 +22,15 @@ export class Outgoing {
   add(split: SplitId, to: NodeId, message: PaxosMessage): void {
     let out = this.bundles.get(to);
     if (out === undefined) this.bundles.set(to, (out = new ByteWriter()));
-    encodeMessage(this.scratch.reset(), message);
+    if (message !== this.encoded) encodeMessage(this.scratch.reset(), message);
+    this.encoded = message;
     // Several large ones would make a message that the transport refuses, again and again.
     if (out.size > 0 && out.size + this.scratch.size > MAX_BUNDLE_BYTES) this.sendBundle(to, out);
     out.varint(split).bytes(this.scratch.view());
   }
 
   send(): void {
+    this.encoded = undefined;
     for (const [to, out] of this.bundles) {
       if (out.size > 0) this.sendBundle(to, out);
     }

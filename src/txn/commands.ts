@@ -100,7 +100,8 @@ export function writeTxnId(out: ByteWriter, id: TxnId): void {
   out.hex(id);
 }
 export function readTxnId(input: ByteReader): TxnId {
-  return txnId(input.hex(16));
+  // 16 bytes are 32 digits.
+  return input.hex(16) as TxnId;
 }
 
 export function writeSpans(out: ByteWriter, spans: readonly Span[]): void {

@@ -20,8 +20,8 @@ const WRITE_OVERHEAD_BYTES = 16;
  * commit of a client that goes on at once; short beside what replicas that follow are behind anyway.
  */
 const OUTCOME_WAIT_MICROS = 5_000;
-/** Most commands are shorter. */
-const COMMAND_BYTES = 512;
+/** Commands are encoded in the same place, which is not kept when it has grown beyond this: `propose` copies them. */
+const ENCODER_BYTES = 64 << 10;
 const NO_TIMESTAMP = timestamp(0);
 const noop = (): void => undefined;
 
@@ -37,6 +37,13 @@ export class Turns {
     await before;
     return end;
   }
+}
+
+let encoder = new ByteWriter();
+
+function encoded(command: Command): Uint8Array {
+  if (encoder.size > ENCODER_BYTES) encoder = new ByteWriter();
+  return writeCommand(encoder.reset(), command).view();
 }
 
 /** What is the same for all splits of a node. */
@@ -109,7 +116,7 @@ export class CommandLog {
         if (applied && this.leadership() === leadership) resolve();
         else reject(new NotLeading());
       };
-      if (!this.context.propose(writeCommand(new ByteWriter(COMMAND_BYTES), command).view(), (outcome) => settle(outcome === 'applied'))) settle(false);
+      if (!this.context.propose(encoded(command), (outcome) => settle(outcome === 'applied'))) settle(false);
     });
   }
 
