@@ -103,10 +103,10 @@ test('what is chosen is applied when the entries of the same turn are on their w
   await loaded;
   deliver(accept(1, 'first', 0));
   run();
-  const { batch } = disk;
+  const batch = disk.batch.bind(disk);
   disk.batch = (ops, done) => {
     if (ops.some(({ key, value }) => key.startsWith(JOURNAL_PREFIX) && value !== undefined)) recorder.happened.push('disk');
-    batch.call(disk, ops, done);
+    batch(ops, done);
   };
   deliver(accept(2, 'second', 1));
   run();
