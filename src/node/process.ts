@@ -21,7 +21,7 @@ import { openLevelDisk } from '../storage/level-disk.ts';
 import { MemoryDisk } from '../storage/memory-disk.ts';
 import { PAGE_HEADS } from '../storage/pages.ts';
 import { NodeBackend } from './backend.ts';
-import type { HostEvent } from '../splits/host.ts';
+import type { HostEvent } from '../splits/types.ts';
 import { NodeCore } from './core.ts';
 import { MAX_CLOCK_AHEAD_MICROS } from '../txn/limits.ts';
 import { systemEnvironment } from './environment.ts';

@@ -100,6 +100,13 @@ export class HeldLease {
   }
 }
 
+/** A lease that this node no longer uses, and may tell others so once its last timestamp has passed. */
+export interface Abdication {
+  readonly ballot: Ballot;
+  readonly safeAfter: Timestamp;
+  readonly heir: NodeId | undefined;
+}
+
 /** The largest value that at least `n` of the nodes reach; 0 when there are fewer than `n` nodes. */
 export function nthHighest(nodes: readonly NodeId[], n: number, valueOf: (node: NodeId) => number): number {
   let best = 0;

@@ -25,7 +25,7 @@ import { Outbox, type Effects } from './effects.ts';
 import { ElectionTimer } from './election.ts';
 import { Leader } from './leader.ts';
 import { Learner, type ClosedTimestamp } from './learner.ts';
-import { LeaseGrants } from './lease.ts';
+import { LeaseGrants, type Abdication } from './lease.ts';
 import { recoverLog, type HeldLog } from './log.ts';
 import type { Accept, Nack, PaxosMessage, Prepare, Probe } from './messages.ts';
 import type { MemberProgress, MembershipRefused, ReplicaOptions, Role } from './options.ts';
@@ -34,13 +34,6 @@ import type { Instant, Membership } from './types.ts';
 
 export type { ClosedTimestamp } from './learner.ts';
 export type { MemberProgress, MembershipRefused, ReplicaOptions, Role } from './options.ts';
-
-/** A lease that this node no longer uses, and may tell others so once its last timestamp has passed. */
-interface Abdication {
-  readonly ballot: Ballot;
-  readonly safeAfter: Timestamp;
-  readonly heir: NodeId | undefined;
-}
 
 export class Replica {
   readonly self: NodeId;

@@ -24,7 +24,7 @@ import * as groups from '../storage/groupstore.ts';
 import { Journal, type HeldLogs } from '../storage/journal.ts';
 import type { Engine, WriteOp } from '../storage/types.ts';
 import { decodeEntry, decodeState, encodeApplication, encodeCut, emptyState, encodeState, MAX_ANCESTORS } from './entries.ts';
-import { HostedSplit } from './hosted.ts';
+import { HostedSplit, type HostInternals } from './hosted.ts';
 import { mayBeTruncated } from './log-budget.ts';
 import { Outgoing } from './outgoing.ts';
 import { isWithin } from './ranges.ts';
@@ -32,7 +32,7 @@ import { StateEnds } from './state-ends.ts';
 import { Syncs, type Unsynced } from './syncs.ts';
 import { Telling } from './telling.ts';
 import { Ticks } from './ticks.ts';
-import type { ProposalOutcome, SplitApplication, SplitContext, SplitDescriptor } from './types.ts';
+import type { HostEvent, ProposalOutcome, SplitApplication, SplitContext, SplitDescriptor } from './types.ts';
 
 /** Three beats, so that a node at rest does not wake for it. */
 const HOUSEKEEPING_MICROS = 1_200_000;
@@ -51,26 +51,6 @@ export interface HostOptions {
   /** See log-budget.ts. */
   readonly logKeepSlots?: number;
   readonly onEvent?: (event: HostEvent) => void;
-}
-
-export type HostEvent =
-  | { readonly kind: 'leads'; readonly split: SplitId }
-  | { readonly kind: 'follows'; readonly split: SplitId }
-  | { readonly kind: 'cut'; readonly left: SplitDescriptor; readonly right: SplitDescriptor }
-  /** `to` is so far behind that it needs this node's state. */
-  | { readonly kind: 'snapshotWanted'; readonly split: SplitId; readonly to: NodeId }
-  /** A peer speaks of a split that this node does not have. */
-  | { readonly kind: 'unknownSplit'; readonly split: SplitId; readonly from: NodeId }
-  | { readonly kind: 'clockSuspect'; readonly peer: NodeId };
-
-/** What a HostedSplit needs of its host. */
-export interface HostInternals {
-  readonly self: NodeId;
-  readonly env: Environment;
-  readonly engine: Engine;
-  instant(): Instant;
-  descriptors(): readonly SplitDescriptor[];
-  propose(hosted: HostedSplit, data: Uint8Array, done: (outcome: ProposalOutcome) => void): boolean;
 }
 
 export class SplitHost implements HostInternals {

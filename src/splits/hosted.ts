@@ -4,12 +4,21 @@
 import { assert } from '../base/assert.ts';
 import type { Environment } from '../base/env.ts';
 import type { NodeId, Slot, SplitId, Timestamp } from '../base/ids.ts';
-import type { Membership } from '../paxos/types.ts';
+import type { Instant, Membership } from '../paxos/types.ts';
 import type { Replica } from '../paxos/replica.ts';
 import type { Engine } from '../storage/types.ts';
 import { encodeState } from './entries.ts';
-import type { HostInternals } from './host.ts';
 import type { ProposalOutcome, SplitApplication, SplitContext, SplitDescriptor } from './types.ts';
+
+/** What a HostedSplit needs of its host. */
+export interface HostInternals {
+  readonly self: NodeId;
+  readonly env: Environment;
+  readonly engine: Engine;
+  instant(): Instant;
+  descriptors(): readonly SplitDescriptor[];
+  propose(hosted: HostedSplit, data: Uint8Array, done: (outcome: ProposalOutcome) => void): boolean;
+}
 
 export class HostedSplit implements SplitContext {
   readonly split: SplitId;

@@ -14,6 +14,16 @@ export interface SplitDescriptor {
   readonly generation: number;
 }
 
+export type HostEvent =
+  | { readonly kind: 'leads'; readonly split: SplitId }
+  | { readonly kind: 'follows'; readonly split: SplitId }
+  | { readonly kind: 'cut'; readonly left: SplitDescriptor; readonly right: SplitDescriptor }
+  /** `to` is so far behind that it needs this node's state. */
+  | { readonly kind: 'snapshotWanted'; readonly split: SplitId; readonly to: NodeId }
+  /** A peer speaks of a split that this node does not have. */
+  | { readonly kind: 'unknownSplit'; readonly split: SplitId; readonly from: NodeId }
+  | { readonly kind: 'clockSuspect'; readonly peer: NodeId };
+
 /** How a proposal ended: applied here, or this replica stopped leading, so that it may or may not be chosen. */
 export type ProposalOutcome = 'applied' | 'lost';
 

@@ -1,6 +1,6 @@
 /** Disks that take seconds for a batch slow commits down, and cost no leader its lease. */
 import { expect, it } from 'vitest';
-import type { HostEvent } from '../../src/splits/host.ts';
+import type { HostEvent } from '../../src/splits/types.ts';
 import { k, put, startCluster, transact, valueOf } from '../txn/cluster.ts';
 
 /** A batch takes 80 to 400 µs, times this: some seconds. */

@@ -2,7 +2,7 @@
 import { splitId, type Key } from '../../src/base/ids.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { NodeCore, type CoreOptions } from '../../src/node/core.ts';
-import type { HostEvent } from '../../src/splits/host.ts';
+import type { HostEvent } from '../../src/splits/types.ts';
 import { FIRST_FREE_SPLIT } from '../../src/node/keyspace.ts';
 import { SimCluster } from '../../src/sim/cluster.ts';
 import { EventKind, Simulation } from '../../src/sim/simulation.ts';

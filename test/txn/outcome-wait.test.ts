@@ -15,7 +15,9 @@ async function twoSplits(): Promise<TestCluster> {
 
 const writeBoth = (value: number) => (txn: ReadWriteTransaction): Promise<void> => txn.write(KEYS.map((key) => put(key, value)));
 
+/** Begins with an event of the simulation, at whose end what it proposes goes on its way. */
 async function timed(cluster: TestCluster, work: () => Promise<void>): Promise<number> {
+  await new Promise<void>((resolve) => void cluster.core(1).env.scheduler.after(1, resolve));
   const begun = cluster.sim.now;
   await work();
   return cluster.sim.now - begun;
