@@ -182,7 +182,7 @@ export class SqlEngine {
     const scan = drivingScan(prepared.physical);
     if (scan === undefined || !prepared.partitionable) throw invalidArgument('Query is not root partitionable since it does not have a DistributedUnion at the root.');
     const frame = new Frame(executionOf(prepared.schema, view, context, parameterValues(prepared, parameters)), [], undefined);
-    return new CompiledScan(scan, { space: this.space(prepared.schema), plan: new PlanScope(false), seekLayout: new Map(), isRoot: false, number: undefined }).ranges([], frame);
+    return new CompiledScan(scan, { space: this.space(prepared.schema), plan: new PlanScope(false), seekLayout: new Map(), isRoot: false, isDrained: true, number: undefined }).ranges([], frame);
   }
 
   /**
@@ -257,7 +257,7 @@ function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<stri
   const planOptions = { hints: bound.hints, defaultTimeZone: catalog.defaultTimeZone, ids: binder.ids, statistics, optimize };
   const physical = planQuery(rel, planOptions);
   const numbers: NodeNumbers = new Map();
-  const plan = compilePlan(physical, space, numbers);
+  const plan = compilePlan(physical, space, numbers, bound.kind !== 'query');
   const returned = bound.kind === 'query' ? undefined : returnedPlan(bound, binder.ids, planOptions, space, numbers);
   const columns = bound.kind === 'query' ? bound.columns : (bound.returning?.columns ?? []);
   rejectStructColumns(columns);

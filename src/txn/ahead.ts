@@ -2,8 +2,8 @@
  * A range read ahead of its reader: parts of it that lie in different splits are asked for at the same time, and the next
  * answers are on their way while the reader works on one. Answers are handed out in the order of the scan.
  *
- * For reads that leave nothing behind where they are served, that is snapshots: locks are for what the reader has seen.
- * What is read ahead is bounded in bytes, and by how much the reader has taken, unless it is known to want everything: one
+ * For reads that leave nothing behind where they are served, and for those of which the reader will want everything, since
+ * locks are for what it has seen. What is read ahead is bounded in bytes, and by how much the reader has taken, unless it is known to want everything: one
  * that stops after a few rows has caused no more than a few answers, and those under way are given up.
  */
 import { cancelled } from '../base/errors.ts';
@@ -27,6 +27,14 @@ const ANSWER_BYTES = 256;
 const NOTHING: KeyRange = { from: '' as Key, to: '' as Key };
 
 export type FetchAhead = (split: SplitDescriptor, spec: ScanSpec, signal: Signal | undefined) => ReturnType<FetchBatch>;
+
+/** Answers of a range, read ahead as far as the options and the reader allow it. `isHeld`: what is read is locked, or must be unchanged later. */
+export function answersOf(router: Router, range: KeyRange, options: RangeReadOptions, fragment: Uint8Array, isHeld: boolean, fetch: (split: SplitDescriptor, spec: ScanSpec, options: RangeReadOptions) => ReturnType<FetchBatch>): PortionCursor {
+  const { readAhead, limit = Infinity } = options;
+  const mayReadAhead = limit === Infinity && (readAhead === 'everything' || (readAhead === 'growing' && !isHeld));
+  if (!mayReadAhead) return new AnswerCursor(router, range, options, fragment, (split, spec) => fetch(split, spec, options));
+  return new AheadCursor(router, range, options, fragment, (split, spec, signal) => fetch(split, spec, signal === undefined ? options : { ...options, signal }));
+}
 
 /** Part of the range, with the answers that were not taken yet, in order. */
 class Part {

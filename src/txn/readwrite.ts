@@ -11,7 +11,8 @@
 import { aborted, failedPrecondition, resourceExhausted, Code, TrestleError } from '../base/errors.ts';
 import type { ByteReader } from '../base/bytes.ts';
 import { timestamp, type Key, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
-import { AnswerCursor, OverlayCursor, RowsOfAnswers } from './cursor.ts';
+import { answersOf } from './ahead.ts';
+import { OverlayCursor, RowsOfAnswers } from './cursor.ts';
 import { commitWait } from './commit-wait.ts';
 import { tooLarge } from './evaluate.ts';
 import { ANY_VERSION } from './fence.ts';
@@ -28,8 +29,7 @@ import { WriteBuffer } from './write-buffer.ts';
 import { inTurns, partsOf, type Part } from './routing.ts';
 import { readResultOrConflict } from './service.ts';
 import { spansSeen, Touched } from './touched.ts';
-import type { Routed } from '../splits/router.ts';
-import type { RouteOptions } from '../splits/router.ts';
+import type { Routed, RouteOptions } from '../splits/router.ts';
 import type { SplitDescriptor } from '../splits/types.ts';
 import type { CommitOptions, CommitResult, IsolationLevel, KeyRange, LockMode, PortionCursor, RangeReadOptions, ReadOptions, ReadWriteOptions, ReadWriteTransaction, RowCursor, TransactionHooks, WriteOp } from './types.ts';
 
@@ -37,7 +37,6 @@ const LOST_LOCKS = 'Transaction was aborted: its locks were lost when the leader
 const WOUNDED = 'Transaction was aborted: an older transaction needed its locks.';
 /** A transaction that touches more than this many splits more than once is cut into rounds; a bound, never reached in practice. */
 const MAX_ROUNDS = 100;
-
 const NOWHERE: ReadonlySet<SplitId> = new Set();
 const WRITTEN = Promise.resolve();
 
@@ -146,18 +145,19 @@ export class GatewayTransaction implements ReadWriteTransaction {
   }
 
   scan(range: KeyRange, options: RangeReadOptions = {}): RowCursor {
-    this.checkActive();
-    const own = this.buffer.overlay.isEmpty ? [] : (options.within ?? [range]).flatMap((part) => this.buffer.overlay.keysIn(part, options.reverse === true));
-    // Own deletes may hide rows that count against the limits below.
-    const baseOptions = this.buffer.overlay.isEmpty ? options : { ...options, limit: Infinity, each: 0 };
-    const base = new RowsOfAnswers(new AnswerCursor(this.gateway.router, range, baseOptions, protocol.NO_FRAGMENT, (split, spec) => this.fetch(split, spec, options)));
-    return this.buffer.overlay.isEmpty ? base : new OverlayCursor(base, this.buffer.overlay, own, options);
+    const { overlay } = this.buffer;
+    // Own deletes may hide rows that count against the limits.
+    const base = new RowsOfAnswers(this.answers(range, overlay.isEmpty ? options : { ...options, limit: Infinity, each: 0 }, protocol.NO_FRAGMENT));
+    return overlay.isEmpty ? base : new OverlayCursor(base, overlay, (options.within ?? [range]).flatMap((part) => overlay.keysIn(part, options.reverse === true)), options);
   }
 
   scanThrough(fragment: Uint8Array, range: KeyRange, options: RangeReadOptions = {}): PortionCursor | undefined {
+    return (options.within ?? [range]).some((part) => this.buffer.overlay.touches(part)) ? undefined : this.answers(range, options, fragment);
+  }
+
+  private answers(range: KeyRange, options: RangeReadOptions, fragment: Uint8Array): PortionCursor {
     this.checkActive();
-    if ((options.within ?? [range]).some((part) => this.buffer.overlay.touches(part))) return undefined;
-    return new AnswerCursor(this.gateway.router, range, options, fragment, (split, spec) => this.fetch(split, spec, options));
+    return answersOf(this.gateway.router, range, options, fragment, this.snapshotReads?.isChecked(options) ?? true, (split, spec, read) => this.fetch(split, spec, read));
   }
 
   private fetch(split: SplitDescriptor, spec: protocol.ScanSpec, options: ReadOptions): Promise<protocol.ScanAnswer | 'rerouted'> {

@@ -71,7 +71,8 @@ export class SnapshotReads {
     return this.snapshot;
   }
 
-  private isChecked({ lock, forWrite }: ReadOptions): boolean {
+  /** Whether what is read must be unchanged when the transaction commits. */
+  isChecked({ lock, forWrite }: ReadOptions): boolean {
     return this.checksAll ? lock !== 'none' : (lock !== undefined && lock !== 'none') || forWrite === true;
   }
 

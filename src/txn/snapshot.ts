@@ -2,8 +2,8 @@
 import type { Key, NodeId, SplitId, Timestamp } from '../base/ids.ts';
 import { unavailable } from '../base/errors.ts';
 import type { Routed } from '../splits/router.ts';
-import { AheadCursor } from './ahead.ts';
-import { AnswerCursor, RowsOfAnswers } from './cursor.ts';
+import { answersOf } from './ahead.ts';
+import { RowsOfAnswers } from './cursor.ts';
 import { ANY_VERSION } from './fence.ts';
 import type { Gateway } from './gateway.ts';
 import { getKeys } from './get-keys.ts';
@@ -64,9 +64,7 @@ export class GatewaySnapshot implements Snapshot {
   }
 
   scanThrough(fragment: Uint8Array, range: KeyRange, options: RangeReadOptions = {}): PortionCursor {
-    const { router } = this.gateway;
-    if (options.readAhead === undefined || options.limit !== undefined) return new AnswerCursor(router, range, options, fragment, (split, spec) => this.fetch(split, spec, options));
-    return new AheadCursor(router, range, options, fragment, (split, spec, signal) => this.fetch(split, spec, signal === undefined ? options : { ...options, signal }));
+    return answersOf(this.gateway.router, range, options, fragment, false, (split, spec, read) => this.fetch(split, spec, read));
   }
 
   /** One batch of a scan. */

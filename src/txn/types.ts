@@ -47,8 +47,9 @@ export interface RangeReadOptions extends ReadOptions {
   /** The reader needs at most this many rows: bounds what is read and locked beyond a batch. */
   readonly limit?: number;
   /**
-   * A snapshot may read ahead of its reader: as the reader takes more, or at once, because it will want everything. No more
-   * than a few answers either way. Without effect under a limit, and in transactions, where it would lock what was not seen.
+   * May read ahead of its reader: as the reader takes more, or at once, because it will want everything. No more than a few
+   * answers either way. Without effect under a limit. Where what is read is locked, or must be unchanged later, only for a
+   * reader that will want everything: else that would go for rows that it has not seen.
    */
   readonly readAhead?: 'growing' | 'everything';
   /** Only what lies in these parts of the range is wanted; in order, and apart from each other. For scans forwards. */

@@ -120,3 +120,39 @@ describe('what is locked, or must be unchanged', () => {
     }
   });
 });
+
+describe('a transaction that will want everything', () => {
+  const write = (name: string, value: number): Promise<unknown> => transact(c.core(3), (txn) => txn.write([put(k(name), value)]));
+
+  it.each(WAYS)('reads several splits at once, and all of it is locked, or must be unchanged: %o', async (way) => {
+    for (const at of ['c', 'e', 'k', 'm', 's', 'u', 'w']) await c.run(c.core(1).cutAt(k(at), c.nextSplit()));
+    const calls = async (options: RangeReadOptions): Promise<number> => {
+      const txn = begin(1, way);
+      let asked = 0;
+      let most = 0;
+      const { router } = c.core(1).gateway;
+      const call = router.call.bind(router);
+      router.call = (...args) => {
+        most = Math.max(most, ++asked);
+        return call(...args).finally(() => asked--);
+      };
+      expect(await scan(txn, [ALL], { lock: 'shared', ...options })).toHaveLength(260);
+      router.call = call;
+      await c.run(txn.rollback());
+      return most;
+    };
+    expect(await calls({ readAhead: 'growing' })).toBe(1);
+    expect(await calls({ readAhead: 'everything', limit: 1000 })).toBe(1);
+    expect(await calls({ readAhead: 'everything' })).toBe(8);
+
+    const txn = begin(1, way);
+    await scan(txn, [ALL], { lock: 'exclusive', readAhead: 'everything' });
+    const change = write('v5', -1);
+    await c.settle(0.2);
+    await c.run(txn.write([put(k('zz'), 1)]));
+    const outcome = await c.run(txn.commit().then(() => 'committed', () => 'aborted'));
+    await c.run(change);
+    const isLocked = way.readLockMode === 'pessimistic' || (way.isolation === undefined && way.readLockMode === undefined);
+    expect(outcome).toBe(isLocked ? 'committed' : 'aborted');
+  });
+});

@@ -27,14 +27,14 @@ import { sortPlan, type CompiledSortKey } from './sort.ts';
 /** Numbers of the nodes in order of compilation, for statistics per node. */
 export type NodeNumbers = Map<Phys, number>;
 
-/** Compiles a plan over the keys of a database. `numbers` is filled in. */
-export function compilePlan(phys: Phys, space: KeySpace, numbers: NodeNumbers): Plan {
-  return new Compiler(space, numbers, drivingScan(phys)).plan(phys, new PlanScope(false));
+/** Compiles a plan over the keys of a database, of which all rows will be read if it `isDrained`. `numbers` is filled in. */
+export function compilePlan(phys: Phys, space: KeySpace, numbers: NodeNumbers, isDrained: boolean): Plan {
+  return new Compiler(space, numbers, drivingScan(phys), isDrained).plan(phys, new PlanScope(false));
 }
 
 /** Compiles a plan over rows that are given when it runs: the plan reads them as the WITH name `id`. */
 export function compileOverRows(phys: Phys, id: number, space: KeySpace, numbers: NodeNumbers): (rows: readonly Row[]) => Plan {
-  return new Compiler(space, numbers, undefined).overRows(phys, id);
+  return new Compiler(space, numbers, undefined, true).overRows(phys, id);
 }
 
 /** Types of enclosing columns by id, as seen while compiling from the outside in. */
@@ -46,8 +46,11 @@ class Compiler {
   private readonly space: KeySpace;
   private readonly numbers: NodeNumbers;
   private readonly root: Phys | undefined;
+  /** All rows of the plan that is being compiled will be read. */
+  private isDrained: boolean;
 
-  constructor(space: KeySpace, numbers: NodeNumbers, root: Phys | undefined) {
+  constructor(space: KeySpace, numbers: NodeNumbers, root: Phys | undefined, isDrained: boolean) {
+    this.isDrained = isDrained;
     this.space = space;
     this.numbers = numbers;
     this.root = root;
@@ -60,6 +63,15 @@ class Compiler {
     return counted(compiled, number);
   }
 
+  /** A plan of which all rows will be read, whatever is read of the one around it; or of which that is not known. */
+  private drained(p: Phys, scope: PlanScope, isDrained = true): Plan {
+    const before = this.isDrained;
+    this.isDrained = isDrained;
+    const plan = this.plan(p, scope);
+    this.isDrained = before;
+    return plan;
+  }
+
   private number(p: Phys): number {
     const known = this.numbers.get(p);
     if (known !== undefined) return known;
@@ -69,7 +81,7 @@ class Compiler {
   }
 
   private scanOptions(p: PhysScan, plan: PlanScope, seekLayout: ReadonlyMap<number, number>): ScanOptions {
-    return { space: this.space, plan, seekLayout, isRoot: p === this.root, number: this.numbers.get(p) };
+    return { space: this.space, plan, seekLayout, isRoot: p === this.root, isDrained: this.isDrained, number: this.numbers.get(p) };
   }
 
   private node(p: Phys, scope: PlanScope): Plan {
@@ -117,13 +129,13 @@ class Compiler {
       case 'union':
         return unionPlan(p.inputs.map((i) => this.plan(i, scope)));
       case 'set':
-        return setPlan(this.plan(p.left, scope), this.plan(p.right, scope), p.operator, p.all, rowKey(p.columns.map((c) => c.type)));
+        return setPlan(this.plan(p.left, scope), this.drained(p.right, scope), p.operator, p.all, rowKey(p.columns.map((c) => c.type)));
       case 'sort': {
-        const input = this.plan(p.input, scope);
+        const input = this.drained(p.input, scope);
         return sortPlan(input, this.sortKeys(p, scope), this.optional(p.limit, [], scope), this.optional(p.offset, [], scope));
       }
       case 'limit':
-        return limitPlan(this.plan(p.input, scope), this.optional(p.count, [], scope), this.optional(p.offset, [], scope));
+        return limitPlan(this.drained(p.input, scope, false), this.optional(p.count, [], scope), this.optional(p.offset, [], scope));
       case 'sample':
         return samplePlan(this.plan(p.input, scope), p.method, this.expr(p.size, [], scope), p.weight !== undefined);
       case 'firstRows':
@@ -152,7 +164,7 @@ class Compiler {
   private aggregate(p: PhysAggregate, scope: PlanScope): Plan {
     if (p.partial && p.input.kind === 'scan') return this.partialAggregate(p, p.input, scope);
     if (p.partial && p.input.kind === 'lookupJoin') return this.partialJoin(p, p.input, scope);
-    const input = this.plan(p.input, scope);
+    const input = p.streaming ? this.plan(p.input, scope) : this.drained(p.input, scope);
     const aggregation = compileAggregation(p, scope);
     return p.streaming ? streamAggregatePlan(input, aggregation) : hashAggregatePlan(input, aggregation);
   }
@@ -218,7 +230,7 @@ class Compiler {
   /** The right side of a join, which may be the same in all runs of a subplan. */
   private right(p: Phys & { kind: 'hashJoin' | 'mergeJoin' | 'loopJoin' }, scope: PlanScope): Pick<JoinParts, 'right' | 'shared'> {
     const before = scope.uses;
-    const right = this.plan(p.right, scope);
+    const right = p.kind === 'mergeJoin' ? this.plan(p.right, scope) : this.drained(p.right, scope);
     return { right, shared: scope.nested && scope.uses === before ? { spools: this.spoolsOf(p.right) } : undefined };
   }
 
@@ -251,7 +263,7 @@ class Compiler {
     // One scan is done in place of the other: in the profile they are the same.
     if (p.direct.kind === 'scan' && p.rows.kind === 'scan') this.numbers.set(p.rows, this.number(p.direct));
     const before = scope.uses;
-    const rows = this.plan(p.rows, scope);
+    const rows = this.drained(p.rows, scope);
     const isShared = scope.uses === before;
     const types = p.keys.map((key) => key.type);
     const keyOf = keyer(p.keys.map((key) => this.expr(key, [p.rows], scope)), types);
@@ -282,7 +294,7 @@ class Compiler {
       return lateralJoinPlan(p.type, left, width, (row, frame) => unnestRows(array(row, frame), width > 1), condition);
     }
     const inner = new PlanScope(true);
-    const right = this.plan(p.right, inner);
+    const right = this.drained(p.right, inner);
     const { args } = this.argumentsOf(inner, p.left, scope);
     const rowsFor = async (row: Row, frame: Frame): Promise<Row[]> => {
       const child = frame.child(args.map((a) => a(row, frame)));
@@ -297,7 +309,7 @@ class Compiler {
 
   private subquery(s: (Phys & { kind: 'apply' })['subqueries'][number], input: Phys, scope: PlanScope): CompiledSubquery {
     const inner = new PlanScope(true);
-    const plan = this.plan(s.plan, inner);
+    const plan = this.drained(s.plan, inner, s.subquery.form === 'array' || s.subquery.form === 'in');
     const { args, types } = this.argumentsOf(inner, input, scope);
     let volatile = false;
     visitRel(s.subquery.rel, (e) => void (volatile ||= isVolatile(e)), (r) => void (volatile ||= r.kind === 'sample'));
@@ -332,7 +344,7 @@ class Compiler {
   }
 
   private with(p: Phys & { kind: 'with' }, scope: PlanScope): Plan {
-    const definition = this.plan(p.definition, scope);
+    const definition = this.drained(p.definition, scope);
     const key = this.spool(p.id);
     const body = this.plan(p.body, scope);
     return (frame) => {

@@ -61,8 +61,7 @@ class Pieces {
     this.partial = partial;
     this.cursors = cursors;
     this.frame = frame;
-    const isSnapshot = frame.execution.view.readTimestamp !== undefined;
-    this.queue = new RangeQueue<Portion>({ ranges: [...cursors.keys()], open: (range) => defined(cursors.get(range), 'a cursor for each range'), ahead: isSnapshot ? 'everything' : 'none' });
+    this.queue = new RangeQueue<Portion>({ ranges: [...cursors.keys()], open: (range) => defined(cursors.get(range), 'a cursor for each range'), ahead: 'everything' });
   }
 
   async next(): Promise<Piece | undefined> {

@@ -34,6 +34,8 @@ export interface ScanOptions {
   readonly seekLayout: ReadonlyMap<number, number>;
   /** The scan drives the plan and is what partitions divide. */
   readonly isRoot: boolean;
+  /** All of its rows will be read, whatever they are. */
+  readonly isDrained: boolean;
   /** Under which the rows it reads are counted. */
   readonly number: number | undefined;
 }
@@ -79,6 +81,7 @@ export class CompiledScan {
   private readonly top: { readonly count: Evaluate; readonly offset: Evaluate | undefined; readonly pushed: Pushed } | undefined;
   private readonly back: BackFetch | undefined;
   private readonly isRoot: boolean;
+  private readonly isDrained: boolean;
   private readonly number: number | undefined;
 
   constructor(scan: PhysScan, options: ScanOptions) {
@@ -86,6 +89,7 @@ export class CompiledScan {
     this.scan = scan;
     this.plan = plan;
     this.isRoot = options.isRoot;
+    this.isDrained = options.isDrained;
     this.number = options.number;
     const table = space.table(space.schema.tableById(scan.table.id));
     const index = scan.index === undefined ? undefined : space.index(space.schema.indexById(scan.index.id));
@@ -126,6 +130,11 @@ export class CompiledScan {
       const values = isKeptWhole ? new Pushed({ ...this.template, keep: undefined, asValues: true }, plan) : undefined;
       this.remote = { pushed: new Pushed(this.template, plan), values, reader: reader(columns, rest), condition: compile(conjunction(rest)), isWhole: rest.length === 0 && this.back?.isDecided !== false };
     }
+  }
+
+  /** Only snapshots are read ahead of a reader of which it is not known that it will want all: under locks, what is read is locked. */
+  get ahead(): 'growing' | 'everything' {
+    return this.scan.top === undefined && !this.isDrained ? 'growing' : 'everything';
   }
 
   /** What is sent for a range, and whether values come back. */
@@ -399,16 +408,12 @@ export class RangeReader implements Operator {
   }
 
   private open(range: KeyRange): BatchCursor {
-    return this.scan.openCursor(range, this.frame, { readAhead: this.ahead });
+    return this.scan.openCursor(range, this.frame, { readAhead: this.scan.ahead });
   }
 
-  /** Only snapshots are read ahead of what is wanted: under locks, what is read is locked. */
   private queue(ranges: readonly KeyRange[]): RangeQueue<Batch> {
-    return new RangeQueue({ ranges, open: (range) => this.open(range), ahead: this.frame.execution.view.readTimestamp === undefined ? 'none' : this.ahead });
-  }
-
-  private get ahead(): 'growing' | 'everything' {
-    return this.scan.scan.top === undefined ? 'growing' : 'everything';
+    const { ahead } = this.scan;
+    return new RangeQueue({ ranges, open: (range) => this.open(range), ahead: ahead === 'growing' && this.frame.execution.view.readTimestamp === undefined ? 'none' : ahead });
   }
 
   async next(): Promise<readonly Row[] | undefined> {
