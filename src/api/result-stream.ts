@@ -122,27 +122,62 @@ class SetBuilder {
   }
 }
 
-export async function* resultStream(spec: ResultStreamSpec): AsyncGenerator<Buffer, void, undefined> {
-  const builder = new SetBuilder(spec);
-  let held: Buffer | undefined;
-  for (;;) {
-    const batch = await spec.next();
-    if (batch === undefined) break;
-    for (const row of batch) {
-      builder.addRow(row);
-      // Inside the batch, so that a batch of large rows is not all in memory twice.
-      if (builder.finished.length > 1) {
-        for (const set of builder.finished.splice(0)) {
-          if (held !== undefined) yield held;
-          held = set;
+export class ResultStream {
+  private readonly spec: ResultStreamSpec;
+  private readonly builder: SetBuilder;
+  private batch: readonly SqlRow[] = [];
+  private at = 0;
+  private held: Buffer | undefined;
+  /** To be answered, in order. */
+  private ready: Buffer[] = [];
+  private ended = false;
+
+  constructor(spec: ResultStreamSpec) {
+    this.spec = spec;
+    this.builder = new SetBuilder(spec);
+  }
+
+  /** Every set has been answered. */
+  get isOver(): boolean {
+    return this.ended && this.ready.length === 0;
+  }
+
+  /** The next set; undefined behind the last. */
+  async next(): Promise<Buffer | undefined> {
+    while (this.ready.length === 0 && !this.ended) {
+      if (this.at < this.batch.length) this.encode();
+      else {
+        const batch = await this.spec.next();
+        if (batch === undefined) this.end();
+        else {
+          this.batch = batch;
+          this.at = 0;
         }
       }
     }
-    builder.endOfBatch();
-    for (const set of builder.finished.splice(0)) {
-      if (held !== undefined) yield held;
-      held = set;
+    return this.ready.shift();
+  }
+
+  /** Goes on with the batch, until there is something to answer: a batch of large rows is not all in memory twice. */
+  private encode(): void {
+    while (this.at < this.batch.length && this.ready.length === 0) {
+      this.builder.addRow(this.batch[this.at++] as SqlRow);
+      if (this.builder.finished.length > 1) this.release();
+    }
+    if (this.at < this.batch.length) return;
+    this.builder.endOfBatch();
+    this.release();
+  }
+
+  private release(): void {
+    for (const set of this.builder.finished.splice(0)) {
+      if (this.held !== undefined) this.ready.push(this.held);
+      this.held = set;
     }
   }
-  yield* builder.end(held);
+
+  private end(): void {
+    this.ended = true;
+    this.ready = this.builder.end(this.held);
+  }
 }

@@ -22,7 +22,7 @@ export interface RowStream {
   /** The key behind which the rows that have not been answered yet begin; undefined when there is no such key. */
   lastKey?(): Key | undefined;
   /** What a query has done so far. */
-  report?(): RunReport;
+  readonly report?: (() => RunReport) | undefined;
 }
 
 /** What a statement did: counts for query_stats, and its plan with the statistics of each node. */

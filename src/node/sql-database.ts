@@ -6,7 +6,6 @@ import type {
 import type { Footprint } from '../api/statistics.ts';
 import { aborted, failedPrecondition, invalidArgument, notFound, unimplemented } from '../base/errors.ts';
 import type { Key, Timestamp } from '../base/ids.ts';
-import type { Signal } from '../base/signal.ts';
 import { parameterValues, SqlEngine, type PreparedStatement as EngineStatement, type StatementContext } from '../sql/engine.ts';
 import { expressionChecker } from '../sql/bind/checker.ts';
 import { SchemaEvaluator } from '../sql/execute/schema-expressions.ts';
@@ -20,16 +19,15 @@ import { tableDecoder, indexDecoder } from '../sql/rows/decode.ts';
 import { decodeTableTag } from '../storage/keycodec.ts';
 import { drivingScan } from '../sql/plan/partition.ts';
 import { KeySpace, type IndexLayout, type TableLayout } from '../sql/rows/keyspace.ts';
-import { scanTable } from '../sql/rows/scan.ts';
 import type { KeySetValues } from '../sql/rows/values.ts';
 import { keyFromWire, type KeySetRules } from '../sql/rows/wire-keys.ts';
 import type { VirtualTables } from '../sql/execute/runtime.ts';
 import type { DdlContext } from '../sql/schema/apply.ts';
-import type { Column } from '../sql/schema/objects.ts';
+import type { Column, ColumnId } from '../sql/schema/objects.ts';
 import type { Schema } from '../sql/schema/schema.ts';
 import type { SqlType, StructField } from '../sql/types/types.ts';
 import type { SqlValue } from '../sql/values/value.ts';
-import type { KeyRange, LockMode, ReadView, ReadWriteTransaction, Row, RowCursor, Snapshot } from '../txn/types.ts';
+import type { KeyRange, LockMode, ReadView, ReadWriteTransaction, Snapshot } from '../txn/types.ts';
 import type { DatabaseTransactions } from './backend.ts';
 import { DatabaseUse, type OpenDatabase, type TransactionWriter } from './catalog.ts';
 import type { NodeCore } from './core.ts';
@@ -37,6 +35,7 @@ import { DmlCheckpoints } from './dml-checkpoints.ts';
 import type { MetaStore } from './meta.ts';
 import { drawsSequences, footprintOf, takesLocks } from './statistics/footprint.ts';
 import { runPartitioned, type PartitionedWork } from './partitioned-dml.ts';
+import { KeySetRows } from './key-set-rows.ts';
 import { databaseEnd } from './keyspace.ts';
 import { partitionsOf } from './partitions.ts';
 import { SequenceCounters } from './sequences.ts';
@@ -46,8 +45,8 @@ import { intersect, isWithin, keyAfter } from '../splits/ranges.ts';
 export const DDL_CONTEXT: DdlContext = { checker: expressionChecker, isBuiltInFunction: (name) => findFunction(name) !== undefined };
 
 const DEFAULT_TIME_ZONE = 'America/Los_Angeles';
-/** Rows fetched by key in one round. */
-const POINT_BATCH = 500;
+/** Remembered; more of them are worked out each time. */
+const MAX_READ_SHAPES = 256;
 
 /** A statement of the engine in the shape of the edge. */
 class NodeStatement implements PreparedStatement {
@@ -104,6 +103,8 @@ export class NodeSqlDatabase implements SqlDatabase {
   private readonly statistics: TableStatisticsKeeper;
   private readonly memoryLimitBytes: number | undefined;
   private readonly spaces = new WeakMap<Schema, KeySpace>();
+  /** Of the schema that was read with last. */
+  private readShapes: { readonly schema: Schema | undefined; readonly known: Map<string, ReadShape> } = { schema: undefined, known: new Map() };
   private readonly sequences: SequenceCounters;
   private readonly systemTables: VirtualTables;
 
@@ -235,6 +236,23 @@ export class NodeSqlDatabase implements SqlDatabase {
   /** What is to be read, and how; NOT_FOUND for names that there are not. */
   private async readPlan(view: ReadView, spec: ReadSpec): Promise<ReadPlan> {
     const schema = this.use(view) ?? (view.readTimestamp === undefined ? this.database.schema() : await this.database.schemaAt(view.readTimestamp));
+    const shape = this.readShape(schema, spec);
+    return { schema, shape, keySet: shape.layout.keySet(typedKeySet(spec, shape.layout)) };
+  }
+
+  private readShape(schema: Schema, spec: ReadSpec): ReadShape {
+    if (this.readShapes.schema !== schema) this.readShapes = { schema, known: new Map() };
+    const { known } = this.readShapes;
+    const name = [spec.table, spec.index, ...spec.columns].join('\0');
+    let shape = known.get(name);
+    if (shape === undefined) {
+      shape = this.newReadShape(schema, spec);
+      if (known.size < MAX_READ_SHAPES) known.set(name, shape);
+    }
+    return shape;
+  }
+
+  private newReadShape(schema: Schema, spec: ReadSpec): ReadShape {
     const space = this.space(schema);
     const table = schema.table(spec.table);
     if (table === undefined) throw notFound(`Table not found: ${spec.table}`);
@@ -244,21 +262,21 @@ export class NodeSqlDatabase implements SqlDatabase {
       return column;
     });
     const layout = spec.index === '' ? space.table(table) : this.indexLayout(schema, space, spec, columns);
-    return { schema, layout, columns, keySet: layout.keySet(typedKeySet(spec, layout)) };
+    return { layout, columns: columns.map(({ name, type }) => ({ name, type })), ids: columns.map((column) => column.id), decode: decoderOf(layout, columns) };
   }
 
   async read(view: ReadView, spec: ReadSpec, options: StatementOptions): Promise<RowStream> {
-    const { schema, layout, columns, keySet: whole } = await this.readPlan(view, spec);
-    this.pending(view)?.checkRead(layout.table, 'index' in layout ? layout.index : undefined, columns.map((column) => column.id));
+    const { schema, shape, keySet: whole } = await this.readPlan(view, spec);
+    const { layout, columns, ids, decode } = shape;
+    this.pending(view)?.checkRead(layout.table, 'index' in layout ? layout.index : undefined, ids);
     // A hint that asks for shared locks asks for what is done without one.
     const lock: { lock?: LockMode } = spec.lock === 'exclusive' ? { lock: 'exclusive' } : {};
-    const decode = decoderOf(layout, columns);
     const { partition } = this.behind(options);
     const keySet = partition === undefined ? whole : within(whole, partition);
     const readOptions = options.signal === undefined ? lock : { ...lock, signal: options.signal };
     const rows = new KeySetRows(this.under(schema, view), layout, keySet, spec.limit, readOptions);
     return {
-      columns: columns.map(({ name, type }) => ({ name, type })),
+      columns,
       next: async () => (await rows.next())?.map(({ key, record }): SqlRow => decode(key, record)),
       close: () => rows.close(),
       lastKey: () => rows.lastKey,
@@ -373,10 +391,17 @@ interface KeysAndRanges {
   readonly ranges: readonly KeyRange[];
 }
 
+/** What a read of some columns of a table, or through an index, comes to, whatever its keys. */
+interface ReadShape {
+  readonly layout: TableLayout | IndexLayout;
+  readonly columns: readonly StructField[];
+  readonly ids: readonly ColumnId[];
+  readonly decode: Decode;
+}
+
 interface ReadPlan {
   readonly schema: Schema;
-  readonly layout: TableLayout | IndexLayout;
-  readonly columns: readonly Column[];
+  readonly shape: ReadShape;
   readonly keySet: KeysAndRanges;
 }
 
@@ -401,98 +426,4 @@ function typedKeySet(spec: ReadSpec, layout: TableLayout | IndexLayout): KeySetV
     keys: spec.keySet.keys.map((key) => keyFromWire(rules, key, true)),
     ranges: spec.keySet.ranges.map((range) => ({ ...range, start: keyFromWire(rules, range.start, false), end: keyFromWire(rules, range.end, false) })),
   };
-}
-
-/** The rows of a key set, each once, in key order: ranges that touch are joined, keys inside a range are not read twice. */
-class KeySetRows {
-  private readonly view: ReadView;
-  private readonly layout: TableLayout | IndexLayout;
-  private readonly options: { readonly lock?: LockMode; readonly signal?: Signal };
-  private readonly steps: (KeyRange | { readonly keys: KeyRange['from'][] })[];
-  private left: number;
-  /** Of the rows answered so far. */
-  lastKey: Key | undefined;
-  private cursor: RowCursor | undefined;
-
-  constructor(
-    view: ReadView,
-    layout: TableLayout | IndexLayout,
-    keySet: { readonly keys: readonly KeyRange['from'][]; readonly ranges: readonly KeyRange[] },
-    limit: number,
-    options: { readonly lock?: LockMode; readonly signal?: Signal },
-  ) {
-    this.view = view;
-    this.layout = layout;
-    this.options = options;
-    this.left = limit === 0 ? Infinity : limit;
-    this.steps = stepsOf(keySet);
-  }
-
-  async next(): Promise<readonly Row[] | undefined> {
-    while (this.left > 0) {
-      const rows = this.cursor === undefined ? await this.begin() : await this.cursor.next();
-      if (rows === 'end') return undefined;
-      if (rows === undefined) {
-        await this.cursor?.close();
-        this.cursor = undefined;
-        continue;
-      }
-      if (rows.length === 0) continue;
-      const kept = rows.length > this.left ? rows.slice(0, this.left) : rows;
-      this.left -= kept.length;
-      this.lastKey = kept.at(-1)?.key;
-      return kept;
-    }
-    return undefined;
-  }
-
-  private async begin(): Promise<readonly Row[] | 'end'> {
-    const step = this.steps.shift();
-    if (step === undefined) return 'end';
-    if ('keys' in step) {
-      const records = await this.view.get(step.keys, this.options);
-      return step.keys.flatMap((key, i) => {
-        const record = records[i];
-        return record === undefined ? [] : [{ key, record }];
-      });
-    }
-    const limit = Number.isFinite(this.left) ? { limit: this.left } : {};
-    const options = { ...this.options, ...limit };
-    this.cursor = 'index' in this.layout || !this.layout.isShared ? this.view.scan(step, { ...options, readAhead: 'growing' }) : scanTable(this.view, this.layout, step, options);
-    return [];
-  }
-
-  async close(): Promise<void> {
-    this.left = 0;
-    await this.cursor?.close();
-  }
-}
-
-function stepsOf(keySet: { readonly keys: readonly KeyRange['from'][]; readonly ranges: readonly KeyRange[] }): (KeyRange | { keys: KeyRange['from'][] })[] {
-  const ranges: { from: KeyRange['from']; to: KeyRange['to'] }[] = [];
-  for (const range of [...keySet.ranges].sort((a, b) => (a.from < b.from ? -1 : 1))) {
-    const last = ranges.at(-1);
-    if (last !== undefined && range.from <= last.to) last.to = range.to > last.to ? range.to : last.to;
-    else ranges.push({ from: range.from, to: range.to });
-  }
-  const keys = [...new Set(keySet.keys)].sort().filter((key) => !ranges.some((range) => range.from <= key && key < range.to));
-  const steps: (KeyRange | { keys: KeyRange['from'][] })[] = [];
-  let at = 0;
-  const keysBelow = (end: KeyRange['from'] | undefined): void => {
-    let batch: KeyRange['from'][] = [];
-    for (; at < keys.length && (end === undefined || (keys[at] as KeyRange['from']) < end); at++) {
-      batch.push(keys[at] as KeyRange['from']);
-      if (batch.length >= POINT_BATCH) {
-        steps.push({ keys: batch });
-        batch = [];
-      }
-    }
-    if (batch.length > 0) steps.push({ keys: batch });
-  };
-  for (const range of ranges) {
-    keysBelow(range.from);
-    steps.push(range);
-  }
-  keysBelow(undefined);
-  return steps;
 }

@@ -1,8 +1,8 @@
 /** A run of a statement or read made into its answer: one ResultSet, or a stream of PartialResultSets. */
-import { failedPrecondition } from '../../base/errors.ts';
+import { cancelled, failedPrecondition } from '../../base/errors.ts';
 import type { Signal } from '../../base/signal.ts';
 import { MAX_UNARY_RESULT_BYTES } from '../limits.ts';
-import { resultStream } from '../result-stream.ts';
+import { ResultStream } from '../result-stream.ts';
 import { encodeResumeToken, type ResumePoint } from '../resume.ts';
 import { LIST_VALUES_TAG, RowEncoder } from '../wire/cells.ts';
 import { writeMetadata, writePrecommitToken, writeStats } from '../wire/results.ts';
@@ -45,46 +45,120 @@ export async function answerAtOnce(run: Run, meter: AnswerMeter, signal: Signal)
   }
 }
 
-export async function* answerInSets(run: Run, fingerprint: number, resume: ResumePoint | undefined, meter: AnswerMeter, nowMicros: () => number): AsyncGenerator<Buffer, void, undefined> {
-  const { readTimestamp, begunId: transactionId } = run;
-  // Of a transaction that goes on the client has the id.
-  let isHeard = resume !== undefined;
-  const firstRow = resume?.before ?? 0;
-  // Where a stream that is resumed would go on: behind the batch before the one that is going out.
-  let mark = { after: resume?.after, before: firstRow };
-  let answered = firstRow;
-  const next = async (): Promise<Awaited<ReturnType<Run['next']>>> => {
-    const after = run.lastKey();
-    if (after !== undefined) mark = { after, before: answered };
-    const batch = await run.next();
-    answered += batch?.length ?? 0;
-    return batch;
-  };
-  const token = (rows: number, chunks: number): Buffer | undefined =>
-    run.resumable ? encodeResumeToken(fingerprint, { rows, chunks, ...mark, readTimestamp, transactionId }) : undefined;
-  try {
-    const sets = resultStream({
+/** A run on its way out, and what is to be done when it has ended: well, with an error, or because the client takes no more. */
+export interface Answering {
+  readonly run: Run;
+  readonly fingerprint: number;
+  readonly resume: ResumePoint | undefined;
+  readonly meter: AnswerMeter;
+}
+
+/**
+ * The answer of a streaming method: begun when the first set is asked for. No generator: most answers are one set, and
+ * each level of generators costs more than that.
+ */
+export class AnswerStream implements AsyncIterableIterator<Buffer, undefined> {
+  private readonly start: () => Promise<Answering>;
+  private readonly ended: (error?: unknown) => void;
+  private readonly nowMicros: () => number;
+  private answering: Answering | undefined;
+  private sets: ResultStream | undefined;
+  private isHeard = false;
+  private isOver = false;
+  private yieldedAt = 0;
+
+  /** `ended` is called once, with the error if there was one. */
+  constructor(nowMicros: () => number, start: () => Promise<Answering>, ended: (error?: unknown) => void) {
+    this.nowMicros = nowMicros;
+    this.start = start;
+    this.ended = ended;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Buffer, undefined>> {
+    if (this.isOver) return OVER;
+    try {
+      if (this.sets === undefined) await this.begin();
+      else this.taken();
+      const set = await this.sets?.next();
+      if (set === undefined) {
+        if (!this.isOver) {
+          await this.close();
+          this.ended();
+        }
+        return OVER;
+      }
+      if (this.answering !== undefined) this.answering.meter.bytes += set.length;
+      this.yieldedAt = this.nowMicros();
+      return { done: false, value: set };
+    } catch (error) {
+      if (!this.isOver) await this.fail(error);
+      throw error;
+    }
+  }
+
+  /** The client takes no more. */
+  async return(): Promise<IteratorResult<Buffer, undefined>> {
+    if (this.isOver) return OVER;
+    await this.fail(undefined);
+    return OVER;
+  }
+
+  private async fail(error: unknown): Promise<void> {
+    try {
+      await this.close();
+    } finally {
+      this.ended(error ?? cancelled('The client takes no more of the answer.'));
+    }
+  }
+
+  private async begin(): Promise<void> {
+    const answering = await this.start();
+    this.answering = answering;
+    const { run, fingerprint, resume, meter } = answering;
+    const { readTimestamp, begunId: transactionId } = run;
+    // Of a transaction that goes on the client has the id.
+    this.isHeard = resume !== undefined;
+    const firstRow = resume?.before ?? 0;
+    // Where a stream that is resumed would go on: behind the batch before the one that is going out.
+    let mark = { after: resume?.after, before: firstRow };
+    let answered = firstRow;
+    this.sets = new ResultStream({
       metadata: run.metadata,
-      next,
+      next: async () => {
+        const after = run.lastKey();
+        if (after !== undefined) mark = { after, before: answered };
+        const batch = await run.next();
+        answered += batch?.length ?? 0;
+        return batch;
+      },
       firstRow,
       skipRows: resume?.rows ?? 0,
       skipChunks: resume?.chunks ?? 0,
-      token,
+      token: (rows, chunks) => (run.resumable ? encodeResumeToken(fingerprint, { rows, chunks, ...mark, readTimestamp, transactionId }) : undefined),
       stats: (rowCount) => {
         meter.rows = rowCount - (resume?.rows ?? 0);
         return run.stats(rowCount);
       },
       precommit: run.precommit,
     });
-    for await (const set of sets) {
-      meter.bytes += set.length;
-      const before = nowMicros();
-      yield set;
-      isHeard = true;
-      meter.clientWaitMicros += nowMicros() - before;
-    }
-  } finally {
-    if (!isHeard) run.abandon?.();
-    await run.close();
+  }
+
+  /** The set before has gone out. */
+  private taken(): void {
+    this.isHeard = true;
+    if (this.answering !== undefined) this.answering.meter.clientWaitMicros += this.nowMicros() - this.yieldedAt;
+  }
+
+  private async close(): Promise<void> {
+    this.isOver = true;
+    const run = this.answering?.run;
+    if (!this.isHeard) run?.abandon?.();
+    await run?.close();
   }
 }
+
+const OVER: IteratorResult<Buffer, undefined> = { done: true, value: undefined };

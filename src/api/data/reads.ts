@@ -8,7 +8,7 @@ import { decodeResumeToken, type ResumePoint } from '../resume.ts';
 import { EMPTY_KEY_SET } from '../wire/mutations.ts';
 import { decodeDirectedRead } from '../wire/read-options.ts';
 import { decodeRead, type ReadRequest } from '../wire/requests.ts';
-import { answerAtOnce, answerInSets } from './answers.ts';
+import { answerAtOnce, AnswerStream, type Answering } from './answers.ts';
 import { openSession, type Edge, type OpenSession } from './edge.ts';
 import { ReadMeter } from './meter.ts';
 import { readPartition } from './partition-tokens.ts';
@@ -69,24 +69,25 @@ export async function read(edge: Edge, bytes: Buffer, call: Call): Promise<Buffe
   });
 }
 
-export async function* streamingRead(edge: Edge, bytes: Buffer, call: Call): AsyncGenerator<Buffer, void, undefined> {
+export function streamingRead(edge: Edge, bytes: Buffer, call: Call): AsyncIterable<Buffer> {
   const request = decodeRead(bytes);
   const what = JSON.stringify([request.table, request.index, request.columns, request.keySet, request.limit, request.ordered]);
   const fingerprint = crc32(what);
   const resume = request.resumeToken.length > 0 ? decodeResumeToken(request.resumeToken, fingerprint) : undefined;
   const node = remoteGateway(edge, request.session, resumedSelector(request.transaction, resume), call);
-  if (node !== undefined) {
-    yield* forwardStream(edge, node, bytes, call);
-    return;
-  }
-  const open = await openSession(edge, request.session);
-  checkRequest(request);
-  yield* edge.sessionCalls.stream(open.session, call, async function* ({ signal }) {
-    const meter = new ReadMeter(open.database, request);
-    try {
-      yield* answerInSets(await startRead(edge, open, request, resume, meter, signal), fingerprint, resume, meter, edge.nowMicros);
-    } finally {
-      meter.end();
-    }
+  if (node !== undefined) return forwardStream(edge, node, bytes, call);
+  let own: Call | undefined;
+  let meter: ReadMeter | undefined;
+  const start = async (): Promise<Answering> => {
+    const opened = openSession(edge, request.session);
+    const open = opened instanceof Promise ? await opened : opened;
+    checkRequest(request);
+    own = edge.sessionCalls.begin(open.session, call);
+    meter = new ReadMeter(open.database, request);
+    return { run: await startRead(edge, open, request, resume, meter, own.signal), fingerprint, resume, meter };
+  };
+  return new AnswerStream(edge.nowMicros, start, () => {
+    meter?.end();
+    if (own !== undefined) edge.sessionCalls.leave(request.session, own);
   });
 }

@@ -18,8 +18,11 @@ import type { Edge } from './edge.ts';
  * The answers of the call's gateway, or of this node: when the gateway of a partitioned DML transaction cannot be reached
  * its statement goes on here.
  */
-export async function* atGateway(edge: Edge, node: NodeId | undefined, selector: TransactionSelector, session: string, request: Buffer, call: Call, here: () => AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
-  if (node === undefined) return yield* here();
+export function atGateway(edge: Edge, node: NodeId | undefined, selector: TransactionSelector, session: string, request: Buffer, call: Call, here: () => AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  return node === undefined ? here() : atOtherGateway(edge, node, selector, session, request, call, here);
+}
+
+async function* atOtherGateway(edge: Edge, node: NodeId, selector: TransactionSelector, session: string, request: Buffer, call: Call, here: () => AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
   const id = selector.kind === 'id' ? decodeTransactionId(selector.id, session) : undefined;
   if (id?.kind !== 'partitionedDml') return yield* forwardStream(edge, node, request, call);
   let answered = false;

@@ -63,6 +63,11 @@ export class SessionCalls {
     for (const call of this.bySession.get(session) ?? []) call.cancel();
   }
 
+  /** The call as it is to run for the session; `leave` has to be called with it. */
+  begin(session: SessionRecord, call: Call): Call {
+    return session.multiplexed ? call : this.enter(session.name, call);
+  }
+
   private enter(session: string, call: Call): SessionCall {
     const own = new SessionCall(call);
     const calls = this.bySession.get(session);
@@ -71,7 +76,8 @@ export class SessionCalls {
     return own;
   }
 
-  private leave(session: string, call: SessionCall): void {
+  leave(session: string, call: Call): void {
+    if (!(call instanceof SessionCall)) return;
     call.signal.release();
     const calls = this.bySession.get(session);
     calls?.delete(call);

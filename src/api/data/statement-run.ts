@@ -182,39 +182,63 @@ function queryStats(edge: Edge, mode: QueryMode, statement: PreparedStatement, s
   return { queryStats: { rows_returned: String(rowCount), ...counts, elapsed_time: elapsed, ...time, query_text: sql }, plan };
 }
 
+/** Rows whose first batch has been read; what fails is noted with their transaction. */
+class OpenedRows implements RowStream {
+  private readonly rows: RowStream;
+  private readonly entry: GatewayTransaction | undefined;
+  private first: { readonly batch: readonly SqlRow[] | undefined; readonly key: Key | undefined } | undefined;
+  /** Of the rows answered so far. */
+  private answered: Key | undefined;
+
+  constructor(rows: RowStream, entry: GatewayTransaction | undefined, first: readonly SqlRow[] | undefined) {
+    this.rows = rows;
+    this.entry = entry;
+    this.first = { batch: first, key: rows.lastKey?.() };
+  }
+
+  get columns(): RowStream['columns'] {
+    return this.rows.columns;
+  }
+
+  next(): Promise<readonly SqlRow[] | undefined> {
+    const { first } = this;
+    if (first === undefined) return this.more();
+    this.first = undefined;
+    this.answered = first.key;
+    return Promise.resolve(first.batch);
+  }
+
+  private async more(): Promise<readonly SqlRow[] | undefined> {
+    try {
+      const batch = await this.rows.next();
+      this.answered = this.rows.lastKey?.();
+      return batch;
+    } catch (error) {
+      this.entry?.noteError(error, 'read');
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.rows.close();
+  }
+  rowsScanned(): number {
+    return this.rows.rowsScanned?.() ?? 0;
+  }
+  get report(): RowStream['report'] {
+    return this.rows.report?.bind(this.rows);
+  }
+  lastKey(): Key | undefined {
+    return this.answered;
+  }
+}
+
 /** Opens rows and has the first batch read, so that what fails at once fails before the metadata has gone out. */
 export async function readRows(entry: GatewayTransaction | undefined, openRows: () => Promise<RowStream>): Promise<RowStream> {
   entry?.checkOpen('read');
   try {
-    const stream = await openRows();
-    let first: readonly SqlRow[] | undefined = await stream.next();
-    let firstPending = true;
-    const firstKey = stream.lastKey?.();
-    let answered: Key | undefined;
-    return {
-      columns: stream.columns,
-      next: async () => {
-        if (firstPending) {
-          firstPending = false;
-          const batch = first;
-          first = undefined;
-          answered = firstKey;
-          return batch;
-        }
-        try {
-          const batch = await stream.next();
-          answered = stream.lastKey?.();
-          return batch;
-        } catch (error) {
-          entry?.noteError(error, 'read');
-          throw error;
-        }
-      },
-      close: () => stream.close(),
-      rowsScanned: () => stream.rowsScanned?.() ?? 0,
-      ...(stream.report === undefined ? {} : { report: stream.report.bind(stream) }),
-      lastKey: () => answered,
-    };
+    const rows = await openRows();
+    return new OpenedRows(rows, entry, await rows.next());
   } catch (error) {
     entry?.noteError(error, 'read');
     throw error;

@@ -4,7 +4,7 @@ import type { Call } from '../call.ts';
 import { MAX_PARAMETERS, MAX_SQL_CHARS } from '../limits.ts';
 import { decodeResumeToken, type ResumePoint } from '../resume.ts';
 import { decodeExecuteSql, type ExecuteSqlRequest, type QueryMode, type StatementRequest } from '../wire/requests.ts';
-import { answerAtOnce, answerInSets } from './answers.ts';
+import { answerAtOnce, AnswerStream, type Answering } from './answers.ts';
 import { openSession, type Edge, type OpenSession } from './edge.ts';
 import { endingOf, StatementMeter } from './meter.ts';
 import { queryPartition } from './partition-tokens.ts';
@@ -60,39 +60,28 @@ async function runAtOnce(edge: Edge, open: OpenSession, request: ExecuteSqlReque
 const meterOf = (open: OpenSession, request: ExecuteSqlRequest): StatementMeter =>
   new StatementMeter(open.database, { text: request.sql, session: request.session, partitioned: request.partitionToken.length > 0, statements: 1 }, request.requestTag);
 
-export async function* executeStreamingSql(edge: Edge, bytes: Buffer, call: Call): AsyncGenerator<Buffer, void, undefined> {
+export function executeStreamingSql(edge: Edge, bytes: Buffer, call: Call): AsyncIterable<Buffer> {
   const request = decodeExecuteSql(bytes);
   const fingerprint = Buffer.from(fingerprintOf(request, request.queryMode), 'base64').readUInt32BE(0);
   const resume = request.resumeToken.length > 0 ? decodeResumeToken(request.resumeToken, fingerprint) : undefined;
   const selector = resumedSelector(request.transaction, resume);
-  yield* atGateway(edge, remoteGateway(edge, request.session, selector, call), selector, request.session, bytes, call, () => streamHere(edge, request, fingerprint, resume, call));
+  return atGateway(edge, remoteGateway(edge, request.session, selector, call), selector, request.session, bytes, call, () => streamHere(edge, request, fingerprint, resume, call));
 }
 
-async function* streamHere(edge: Edge, request: ExecuteSqlRequest, fingerprint: number, resume: ResumePoint | undefined, call: Call): AsyncGenerator<Buffer, void, undefined> {
-  const mode = checkRequest(request);
-  const open = await openSession(edge, request.session);
-  queryPartition(request);
-  yield* edge.sessionCalls.stream(open.session, call, (own) => runInSets(edge, open, request, mode, fingerprint, resume, own));
-}
-
-async function* runInSets(
-  edge: Edge,
-  open: OpenSession,
-  request: ExecuteSqlRequest,
-  mode: QueryMode,
-  fingerprint: number,
-  resume: ResumePoint | undefined,
-  call: Call,
-): AsyncGenerator<Buffer, void, undefined> {
-  const meter = meterOf(open, request);
-  try {
-    yield* answerInSets(await startStatement(edge, open, request, mode, resume, meter, call.signal), fingerprint, resume, meter, edge.nowMicros);
-    meter.end('ok');
-  } catch (error) {
-    meter.end(endingOf(error, call));
-    throw error;
-  } finally {
-    // The client took no more.
-    meter.end('cancelled');
-  }
+function streamHere(edge: Edge, request: ExecuteSqlRequest, fingerprint: number, resume: ResumePoint | undefined, call: Call): AsyncIterable<Buffer> {
+  let own: Call | undefined;
+  let meter: StatementMeter | undefined;
+  const start = async (): Promise<Answering> => {
+    const mode = checkRequest(request);
+    const opened = openSession(edge, request.session);
+    const open = opened instanceof Promise ? await opened : opened;
+    queryPartition(request);
+    own = edge.sessionCalls.begin(open.session, call);
+    meter = meterOf(open, request);
+    return { run: await startStatement(edge, open, request, mode, resume, meter, own.signal), fingerprint, resume, meter };
+  };
+  return new AnswerStream(edge.nowMicros, start, (error) => {
+    meter?.end(error === undefined ? 'ok' : endingOf(error, own ?? call));
+    if (own !== undefined) edge.sessionCalls.leave(request.session, own);
+  });
 }
