@@ -2,7 +2,7 @@
  * The façade of the SQL layer: text to prepared statement, prepared statement to rows. The rooms around it hand in the
  * schema, the view or transaction to read and write, and everything ambient.
  */
-import { invalidArgument, unimplemented } from '../base/errors.ts';
+import { Code, invalidArgument, TrestleError, unimplemented } from '../base/errors.ts';
 import type { Key } from '../base/ids.ts';
 import type { Signal } from '../base/signal.ts';
 import type { KeyRange, ReadView, ReadWriteTransaction } from '../txn/types.ts';
@@ -309,8 +309,18 @@ export function parameterValues(prepared: PreparedStatement, given: ReadonlyMap<
   const byName = new Map([...given].map(([name, value]) => [name.toLowerCase(), value]));
   return prepared.parameters.map((p) => {
     if (!byName.has(p.name) && !p.declared) throw invalidArgument(`Incomplete query parameters ${p.name}`);
-    return fromWire(byName.get(p.name), typeOf(p));
+    return p.declared ? fromWire(byName.get(p.name), typeOf(p)) : inferredValue(byName.get(p.name), typeOf(p));
   });
+}
+
+/** A value that does not fit the type found for its parameter makes the statement wrong. */
+function inferredValue(value: unknown, type: SqlType): SqlValue {
+  try {
+    return fromWire(value, type);
+  } catch (error) {
+    if (error instanceof TrestleError && error.code === Code.FAILED_PRECONDITION) throw invalidArgument(error.message);
+    throw error;
+  }
 }
 
 /** INFORMATION_SCHEMA comes from the schema, SPANNER_SYS from the node. */

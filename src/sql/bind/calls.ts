@@ -270,7 +270,7 @@ export abstract class CallBinder extends ExpressionBinder {
   private aggregateOf(e: FunctionCall, definition: FunctionDefinition, name: string, scope: Scope | undefined): AggregateExpr {
     const allowed = definition.modifiers;
     if (e.distinct && allowed?.distinct === false) throw this.error(e, `DISTINCT is not allowed for aggregate function ${name}`);
-    if (e.nullHandling !== undefined && allowed?.nulls === false) throw this.error(e, `IGNORE NULLS and RESPECT NULLS are not allowed for aggregate function ${name}`);
+    if (e.nullHandling !== undefined && allowed?.nulls === false) throw this.error(e, `IGNORE NULLS and RESPECT NULLS are not allowed for aggregate function ${name.toLowerCase()}`);
     if (e.orderBy.length > 0 && allowed?.orderBy === false) throw this.error(e, `ORDER BY is not supported in aggregate function ${name}`);
     if (e.limit !== undefined && allowed?.limit === false) throw this.error(e, `LIMIT is not supported in aggregate function ${name}`);
     if (e.having !== undefined && allowed?.having === false) throw this.error(e, `HAVING is not supported in aggregate function ${name}`);

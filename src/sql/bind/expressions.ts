@@ -286,7 +286,7 @@ export abstract class ExpressionBinder extends OperandBinder {
     const structs = exact.length === 2 && exact.every((a) => a.kind === 'struct') ? this.unify(exact) : undefined;
     if (structs !== undefined) return this.callOf(name, structs.exprs, node, operands);
     const allUntyped = exact.every((a) => this.sourceOf(a) === 'untyped');
-    return this.callOf(name, allUntyped && sign === undefined ? exact.map((a) => this.settle(a)) : exact, node, operands);
+    return this.callOf(name, allUntyped && sign === undefined && name !== '$like' ? exact.map((a) => this.settle(a)) : exact, node, operands);
   }
 
   /** Operands that are to get a common type. Parameters in tuples that are all written out take the types beside them. */

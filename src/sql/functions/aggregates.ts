@@ -6,8 +6,8 @@
 import { CorruptBytes } from '../../base/bytes.ts';
 import { outOfRange } from '../../base/errors.ts';
 import { supportsOrdering } from '../types/traits.ts';
-import type { SqlType } from '../types/types.ts';
-import { sqlOrder } from '../values/compare.ts';
+import { INT64, type SqlType } from '../types/types.ts';
+import { groupingKey, sqlOrder } from '../values/compare.ts';
 import { canonicalInt, inInt64Range } from '../values/int64.ts';
 import { Interval, makeInterval } from '../values/interval.ts';
 import { divideRounded, inNumericRange, NUMERIC_SCALE } from '../values/numeric.ts';
@@ -175,8 +175,8 @@ const numericSum = (finish: (s: BigSum) => SqlValue): Aggregator =>
     },
   );
 
-function checkedNumeric(value: bigint): bigint {
-  if (!inNumericRange(value)) throw outOfRange('numeric overflow');
+function checkedNumeric(value: bigint, name: string): bigint {
+  if (!inNumericRange(value)) throw outOfRange(`numeric overflow: ${name}`);
   return value;
 }
 
@@ -220,13 +220,13 @@ const sums: readonly FunctionDefinition[] = [
   aggregate('SUM', 'The sum of the values that are not NULL.', [
     onRows('(INT64) -> INT64', () => intSum((s) => checkedInt(intTotal(s)))),
     onRows('(FLOAT64) -> FLOAT64', () => floatSum(floatTotal)),
-    onRows('(NUMERIC) -> NUMERIC', () => numericSum((s) => checkedNumeric(s.sum))),
+    onRows('(NUMERIC) -> NUMERIC', () => numericSum((s) => checkedNumeric(s.sum, 'SUM'))),
     onRows('(INTERVAL) -> INTERVAL', () => intervalSum((s) => ranged(s.total))),
   ]),
   aggregate('AVG', 'The average of the values that are not NULL.', [
     onRows('(INT64) -> FLOAT64', () => intSum((s) => ratio(intTotal(s), BigInt(s.count)))),
     onRows('(FLOAT64) -> FLOAT64', () => floatSum((s) => floatTotal(s) / s.count / AVERAGE_SCALE, AVERAGE_SCALE)),
-    onRows('(NUMERIC) -> NUMERIC', () => numericSum((s) => checkedNumeric(divideRounded(s.sum, BigInt(s.count))))),
+    onRows('(NUMERIC) -> NUMERIC', () => numericSum((s) => checkedNumeric(divideRounded(s.sum, BigInt(s.count)), 'AVG'))),
     onRows('(INTERVAL) -> INTERVAL', () => intervalSum((s) => divideInterval(s.total, s.count))),
   ]),
   aggregate('COUNT', 'The number of values that are not NULL.', [onRows('(ANY) -> INT64', () => counter((x) => x !== null))]),
@@ -380,10 +380,24 @@ const numericVariance = (finish: (variance: number) => number): Aggregator =>
 const statistic = (name: string, doc: string, finish: (variance: number) => number, aliases: readonly string[]): FunctionDefinition =>
   aggregate(name, doc, [onRows('(NUMERIC) -> FLOAT64', () => numericVariance(finish)), onRows('(FLOAT64) -> FLOAT64', () => floatVariance(finish))], {}, { aliases });
 
+/** How many keys a group's values have. */
+function distinctCounter(type: SqlType): Aggregator {
+  const key = groupingKey(type);
+  return {
+    init: () => new Set<string>(),
+    accumulate: (seen: Set<string>, x: SqlValue) => (x === null ? seen : seen.add(key(x))),
+    merge: (a: Set<string>, b: Set<string>) => new Set([...a, ...b]),
+    finish: (seen: Set<string>) => seen.size,
+  };
+}
+
 export const AGGREGATES: readonly FunctionDefinition[] = [
   ...sums,
   ...selections,
   ...collections,
+  aggregate('APPROX_COUNT_DISTINCT', 'The number of different values that are not NULL; here it is exact.', [onRows('(GROUPABLE) -> INT64', (t) => distinctCounter(t.arguments[0] ?? INT64))], { distinct: false }, {
+    accepts: everyArgument('APPROX_COUNT_DISTINCT', (type) => type.kind !== 'ARRAY' && type.kind !== 'STRUCT'),
+  }),
   statistic('VAR_SAMP', 'The sample variance; NULL for fewer than two values.', (v) => v, ['VARIANCE']),
   statistic('STDDEV_SAMP', 'The sample standard deviation; NULL for fewer than two values.', Math.sqrt, ['STDDEV']),
 ];

@@ -101,6 +101,7 @@ export const base64 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, b
 
 /** Decodes base64 strictly (standard alphabet, right padding); undefined when malformed. */
 export function parseBase64(text: string): Uint8Array | undefined {
-  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined;
-  return new Uint8Array(Buffer.from(text, 'base64'));
+  const digits = text.replace(/\s+/g, '');
+  const padded = digits.endsWith('=') ? digits.length % 4 === 0 : digits.length % 4 !== 1;
+  return padded && /^[A-Za-z0-9+/]*={0,2}$/.test(digits) ? new Uint8Array(Buffer.from(digits, 'base64')) : undefined;
 }

@@ -96,19 +96,17 @@ function zoneOf(match: RegExpExecArray, defaultZone: TimeZone, text: string): Ti
   return match[10] === undefined ? defaultZone : timeZone(match[10]);
 }
 
-const RFC3339 = /^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(?:[Zz]|([+-][0-9]{2}:[0-9]{2}))$/;
+const RFC3339 = /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?Z$/;
 
-/** The wire's form, Z or a numeric offset; undefined when malformed or out of range. */
+/** The wire's form, always in UTC; undefined when malformed or out of range. Digits below a nanosecond are dropped. */
 export function parseRfc3339(text: string): bigint | undefined {
   const match = RFC3339.exec(text);
   if (match === null) return undefined;
   const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])];
   const [hour, minute, second] = [Number(match[4]), Number(match[5]), Number(match[6])];
   if (!isCivilDay(year, month, day) || hour > 23 || minute > 59 || second > 59) return undefined;
-  const offset = match[8] === undefined ? 0 : parseOffset(match[8]);
-  if (offset === undefined) return undefined;
-  const seconds = daysFromCivil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset;
-  const result = joinNanos(seconds, Number((match[7] ?? '').padEnd(9, '0')));
+  const seconds = daysFromCivil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+  const result = joinNanos(seconds, Number((match[7] ?? '').slice(0, 9).padEnd(9, '0')));
   return inTimestampRange(result) ? result : undefined;
 }
 

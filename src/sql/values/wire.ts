@@ -74,8 +74,48 @@ function show(value: unknown): string {
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
-const mismatch = (type: SqlType, value: unknown): TrestleError => failedPrecondition(`Invalid value for column type ${typeName(type)}: ${show(value)}.`);
-const unparsable = (type: SqlType, text: string): TrestleError => failedPrecondition(`Could not parse ${show(text)} as ${typeName(type)}.`);
+/** A value of another kind than the type's, in protobuf's text format. */
+const mismatch = (type: SqlType, value: unknown): TrestleError => failedPrecondition(`Could not parse ${protobufText(value, '')} as ${typeName(type)}`);
+
+function protobufText(value: unknown, indent: string): string {
+  if (Array.isArray(value)) {
+    const items = value.map((item: unknown) => `${indent}  values {\n${protobufText(item, `${indent}    `)}${indent}  }\n`);
+    return `${indent}list_value {\n${items.join('')}${indent}}\n`;
+  }
+  const kind = typeof value === 'number' ? 'number' : typeof value === 'boolean' ? 'bool' : 'string';
+  return value === null ? `${indent}null_value: NULL_VALUE\n` : `${indent}${kind}_value: ${kind === 'string' ? JSON.stringify(show(value)) : String(value)}\n`;
+}
+
+const DATA_TYPES = 'https://cloud.google.com/spanner/docs/data-types';
+const DETAILS_OF_FLOATS = `Only the following string values are supported for # : 'Infinity', 'NaN', and '-Infinity'. See ${DATA_TYPES}#floating-point-type for more details`;
+
+/** Why text is none of a type, after "Could not parse …". */
+function unparsable(type: SqlType, text: string): TrestleError {
+  const why = (): string => {
+    switch (type.kind) {
+      case 'INT64':
+        return 'an integer';
+      case 'FLOAT64':
+      case 'FLOAT32':
+        return `a ${type.kind}. ${DETAILS_OF_FLOATS.replace('# ', type.kind)}`;
+      case 'NUMERIC':
+        return `a NUMERIC. The NUMERIC type supports 38 digits of precision and 9 digits of scale. See ${DATA_TYPES} for more details`;
+      case 'BYTES':
+        return 'BYTES. Byte strings must be base64-encoded. For more details, see https://cloud.google.com/spanner/docs/reference/rpc/google.spanner.v1#typecode';
+      case 'DATE':
+        return `a DATE. Dates must be in the format YYYY-[M]M-[D]D and the year must be in the range [1, 9999]. For more details on the DATE type encoding, see ${DATA_TYPES}#date-type`;
+      case 'TIMESTAMP': {
+        const reason = text.endsWith('Z') ? ': Failed to parse input.' : ". The timestamp value must end with an uppercase literal 'Z' to specify Zulu time (UTC-0).";
+        return `a TIMESTAMP${reason} For details on the TIMESTAMP type encoding, see ${DATA_TYPES}#timestamp-type`;
+      }
+      case 'JSON':
+        return `a JSON. See ${DATA_TYPES} for more details`;
+      default:
+        return `${typeName(type)}.`;
+    }
+  };
+  return failedPrecondition(`Could not parse ${show(text)} as ${why()}`);
+}
 
 /** Decodes a value. Throws FAILED_PRECONDITION when it does not fit the type. */
 export function fromWire(value: unknown, type: SqlType): SqlValue {
@@ -110,7 +150,10 @@ function floatFromWire(value: unknown, type: SqlType): number {
   else if (value === '-Infinity') n = -Infinity;
   else if (typeof value === 'string') throw unparsable(type, value);
   else throw mismatch(type, value);
-  return type.kind === 'FLOAT32' ? Math.fround(n) : n;
+  if (type.kind !== 'FLOAT32') return n;
+  const narrow = Math.fround(n);
+  if (Number.isFinite(n) && !Number.isFinite(narrow)) throw mismatch(type, value);
+  return narrow;
 }
 
 function parseText(text: string, type: SqlType): SqlValue {
@@ -163,7 +206,7 @@ function jsonFromWire(text: string, type: SqlType): Json {
   try {
     return parseJson(text, 'exact');
   } catch (error) {
-    if (error instanceof JsonSyntaxError) throw failedPrecondition(`Could not parse ${show(text)} as ${typeName(type)}: ${error.message}.`);
+    if (error instanceof JsonSyntaxError) throw unparsable(type, text);
     throw error;
   }
 }
