@@ -8,8 +8,9 @@ import type { Expr, Rel } from '../bind/tree.ts';
 import { keyView } from './computed.ts';
 import { conjunction, equalSides, rejectsNulls, usesOnly } from './conjuncts.ts';
 import { costOf, FETCH_COST, sortedCost, type Wanted } from './cost.ts';
-import { isNarrow, type OrderPart, type PhysScan } from './physical.ts';
-import { chooseSeek, type SeekChoice } from './seek.ts';
+import { shareOf, shareWithin } from './histogram.ts';
+import { isNarrow, type OrderPart, type PhysScan, type SeekBound } from './physical.ts';
+import { boundsOf, chooseSeek, type SeekChoice } from './seek.ts';
 import { boundFraction, rowsOf, rowsPerValue, type Statistics, type TableStatistics } from './statistics.ts';
 
 export interface Access {
@@ -70,7 +71,7 @@ function accessOf(rel: TableRel, index: CatalogIndex | undefined, conditions: re
   const choice = chooseSeek(key, idOf, view.conditions, view.own, rel.derived);
   const back = index !== undefined && !covers(index, rel);
   const point = choice.parts === key.length && key.length > 0;
-  const read = estimate(choice, point, statistics.table(rel.table.id), index?.id ?? rel.table.id);
+  const read = estimate(choice, point, statistics.table(rel.table.id), index?.id ?? rel.table.id, key);
   const ascending = orderOf(key, idOf, choice, false);
   const descending = orderOf(key, idOf, choice, true);
   const reverse = wanted.order.length > 0 && !satisfies(ascending, wanted.order, choice.fixed) && satisfies(descending, wanted.order, choice.fixed);
@@ -91,26 +92,61 @@ function accessOf(rel: TableRel, index: CatalogIndex | undefined, conditions: re
 
 const dedupe = (order: readonly OrderPart[]): readonly OrderPart[] => order.filter((o, i) => order.findIndex((x) => x.id === o.id) === i);
 
-function estimate(choice: SeekChoice, point: boolean, statistics: TableStatistics | undefined, keyOwner: number): number {
+function estimate(choice: SeekChoice, point: boolean, statistics: TableStatistics | undefined, keyOwner: number, key: readonly CatalogKeyPart[]): number {
   if (point) return choice.ranges;
-  return Math.max(1, Math.min(rowsOf(statistics), rowsPerValue(statistics, keyOwner, choice.parts) * boundFraction(choice.bounds) * choice.ranges));
+  const assumed = rowsPerValue(statistics, keyOwner, choice.parts) * boundFraction(choice.bounds) * choice.ranges;
+  return Math.max(1, Math.min(rowsOf(statistics), seen(choice, statistics, keyOwner, key) ?? assumed));
+}
+
+/** By the values that the first part of a key was seen to have. */
+function seen({ seeks }: SeekChoice, statistics: TableStatistics | undefined, keyOwner: number, key: readonly CatalogKeyPart[]): number | undefined {
+  const histogram = statistics?.histograms?.get(keyOwner);
+  const type = key[0]?.column.type;
+  if (histogram === undefined || type === undefined) return undefined;
+  let share = 0;
+  for (const { each, parts, bounds } of seeks) {
+    const [part, more] = parts;
+    if (each !== undefined || more !== undefined) return undefined;
+    const value = part?.kind === 'equal' && part.value.kind === 'const' && bounds.length === 0 ? part.value.value : undefined;
+    const own = part === undefined ? shareWithin(histogram, type, bounds) : value === undefined ? undefined : shareOf(histogram, type, value);
+    if (own === undefined) return undefined;
+    share += part === undefined ? own : Math.max(own, rowsPerValue(statistics, keyOwner, 1) / rowsOf(statistics));
+  }
+  return rowsOf(statistics) * share;
 }
 
 /** The share of rows that conditions keep which are checked row by row. */
 function keptFraction(rel: TableRel, conditions: readonly Expr[], own: ReadonlySet<number>, known: TableStatistics | undefined): number {
+  const keys = [{ id: rel.table.id, key: rel.table.primaryKey }, ...rel.table.indexes];
+  const ofColumn = (column: number | undefined): { readonly id: number; readonly first: CatalogKeyPart }[] => keys.flatMap(({ id, key: [first] }) => (first !== undefined && first.column.id === column ? [{ id, first }] : []));
   let fraction = 1;
   let others = 0;
+  const bounded = new Map<number, SeekBound[]>();
   for (const c of conditions) {
     const sides = equalSides(c, (e) => e.kind === 'column' && own.has(e.id), (e) => usesOnly(e, own));
-    if (sides === undefined) {
-      if (c.kind === 'call' && c.call.definition.name === '$equal') fraction *= EQUAL_FRACTION;
-      else others++;
-      continue;
+    if (sides !== undefined) {
+      const column = rel.source[rel.columns.findIndex(({ id }) => sides.left.kind === 'column' && id === sides.left.id)]?.id;
+      const value = sides.right.kind === 'const' ? sides.right.value : undefined;
+      const shares = ofColumn(column).map(({ id, first }) => {
+        const histogram = value === undefined ? undefined : known?.histograms?.get(id);
+        return (histogram === undefined ? undefined : shareOf(histogram, first.column.type, value ?? null)) ?? rowsPerValue(known, id, 1) / rowsOf(known);
+      });
+      fraction *= shares.length === 0 ? EQUAL_FRACTION : Math.min(...shares);
+    } else if (c.kind === 'call' && c.call.definition.name === '$equal') fraction *= EQUAL_FRACTION;
+    else {
+      const at = rel.source.findIndex((column, i) => ofColumn(column.id).some(({ id, first }) => known?.histograms?.has(id) === true && boundsOf(c, rel.columns[i]?.id ?? -1, own, first).bounds.length > 0));
+      const column = rel.source[at]?.id;
+      if (column === undefined) others++;
+      else bounded.set(at, [...(bounded.get(at) ?? []), ...ofColumn(column).slice(0, 1).flatMap(({ first }) => boundsOf(c, rel.columns[at]?.id ?? -1, own, first).bounds)]);
     }
-    const column = rel.source[rel.columns.findIndex(({ id }) => sides.left.kind === 'column' && id === sides.left.id)]?.id;
-    const keys = [{ id: rel.table.id, key: rel.table.primaryKey }, ...rel.table.indexes];
-    const shares = keys.filter(({ key }) => key[0]?.column.id === column).map(({ id }) => rowsPerValue(known, id, 1) / rowsOf(known));
-    fraction *= shares.length === 0 ? EQUAL_FRACTION : Math.min(...shares);
+  }
+  for (const [at, bounds] of bounded) {
+    const shares = ofColumn(rel.source[at]?.id).flatMap(({ id, first }) => {
+      const histogram = known?.histograms?.get(id);
+      return (histogram === undefined ? undefined : shareWithin(histogram, first.column.type, bounds)) ?? [];
+    });
+    if (shares.length === 0) others += Math.min(2, bounds.length);
+    else fraction *= Math.min(...shares);
   }
   return fraction * boundFraction(Math.min(others, 4));
 }

@@ -220,7 +220,8 @@ interface Bounds {
 
 const NO_BOUNDS: Bounds = { bounds: [], exact: false };
 
-function boundsOf(condition: Expr, column: number, own: ReadonlySet<number>, part: CatalogKeyPart): Bounds {
+/** What a condition says of a column as bounds. */
+export function boundsOf(condition: Expr, column: number, own: ReadonlySet<number>, part: CatalogKeyPart): Bounds {
   const c = comparison(condition, column, own, part);
   if (c !== undefined) return c.operator === '=' ? NO_BOUNDS : { bounds: [{ operator: c.operator, value: c.value }], exact: true };
   if (condition.kind !== 'call' || condition.safe) return NO_BOUNDS;

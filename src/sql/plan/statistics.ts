@@ -1,7 +1,9 @@
 /**
  * What the planner is told of the sizes of tables, and what it assumes of those that it is told nothing of: equalities
- * keep one row in a hundred, bounds three in ten.
+ * keep one row in a hundred, bounds whose values are not known before the run three in ten.
  */
+import { BOUND_FRACTION, type Histogram } from './histogram.ts';
+
 export interface TableStatistics {
   readonly rows: number;
   /** By the id of the table or of an index: how many distinct values the first i + 1 parts of its key have, at position i. */
@@ -11,6 +13,8 @@ export interface TableStatistics {
    * for those; for the few it costs some times what reading everything would, which is the smaller mistake.
    */
   readonly light?: ReadonlyMap<number, number>;
+  /** By the id of the table or of an index: of the first part of its key. */
+  readonly histograms?: ReadonlyMap<number, Histogram>;
 }
 
 /** Statistics of one database. `version` changes when plans may change. */
@@ -23,7 +27,6 @@ export const NO_STATISTICS: Statistics = { version: 0, table: () => undefined };
 
 const ASSUMED_ROWS = 10_000;
 const EQUAL_FRACTION = 0.01;
-const BOUND_FRACTION = 0.3;
 
 export const rowsOf = (statistics: TableStatistics | undefined): number => statistics?.rows ?? ASSUMED_ROWS;
 

@@ -1,7 +1,11 @@
 /** Statistics of tables: what is gathered, and what the planner makes of it. Hints go before both. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { SqlEngine } from '../../../src/sql/engine.ts';
+import { shareOf, shareWithin, type Histogram } from '../../../src/sql/plan/histogram.ts';
+import type { SeekBound } from '../../../src/sql/plan/physical.ts';
 import type { Statistics, TableStatistics } from '../../../src/sql/plan/statistics.ts';
+import { INT64, STRING } from '../../../src/sql/types/types.ts';
+import type { SqlValue } from '../../../src/sql/values/value.ts';
 import { KeySpace } from '../../../src/sql/rows/keyspace.ts';
 import { gatherStatistics } from '../../../src/sql/rows/statistics.ts';
 import type { Schema } from '../../../src/sql/schema/schema.ts';
@@ -21,6 +25,7 @@ const tables = new Map<number, TableStatistics>();
 const statistics: Statistics = { version: 1, table: (id) => tables.get(id) };
 const measured = new SqlEngine({ keyPrefix: KEY_PREFIX, statistics: () => statistics });
 const assuming = new SqlEngine({ keyPrefix: KEY_PREFIX });
+const bound = (operator: SeekBound['operator'], value: SqlValue): SeekBound => ({ operator, value: { kind: 'const', type: typeof value === 'string' ? STRING : INT64, value, source: 'literal' } });
 const noPause = (): Promise<void> => Promise.resolve();
 
 const gathered = (name: string, maxKeys?: number): Promise<TableStatistics> => {
@@ -46,8 +51,40 @@ beforeAll(async () => {
 
 describe('gathering', () => {
   it('counts rows, and distinct values of leading key parts', async () => {
-    expect(await gathered('big')).toEqual({ rows: 4000, distinct: new Map([[idOf('big'), [4000]], [indexId('big_few'), [4, 4000]]]) });
-    expect(await gathered('child')).toEqual({ rows: 2000, distinct: new Map([[idOf('child'), [2000, 2000]]]) });
+    expect(await gathered('big')).toMatchObject({ rows: 4000, distinct: new Map([[idOf('big'), [4000]], [indexId('big_few'), [4, 4000]]]) });
+    expect(await gathered('child')).toMatchObject({ rows: 2000, distinct: new Map([[idOf('child'), [2000, 2000]]]) });
+  });
+
+  it('keeps values of rows at equal distances, not too many', async () => {
+    const { histograms } = await gathered('big');
+    const own = histograms?.get(idOf('big'));
+    expect(own?.values.length).toBeGreaterThanOrEqual(100);
+    expect(own?.values.length).toBeLessThan(200);
+    expect(own).toMatchObject({ part: 1, descending: false });
+    for (const [share, bounds] of [[0.25, [bound('<', 1000)]], [0.1, [bound('>=', 1000), bound('<=', 1400)]], [0, [bound('>', 9000)]], [1, [bound('>=', 0)]]] as const) {
+      expect(own === undefined ? -1 : shareWithin(own, INT64, bounds)).toBeCloseTo(share, 1.5);
+    }
+    const few = histograms?.get(indexId('big_few'));
+    expect(few === undefined ? -1 : shareOf(few, INT64, 2)).toBeCloseTo(0.25, 1);
+    expect(few === undefined ? -1 : shareOf(few, INT64, 7)).toBeUndefined();
+  });
+
+  it('knows nothing of what comes behind the keys that it saw, but that it comes behind them', () => {
+    const seen: Histogram = { values: Array.from({ length: 100 }, (_, i) => i), part: 0.25, descending: false };
+    const reversed: Histogram = { values: Array.from({ length: 100 }, (_, i) => 399 - i), part: 0.25, descending: true };
+    for (const [histogram, flip] of [[seen, (n: number) => n], [reversed, (n: number) => 399 - n]] as const) {
+      const [low, high] = histogram.descending ? (['<=', '>='] as const) : (['>=', '<='] as const);
+      expect(shareWithin(histogram, INT64, [bound(high, flip(49))])).toBeCloseTo(0.125, 5);
+      expect(shareWithin(histogram, INT64, [bound(low, flip(50))])).toBeCloseTo(0.875, 5);
+      expect(shareWithin(histogram, INT64, [bound(low, flip(300))])).toBeCloseTo(0.75 * 0.3, 2);
+      expect(shareWithin(histogram, INT64, [bound(low, flip(20)), bound(high, flip(39))])).toBeCloseTo(0.05, 5);
+    }
+    const texts: Histogram = { values: ['a', 'ab', 'abc', 'b', 'c'], part: 1, descending: false };
+    expect(shareWithin(texts, STRING, [bound('starts', 'ab')])).toBeCloseTo(0.4, 5);
+    expect(shareWithin(texts, STRING, [bound('like', 'a%c')])).toBeCloseTo(0.6, 5);
+    const parameter = { operator: '>', value: { kind: 'parameter' } } as unknown as SeekBound;
+    expect(shareWithin(seen, INT64, [parameter])).toBeUndefined();
+    expect(shareWithin({ ...seen, part: 1 }, INT64, [bound('<', 50), parameter])).toBeCloseTo(0.15, 5);
   });
 
   it('is bounded', async () => {
@@ -99,6 +136,19 @@ describe('plans', () => {
     const huge = new SqlEngine({ keyPrefix: KEY_PREFIX, statistics: () => ({ version: 1, table: (id) => (id === idOf('child') ? { rows: 5_000_000, distinct: new Map([[id, [5_000_000, 5_000_000]]]) } : tables.get(id)) }) });
     expect(method(huge, sql)).toBe('lookup join inner');
     expect(method(measured, "SELECT c.n FROM small s JOIN child c ON c.k = s.k AND c.n < 5")).toBe('lookup join inner');
+  });
+
+  it('go by how many rows bounds leave', () => {
+    const explained = (where: string): string => measured.prepare(schema, `SELECT c.n FROM big b JOIN child c ON c.k = b.k AND c.n < 5 WHERE ${where}`).explain();
+    expect(explained('b.k < 20')).toContain('lookup join inner');
+    expect(explained('b.k < 20')).not.toContain('adaptive');
+    expect(explained('b.k > 20')).toContain('adaptive join');
+    expect(explained('b.k < @p')).toContain('adaptive join');
+    // Of a table that is read by another key, too.
+    expect(order(measured, 'SELECT a.v FROM big a, big b WHERE a.k = b.k AND a.k > 3990')[0]).toBe('big');
+    expect(measured.prepare(schema, 'SELECT v FROM big WHERE few > 3').explain()).toContain('index big_few');
+    expect(measured.prepare(schema, 'SELECT v FROM big WHERE few > 1').explain()).toContain('scan of table big');
+    expect(assuming.prepare(schema, 'SELECT v FROM big WHERE few > 3').explain()).toContain('scan of table big');
   });
 
   it('do not use an index whose values are few', () => {
