@@ -8,12 +8,12 @@ import type { Signal } from '../base/signal.ts';
 import type { KeyRange, ReadView, ReadWriteTransaction } from '../txn/types.ts';
 import type { Statement } from './ast/statement.ts';
 import type { Ids } from './bind/base.ts';
-import { Binder, returnedColumns, type BoundStatement } from './bind/dml.ts';
+import { Binder, conflictColumns, returnedColumns, type BoundStatement } from './bind/dml.ts';
 import { catalogOf } from './bind/schema-catalog.ts';
 import { findSystemTable } from './bind/system-tables.ts';
-import type { Column, ParameterInfo } from './bind/tree.ts';
+import type { Assignment, Column, Expr, ParameterInfo, Rel } from './bind/tree.ts';
 import { columnExpr, hasSubquery } from './bind/walk.ts';
-import { CompiledDml, type BoundDml, type DmlOutcome, type ReturnedRows, type TableWriter } from './execute/dml.ts';
+import { CompiledDml, type BoundDml, type DmlOutcome, type GivenRowPlans, type GivenRows, type TableWriter } from './execute/dml.ts';
 import { PlanScope } from './execute/expressions.ts';
 import { CompiledScan } from './execute/scan.ts';
 import { informationSchemaRows } from './execute/information-schema.ts';
@@ -213,7 +213,7 @@ export interface DmlWriter {
 
 function tableWriter(schema: Schema, { rows, evaluator }: DmlWriter): TableWriter {
   return {
-    write: (kind, table, columns, values) => rows.write(kind, schema.tableById(table), columns, values),
+    write: (kind, table, columns, values) => rows.write(kind, schema.tableById(table), columns, values, true),
     delete: (table, keys) => rows.deleteKeys(schema.tableById(table), keys),
     defaultValue: (id, columnId) => {
       const table = schema.tableById(id);
@@ -258,7 +258,7 @@ function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<stri
   const physical = planQuery(rel, planOptions);
   const numbers: NodeNumbers = new Map();
   const plan = compilePlan(physical, space, numbers, bound.kind !== 'query');
-  const returned = bound.kind === 'query' ? undefined : returnedPlan(bound, binder.ids, planOptions, space, numbers);
+  const given = bound.kind === 'query' ? [] : plansOverRows(bound, binder.ids, planOptions, space, numbers);
   const columns = bound.kind === 'query' ? bound.columns : (bound.returning?.columns ?? []);
   rejectStructColumns(columns);
   const parameters = binder.parameterInfos;
@@ -277,23 +277,38 @@ function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<stri
     physical,
     plan,
     numbers,
-    dml: bound.kind === 'query' ? undefined : new CompiledDml(bound, plan, space, returned?.rows),
+    dml: bound.kind === 'query' ? undefined : new CompiledDml(bound, plan, space, Object.fromEntries(given.map(({ use, rows }) => [use, rows]))),
     explain: () => explain(physical),
     planNodes: () => planNodes(physical),
-    reads: () => [...readsOf(bound, physical), ...(returned === undefined ? [] : scansOf(returned.physical, true))],
+    reads: () => [...readsOf(bound, physical), ...given.flatMap((g) => scansOf(g.physical, true))],
     advice: () => indexAdvice(physical, { statistics, scanned: () => undefined }),
     statistics,
   };
 }
 
-/** The plan of THEN RETURN, when it has subqueries. */
-function returnedPlan(bound: BoundDml, ids: Ids, options: PlanOptions, space: KeySpace, numbers: NodeNumbers): { readonly physical: Phys; readonly rows: ReturnedRows } | undefined {
+/** A plan over rows that the statement has at hand, and what for. */
+interface PlanOverRows {
+  readonly use: keyof GivenRowPlans;
+  readonly physical: Phys;
+  readonly rows: GivenRows;
+}
+
+/** The plans of THEN RETURN and of ON CONFLICT DO UPDATE, where these have subqueries. */
+function plansOverRows(bound: BoundDml, ids: Ids, options: PlanOptions, space: KeySpace, numbers: NodeNumbers): readonly PlanOverRows[] {
+  const plans: PlanOverRows[] = [];
+  const add = (use: PlanOverRows['use'], given: readonly Column[], where: Expr | undefined, items: readonly Assignment[]): void => {
+    if (!items.some(({ expr }) => hasSubquery(expr)) && (where === undefined || !hasSubquery(where))) return;
+    const id = ids.take();
+    const all: Rel = { kind: 'withReference', columns: given, id };
+    const input: Rel = where === undefined ? all : { kind: 'filter', columns: given, input: all, condition: where };
+    const physical = planQuery({ kind: 'project', columns: items.map(({ column }) => column), input, items }, options);
+    plans.push({ use, physical, rows: compileOverRows(physical, id, space, numbers) });
+  };
   const { returning } = bound;
-  if (returning === undefined || !returning.items.some(hasSubquery)) return undefined;
-  const id = ids.take();
-  const items = returning.columns.map((column, i) => ({ column, expr: returning.items[i] ?? columnExpr(column) }));
-  const physical = planQuery({ kind: 'project', columns: returning.columns, input: { kind: 'withReference', columns: returnedColumns(returning), id }, items }, options);
-  return { physical, rows: compileOverRows(physical, id, space, numbers) };
+  if (returning !== undefined) add('returned', returnedColumns(returning), undefined, returning.columns.map((column, i) => ({ column, expr: returning.items[i] ?? columnExpr(column) })));
+  const conflict = bound.kind === 'insert' ? bound.conflict : undefined;
+  if (conflict !== undefined) add('conflict', conflictColumns(conflict), conflict.where, conflict.assignments.map(({ column, value }) => ({ column: { id: ids.take(), name: column.name, type: column.type }, expr: value })));
+  return plans;
 }
 
 /** Spanner's results have no columns of type STRUCT, other than inside arrays. */

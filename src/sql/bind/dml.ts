@@ -48,16 +48,19 @@ export interface BoundInsert {
   readonly returning: Returning | undefined;
   readonly hints: Hints;
 }
-/** ON CONFLICT: `target` are the key columns or the unique index that the conflict is on; undefined for the primary key. */
 export interface BoundConflict {
   readonly action: 'nothing' | 'update';
-  readonly index: string | undefined;
+  /** What the conflict is on: unique indexes by name, undefined for the primary key. */
+  readonly targets: readonly (string | undefined)[];
   /** The existing row, then the row that was to be inserted. */
   readonly existing: readonly Column[];
   readonly excluded: readonly Column[];
   readonly assignments: readonly { readonly column: CatalogColumn; readonly value: Expr }[];
   readonly where: Expr | undefined;
 }
+/** What the assignments of ON CONFLICT DO UPDATE see. */
+export const conflictColumns = ({ existing, excluded }: BoundConflict): readonly Column[] => [...existing, ...excluded];
+
 /** `source` yields all columns of the row, then the new values of `assigned`. */
 export interface BoundUpdate {
   readonly kind: 'update';
@@ -257,7 +260,13 @@ export class Binder extends PipeBinder {
     const scope = new Scope(names, undefined);
     const items = this.setItems(clause.items, table, scope);
     const where = clause.where === undefined ? undefined : this.bindCondition(clause.where, scope, 'WHERE clause', 'WHERE clause');
-    return { action: clause.action, index: this.conflictIndex(clause, table), existing: existing.columns, excluded: excluded.columns, assignments: items, where };
+    return { action: clause.action, targets: this.conflictTargets(clause, table), existing: existing.columns, excluded: excluded.columns, assignments: items, where };
+  }
+
+  /** DO NOTHING without a target is about every unique constraint. */
+  private conflictTargets(clause: OnConflict, table: CatalogTable): readonly (string | undefined)[] {
+    const isAny = clause.action === 'nothing' && clause.constraint === undefined && clause.columns.length === 0;
+    return isAny ? [undefined, ...table.indexes.filter((i) => i.unique).map((i) => i.name)] : [this.conflictIndex(clause, table)];
   }
 
   private conflictIndex(clause: OnConflict, table: CatalogTable): string | undefined {

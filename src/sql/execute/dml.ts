@@ -4,10 +4,10 @@
  * the transaction, where they are as written.
  */
 import { alreadyExists, invalidArgument, outOfRange } from '../../base/errors.ts';
+import type { Key } from '../../base/ids.ts';
 import type { ReadWriteTransaction } from '../../txn/types.ts';
-import { returnedColumns, type BoundConflict, type BoundDelete, type BoundInsert, type BoundUpdate, type Returning } from '../bind/dml.ts';
+import { conflictColumns, returnedColumns, type BoundConflict, type BoundDelete, type BoundInsert, type BoundUpdate, type Returning } from '../bind/dml.ts';
 import type { CatalogColumn, CatalogTable } from '../bind/catalog.ts';
-import type { Expr } from '../bind/tree.ts';
 import { RowReader } from '../rows/decode.ts';
 import type { IndexLayout, KeySpace, TableLayout } from '../rows/keyspace.ts';
 import { DEFAULT_VALUE, PENDING_COMMIT_TIMESTAMP, type KeyValues, type WriteKind, type WriteValue } from '../rows/values.ts';
@@ -16,7 +16,7 @@ import type { SqlType } from '../types/types.ts';
 import { valueText } from '../values/print.ts';
 import { UTC } from '../values/timezone.ts';
 import type { SqlValue } from '../values/value.ts';
-import { compileExpr, layoutOf, PlanScope, type Evaluate } from './expressions.ts';
+import { compileExpr, layoutOf, PlanScope } from './expressions.ts';
 import { collect, type Frame, type Plan, type Row } from './runtime.ts';
 
 /** What writes rows: src/sql/rows behind an adapter. */
@@ -48,13 +48,13 @@ export class CompiledDml {
   private readonly returning: CompiledReturning | undefined;
   private readonly conflict: CompiledConflict | undefined;
 
-  constructor(bound: BoundDml, source: Plan, space: KeySpace, returned: ReturnedRows | undefined) {
+  constructor(bound: BoundDml, source: Plan, space: KeySpace, given: GivenRowPlans) {
     this.bound = bound;
     this.source = source;
     this.table = new TableReader(bound.table, space);
     const plan = new PlanScope(false);
-    this.returning = bound.returning === undefined ? undefined : new CompiledReturning(bound.returning, plan, returned);
-    this.conflict = bound.kind === 'insert' && bound.conflict !== undefined ? new CompiledConflict(bound.conflict, bound.table, space, plan) : undefined;
+    this.returning = bound.returning === undefined ? undefined : new CompiledReturning(bound.returning, plan, given.returned);
+    this.conflict = bound.kind === 'insert' && bound.conflict !== undefined ? new CompiledConflict(bound.conflict, bound.table, space, plan, given.conflict) : undefined;
   }
 
   async run(frame: Frame, transaction: ReadWriteTransaction, writer: TableWriter): Promise<DmlOutcome> {
@@ -147,37 +147,38 @@ export class CompiledDml {
     });
   }
 
+  /** All rows are looked up, and what becomes of those that exist is computed, before the first is written. */
   private async insertOnConflict(conflict: CompiledConflict, prepared: PreparedRows, frame: Frame, transaction: ReadWriteTransaction, writer: TableWriter): Promise<DmlOutcome> {
+    const { table } = this.bound;
+    const inputs = writer.keyInputs(table.id).filter((id) => !conflict.assigned.includes(id));
     const changed: KeyValues[] = [];
     const actions: string[] = [];
-    const columns = prepared.columns.map((c) => c.id);
+    const inserted: number[] = [];
+    const updates: (readonly WriteValue[])[] = [];
     const touched = new Set<string>();
     for (const [i, row] of prepared.rows.entries()) {
       frame.checkCancelled();
       const key = prepared.keys[i];
-      if (key === undefined) {
-        await writer.write('insert', this.bound.table.id, columns, [row]);
-        changed.push([]);
-        continue;
+      const claimed = key === undefined ? [] : conflict.keysOf(this.table, prepared.columns, row, key);
+      if (claimed.some(({ text }) => touched.has(text))) {
+        if (conflict.action === 'nothing') continue;
+        throw outOfRange('INSERT ON CONFLICT DO UPDATE cannot change the same row twice');
       }
-      const found = await conflict.find(this.table, prepared.columns, row, key, transaction);
-      if (found === undefined) {
-        await writer.write('insert', this.bound.table.id, columns, [row]);
-        touched.add(this.table.key(key));
-        changed.push(key);
-        actions.push('INSERT');
-        continue;
-      }
-      if (conflict.action === 'nothing') continue;
-      if (touched.has(this.table.key(found.key))) throw outOfRange('INSERT ON CONFLICT DO UPDATE cannot change the same row twice');
-      const update = conflict.update(found.row, this.table.excluded(prepared.columns, row), frame);
-      if (update === undefined) continue;
-      const inputs = writer.keyInputs(this.bound.table.id).filter((id) => !update.columns.includes(id));
-      await writer.write('update', this.bound.table.id, [...inputs, ...update.columns], [[...this.table.valuesOf(inputs, found.row), ...update.values]]);
-      touched.add(this.table.key(found.key));
-      changed.push(found.key);
-      actions.push('UPDATE');
+      const found = await conflict.find(this.table, claimed, transaction);
+      if (found !== undefined && conflict.action === 'nothing') continue;
+      const values = found === undefined ? undefined : await conflict.update([...found.row, ...this.table.excluded(prepared.columns, row)], frame);
+      if (found !== undefined && values === undefined) continue;
+      for (const { text } of claimed) touched.add(text);
+      if (found === undefined || values === undefined) inserted.push(i);
+      else updates.push([...this.table.valuesOf(inputs, found.row), ...values]);
+      changed.push(found?.key ?? key ?? []);
+      actions.push(found === undefined ? 'INSERT' : 'UPDATE');
     }
+    const pick = <T>(all: readonly T[]): T[] => inserted.flatMap((i) => all.slice(i, i + 1));
+    const added: PreparedRows = { columns: prepared.columns, rows: pick(prepared.rows), keys: pick(prepared.keys) };
+    await this.rejectExisting(added, transaction);
+    if (updates.length > 0) await writer.write('update', table.id, [...inputs, ...conflict.assigned], updates);
+    if (inserted.length > 0) await writer.write('insert', table.id, prepared.columns.map((c) => c.id), added.rows);
     return { rowCount: changed.length, rows: await this.readBack(changed, (i) => actions[i] ?? 'INSERT', frame, transaction) };
   }
 
@@ -246,7 +247,7 @@ class TableReader {
     return this.keyPositions.map((p) => row[p] ?? null);
   }
 
-  key(values: KeyValues): string {
+  key(values: KeyValues): Key {
     return this.layout.key(values);
   }
 
@@ -272,11 +273,15 @@ class TableReader {
     const records = await transaction.get(texts);
     return texts.map((text, i) => {
       const record = records[i];
-      if (record === undefined) return undefined;
-      const row = new Array<SqlValue>(this.stored.length).fill(null);
-      this.reader.read(text, record, row);
-      return row;
+      return record === undefined ? undefined : this.decode(text, record);
     });
+  }
+
+  /** A row of the stored columns. */
+  decode(key: Key, record: Uint8Array): Row {
+    const row = new Array<SqlValue>(this.stored.length).fill(null);
+    this.reader.read(key, record, row);
+    return row;
   }
 
   /** A row that was to be inserted, in the order of the stored columns. */
@@ -286,14 +291,22 @@ class TableReader {
 
 }
 
-/** What THEN RETURN gives for rows, as a plan over them: where it has subqueries. */
-export type ReturnedRows = (rows: readonly Row[]) => Plan;
+/** What is computed of rows at hand, as a plan over them: where it has subqueries. */
+export type GivenRows = (rows: readonly Row[]) => Plan;
+
+/** The plans over rows at hand that a statement has. */
+export interface GivenRowPlans {
+  /** THEN RETURN over the rows changed. */
+  readonly returned?: GivenRows | undefined;
+  /** The assignments of ON CONFLICT DO UPDATE over an existing row and the one to be inserted; no row where its WHERE is not true. */
+  readonly conflict?: GivenRows | undefined;
+}
 
 class CompiledReturning {
   readonly hasAction: boolean;
   private readonly compute: (rows: readonly Row[], frame: Frame) => readonly Row[] | Promise<readonly Row[]>;
 
-  constructor(returning: Returning, plan: PlanScope, returned: ReturnedRows | undefined) {
+  constructor(returning: Returning, plan: PlanScope, returned: GivenRows | undefined) {
     this.hasAction = returning.action !== undefined;
     if (returned !== undefined) {
       this.compute = (rows, frame) => collect(returned(rows)(frame), frame);
@@ -309,45 +322,70 @@ class CompiledReturning {
   }
 }
 
+/** The unique index that a conflict is on. */
+interface ConflictTarget {
+  readonly layout: IndexLayout;
+  readonly reader: RowReader;
+  readonly columns: readonly number[];
+}
+
+/** What a row to be inserted would be in the primary key (no target) or in a unique index. */
+interface ConflictKey {
+  readonly target: ConflictTarget | undefined;
+  readonly text: Key;
+  readonly values: KeyValues;
+}
+
 class CompiledConflict {
   readonly action: 'nothing' | 'update';
-  private readonly assignments: readonly { readonly id: number; readonly value: Evaluate }[];
-  private readonly where: Evaluate | undefined;
-  private readonly index: { readonly layout: IndexLayout; readonly reader: RowReader; readonly columns: readonly number[] } | undefined;
+  /** Columns that an update assigns. */
+  readonly assigned: readonly number[];
+  private readonly targets: readonly (ConflictTarget | undefined)[];
+  /** The values of the assigned columns over the existing row and the one that was to be inserted; undefined when WHERE leaves the row as it is. */
+  readonly update: (both: Row, frame: Frame) => readonly WriteValue[] | undefined | Promise<readonly WriteValue[] | undefined>;
 
-  constructor(conflict: BoundConflict, table: CatalogTable, space: KeySpace, plan: PlanScope) {
+  constructor(conflict: BoundConflict, table: CatalogTable, space: KeySpace, plan: PlanScope, given: GivenRows | undefined) {
     this.action = conflict.action;
-    const scope = { layout: layoutOf([...conflict.existing, ...conflict.excluded]), plan };
-    const compile = (e: Expr): Evaluate => compileExpr(e, scope);
-    this.assignments = conflict.assignments.map((a) => ({ id: a.column.id, value: compile(a.value) }));
-    this.where = conflict.where === undefined ? undefined : compile(conflict.where);
-    const index = table.indexes.find((i) => i.name === conflict.index);
-    if (index !== undefined) {
+    this.assigned = conflict.assignments.map((a) => a.column.id);
+    this.targets = conflict.targets.map((name) => {
+      const index = table.indexes.find((i) => i.name === name);
+      if (index === undefined) return undefined;
       const layout = space.index(space.schema.indexById(index.id));
-      this.index = { layout, reader: new RowReader(layout, table.primaryKey.map((k) => columnById(layout.table, k.column.id))), columns: index.key.map((k) => k.column.id) };
+      return { layout, reader: new RowReader(layout, table.primaryKey.map((k) => columnById(layout.table, k.column.id))), columns: index.key.map((k) => k.column.id) };
+    });
+    if (given !== undefined) {
+      this.update = async (both, frame) => (await collect(given([both])(frame), frame))[0];
+      return;
     }
+    const scope = { layout: layoutOf(conflictColumns(conflict)), plan };
+    const values = conflict.assignments.map((a) => compileExpr(a.value, scope));
+    const where = conflict.where === undefined ? undefined : compileExpr(conflict.where, scope);
+    this.update = (both, frame) => (where !== undefined && where(both, frame) !== true ? undefined : values.map((value) => value(both, frame)));
   }
 
-  /** The row that stands in the way of an insertion. */
-  async find(table: TableReader, columns: readonly CatalogColumn[], row: readonly WriteValue[], key: KeyValues, transaction: ReadWriteTransaction): Promise<{ readonly key: KeyValues; readonly row: Row } | undefined> {
-    let found: KeyValues | undefined = key;
-    if (this.index !== undefined) {
-      const { layout, reader, columns: ids } = this.index;
-      const values = ids.map((id) => keyValue(row[columns.findIndex((c) => c.id === id)]));
-      const text = layout.key(values);
-      const [record] = await transaction.get([text]);
-      const base: SqlValue[] = [];
-      if (record !== undefined) reader.read(text, record, base);
-      found = record === undefined ? undefined : base;
-    }
-    if (found === undefined) return undefined;
-    const [existing] = await table.read([found], transaction);
-    return existing === undefined ? undefined : { key: found, row: existing };
+  keysOf(table: TableReader, columns: readonly CatalogColumn[], row: readonly WriteValue[], key: KeyValues): readonly ConflictKey[] {
+    return this.targets.flatMap((target) => {
+      if (target === undefined) return { target, text: table.key(key), values: key };
+      const { index } = target.layout;
+      const valueOf = (id: number): SqlValue => keyValue(row[columns.findIndex((c) => c.id === id)]);
+      // No entry is made of some NULLs, so that no other can be in its way.
+      const isLeftOut = (index.nullFiltered && index.keys.some((k) => valueOf(k.column) === null)) || index.whereNotNull.some((id) => valueOf(id) === null);
+      const values = target.columns.map(valueOf);
+      return isLeftOut ? [] : { target, text: target.layout.key(values), values };
+    });
   }
 
-  update(existing: Row, excluded: Row, frame: Frame): { readonly columns: readonly number[]; readonly values: readonly WriteValue[] } | undefined {
-    const both = [...existing, ...excluded];
-    if (this.where !== undefined && this.where(both, frame) !== true) return undefined;
-    return { columns: this.assignments.map((a) => a.id), values: this.assignments.map((a) => a.value(both, frame)) };
+  /** The first row that stands in the way of an insertion. */
+  async find(table: TableReader, keys: readonly ConflictKey[], transaction: ReadWriteTransaction): Promise<{ readonly key: KeyValues; readonly row: Row } | undefined> {
+    const records = await transaction.get(keys.map(({ text }) => text));
+    const i = records.findIndex((record) => record !== undefined);
+    const found = keys[i];
+    const record = records[i];
+    if (found === undefined || record === undefined) return undefined;
+    if (found.target === undefined) return { key: found.values, row: table.decode(found.text, record) };
+    const base: SqlValue[] = [];
+    found.target.reader.read(found.text, record, base);
+    const [row] = await table.read([base], transaction);
+    return row === undefined ? undefined : { key: base, row };
   }
 }

@@ -11,6 +11,7 @@ import type { Key } from '../../base/ids.ts';
 import type { KeyRange, ReadWriteTransaction, WriteOp } from '../../txn/types.ts';
 import type { ColumnId, Table } from '../schema/objects.ts';
 import { boundedKey, changedCells, entryCells, entryKeyValues, rowCells, settle, type RowValue } from './cells.ts';
+import { describeConflict } from './conflict.ts';
 import { deleteChildren, deleteKeys, deleteRange } from './deletes.ts';
 import { EntryChanges, opensKey } from './entries.ts';
 import { keyText, parentMissing, rowExists, rowMissing } from './errors.ts';
@@ -39,6 +40,7 @@ interface Incoming {
 
 /** What a batch has gathered so far. */
 interface Batch {
+  readonly inStatement: boolean;
   readonly plan: TablePlan;
   readonly ops: WriteOp[];
   entries: EntryChanges | undefined;
@@ -66,32 +68,35 @@ export class RowWriter {
     return this.state.mutationCount;
   }
 
-  /** Writes rows; `rows[i][j]` is the value of column `columns[j]`, of the column's type. Throws TrestleError. */
-  write(kind: WriteKind, table: Table, columns: readonly ColumnId[], rows: readonly (readonly WriteValue[])[]): Promise<void> {
+  /**
+   * Writes rows; `rows[i][j]` is the value of column `columns[j]`, of the column's type. Throws TrestleError. Of a DML statement the entries
+   * of unique indexes are looked up at once, since its constraints are checked when it ends; those of mutations are checked by the commit.
+   */
+  write(kind: WriteKind, table: Table, columns: readonly ColumnId[], rows: readonly (readonly WriteValue[])[], inStatement = false): Promise<void> {
     const plan = this.plans.of(table);
     const { positions, affected, needsOldRows } = plan.shape(kind, columns);
     this.state.count(rows.length * affected);
     const incoming = rows.map((values) => this.incoming(plan, kind, positions, values));
     const isBlind = !needsOldRows && plan.parent === undefined && (kind !== 'replace' || plan.children.length === 0);
-    return isBlind ? this.writeBlindly(plan, kind, incoming) : this.writeAfterReading(plan, kind, incoming, needsOldRows);
+    return isBlind ? this.writeBlindly(plan, kind, incoming, inStatement) : this.writeAfterReading(plan, kind, incoming, needsOldRows, inStatement);
   }
 
   /** Nothing has to be read for it. */
-  private writeBlindly(plan: TablePlan, kind: WriteKind, incoming: readonly Incoming[]): Promise<void> {
-    const batch: Batch = { plan, ops: [], entries: undefined, current: undefined, parents: undefined };
+  private writeBlindly(plan: TablePlan, kind: WriteKind, incoming: readonly Incoming[], inStatement: boolean): Promise<void> {
+    const batch: Batch = { plan, ops: [], entries: undefined, current: undefined, parents: undefined, inStatement };
     for (const row of incoming) this.writeRow(batch, kind, row);
-    return this.state.transaction.write(this.opsOf(batch));
+    return this.writeOps(batch);
   }
 
-  private async writeAfterReading(plan: TablePlan, kind: WriteKind, incoming: readonly Incoming[], needsOldRows: boolean): Promise<void> {
+  private async writeAfterReading(plan: TablePlan, kind: WriteKind, incoming: readonly Incoming[], needsOldRows: boolean, inStatement: boolean): Promise<void> {
     const current = needsOldRows ? await this.load(plan, incoming) : undefined;
-    const batch: Batch = { plan, ops: [], entries: undefined, current, parents: undefined };
+    const batch: Batch = { plan, ops: [], entries: undefined, current, parents: undefined, inStatement };
     for (const row of incoming) {
       if (kind === 'replace' && row.key !== undefined && plan.children.length > 0) await deleteChildren(this.state, plan, row.key);
       this.writeRow(batch, kind, row);
     }
     if (batch.parents !== undefined) await this.checkParents(plan, batch.parents);
-    await this.state.transaction.write(this.opsOf(batch));
+    await this.writeOps(batch);
   }
 
   private writeRow(batch: Batch, kind: WriteKind, row: Incoming): void {
@@ -102,11 +107,22 @@ export class RowWriter {
     else this.replace(batch, row, row.key);
   }
 
-  private opsOf({ ops, entries }: Batch): readonly WriteOp[] {
-    if (entries === undefined) return ops;
+  private writeOps({ ops, entries, inStatement }: Batch): Promise<void> {
+    if (entries === undefined) return this.state.transaction.write(ops);
     this.state.count(entries.size);
-    return [...ops, ...entries.ops()];
+    const changes = entries.ops();
+    const added = inStatement ? changes.flatMap((op) => (op.kind === 'insert' ? op.key : [])) : [];
+    return added.length === 0 ? this.state.transaction.write([...ops, ...changes]) : this.writeUnlessTaken(added, [...ops, ...changes]);
   }
+
+  /** `added` are entries of unique indexes that have to be new. */
+  private async writeUnlessTaken(added: readonly Key[], ops: readonly WriteOp[]): Promise<void> {
+    const found = await this.state.transaction.get(added);
+    const taken = added.find((_, i) => found[i] !== undefined);
+    if (taken !== undefined) throw describeConflict(this.keySpace, { kind: 'exists', key: taken });
+    await this.state.transaction.write(ops);
+  }
+
 
   /** Deletes rows by complete keys or key prefixes; missing rows are none. */
   async delete(table: Table, set: KeySetValues): Promise<void> {

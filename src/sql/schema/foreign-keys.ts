@@ -3,8 +3,9 @@
  *
  * The referenced columns have to be found by key: by the primary key when they are its columns in some order, otherwise by a managed
  * UNIQUE NULL_FILTERED index. The referencing columns have to be found by key too (deleting a referenced row looks for them):
- * by the primary key when they are its first columns, none of them nullable, otherwise by a managed NULL_FILTERED index.
- * Managed indexes are shared between foreign keys and dropped with the last one.
+ * by the primary key when they are its first columns, none of them nullable, otherwise by a managed NULL_FILTERED index. Both sides are
+ * taken in the order of the referenced columns: that of the primary key, or that of the table. An index of columns that are never NULL
+ * is not NULL_FILTERED. Managed indexes are shared between foreign keys and dropped with the last one.
  * Source: Spanner "Foreign keys".
  */
 import { failedPrecondition, invalidArgument } from '../../base/errors.ts';
@@ -75,8 +76,11 @@ function resolveColumns(editor: SchemaEditor, table: Table, names: readonly Iden
 export function withIndexes(editor: SchemaEditor, key: ForeignKeyConstraint): ForeignKeyConstraint {
   const referenced = editor.schema.tableById(key.referencedTable);
   const table = editor.schema.tableById(key.table);
-  const referencedIndex = isWholeKey(referenced, key.referencedColumns) ? undefined : managedIndex(editor, referenced, key.referencedColumns, true);
-  const referencingIndex = isKeyPrefix(table, key.columns) ? undefined : managedIndex(editor, table, key.columns, false);
+  const isPrimary = isWholeKey(referenced, key.referencedColumns);
+  const order = isPrimary ? referenced.primaryKey.map((part) => part.column) : ids(referenced.columns).filter((id) => key.referencedColumns.includes(id));
+  const columns = order.map((id) => key.columns[key.referencedColumns.indexOf(id)] ?? id);
+  const referencedIndex = isPrimary ? undefined : managedIndex(editor, referenced, order, true);
+  const referencingIndex = isKeyPrefix(table, columns) ? undefined : managedIndex(editor, table, columns, false);
   return { ...key, referencedIndex, referencingIndex };
 }
 
@@ -84,15 +88,17 @@ const isWholeKey = (table: Table, columns: readonly ColumnId[]): boolean =>
   table.primaryKey.length === columns.length && table.primaryKey.every((part) => columns.includes(part.column));
 
 const isKeyPrefix = (table: Table, columns: readonly ColumnId[]): boolean =>
-  table.primaryKey.length >= columns.length && table.primaryKey.slice(0, columns.length).every((part) => columns.includes(part.column) && columnById(table, part.column).notNull);
+  columns.every((id, i) => table.primaryKey[i]?.column === id && columnById(table, id).notNull);
 
 function managedIndex(editor: SchemaEditor, table: Table, columns: readonly ColumnId[], unique: boolean): ObjectId {
-  const name = managedIndexName(table.name, columns.map((id) => columnById(table, id).name), unique);
+  const parts = columns.map((id) => columnById(table, id));
+  const nullFiltered = parts.some((column) => !column.notNull);
+  const name = managedIndexName(table.name, parts.map((column) => column.name), unique ? 'U' : nullFiltered ? 'N' : undefined);
   const present = editor.schema.index(name);
   if (present !== undefined) return present.id;
   const index: Index = {
     id: editor.allocateId(), name, table: table.id, keys: columns.map((column) => ({ column, descending: false })), storing: [], storingBackfill: [], unique,
-    nullFiltered: true, whereNotNull: [], interleaveIn: undefined, managed: true, state: 'backfilling', options: [],
+    nullFiltered, whereNotNull: [], interleaveIn: undefined, managed: true, state: 'backfilling', options: [],
   };
   editor.addIndex(index);
   return index.id;

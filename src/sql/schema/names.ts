@@ -70,11 +70,10 @@ export function checkConstraintGeneratedName(table: string, isTaken: (name: stri
   return sequencedName(`CK_${flat(table)}`, isTaken);
 }
 
-/** The index that a foreign key needs: unique over referenced columns, null-filtered over referencing ones. */
-export function managedIndexName(table: string, columns: readonly string[], unique: boolean): string {
+/** The index that a foreign key needs. Its code: unique over referenced columns, null-filtered over referencing ones that may be NULL. */
+export function managedIndexName(table: string, columns: readonly string[], code: 'U' | 'N' | undefined): string {
   const dot = table.indexOf('.');
   const base = `IDX_${localPart(table)}_${columns.join('_')}`;
-  const code = unique ? 'U' : 'N';
-  const name = joinWithin(base, `${code}_${fingerprint(`${base}_${code}`)}`);
+  const name = joinWithin(base, code === undefined ? fingerprint(base) : `${code}_${fingerprint(`${base}_${code}`)}`);
   return dot < 0 ? name : `${table.slice(0, dot)}.${name}`;
 }

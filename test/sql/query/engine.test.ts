@@ -4,7 +4,8 @@ import { Code, TrestleError } from '../../../src/base/errors.ts';
 import { SqlEngine, type StatementContext } from '../../../src/sql/engine.ts';
 import { Schema } from '../../../src/sql/schema/schema.ts';
 import { BYTES, INT64, STRING, type SqlType } from '../../../src/sql/types/types.ts';
-import { drain, KEY_PREFIX, loadRow, runQuery, statementContext, withTable } from './database.ts';
+import { drain, KEY_PREFIX, loadRow, runQuery, schemaOf, statementContext, withTable } from './database.ts';
+import { runDml } from './dml-run.ts';
 import { MemoryStore } from './store.ts';
 
 const ROWS = 5000;
@@ -153,6 +154,19 @@ describe('prepared statements', () => {
 
   it('refuse statements that are no queries or DML', async () => {
     expect((await failure(() => Promise.resolve().then(() => engine.prepare(schema, 'DROP TABLE T')))).code).toBe(Code.INVALID_ARGUMENT);
+  });
+});
+
+describe('DML', () => {
+  it('says when a unique index is violated, before the commit', async () => {
+    const keyed = schemaOf(['CREATE TABLE K (Id INT64, A INT64) PRIMARY KEY (Id)', 'CREATE UNIQUE INDEX KA ON K(A)']);
+    const rows = new MemoryStore();
+    const run = (sql: string): ReturnType<typeof runDml> => runDml(engine, keyed, rows, sql, NONE, new Map<string, SqlType>(), 'K');
+    await (await run('INSERT INTO K (Id, A) VALUES (1, 10), (2, 20)')).transaction.commit();
+    for (const sql of ['INSERT INTO K (Id, A) VALUES (3, 10)', 'UPDATE K SET A = 10 WHERE Id = 2', 'INSERT OR UPDATE INTO K (Id, A) VALUES (2, 10)']) {
+      expect((await failure(() => run(sql))).code).toBe(Code.ALREADY_EXISTS);
+    }
+    expect((await run('UPDATE K SET A = 30 - A WHERE TRUE')).after).toEqual([['1', '20'], ['2', '10']]);
   });
 });
 
