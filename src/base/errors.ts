@@ -92,3 +92,6 @@ export const unimplemented = (message: string): TrestleError => new TrestleError
 export const deadlineExceeded = (message: string): TrestleError => new TrestleError(Code.DEADLINE_EXCEEDED, message);
 export const cancelled = (message: string): TrestleError => new TrestleError(Code.CANCELLED, message);
 export const dataLoss = (message: string): TrestleError => new TrestleError(Code.DATA_LOSS, message);
+
+/** The message for GET_NEXT_SEQUENCE_VALUE where nothing can be written: INVALID_ARGUMENT. */
+export const SEQUENCES_READ_ONLY = 'The following functions can only be used in a read-write or partitioned-dml transaction. Current transaction type is ReadOnly: get_next_sequence_value';

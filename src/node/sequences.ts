@@ -100,7 +100,12 @@ export class SequenceCounters {
       const counter = `sequence/${this.database}/${id}/${state.generation}`;
       const next = await this.meta.draw(counter, first, BLOCK);
       assert(Number.isSafeInteger(next), 'a counter is a safe integer');
-      // What was left of an older block is given up: values need not be without gaps.
+      const known = this.blocks.get(id);
+      if (known?.generation === state.generation && known.end === next) {
+        known.end += BLOCK;
+        continue;
+      }
+      // Another node has drawn meanwhile. What was left of the block is given up: values need not be without gaps.
       this.blocks.set(id, { generation: state.generation, next, end: next + BLOCK, used: this.blocks.get(id)?.used ?? false });
     }
   }

@@ -7,6 +7,7 @@ import type { Footprint } from '../api/statistics.ts';
 import { aborted, failedPrecondition, invalidArgument, notFound, unimplemented } from '../base/errors.ts';
 import type { Key, Timestamp } from '../base/ids.ts';
 import { parameterValues, SqlEngine, type PreparedStatement as EngineStatement, type StatementContext } from '../sql/engine.ts';
+import { drawsSequences } from '../sql/bind/walk.ts';
 import { expressionChecker } from '../sql/bind/checker.ts';
 import { SchemaEvaluator } from '../sql/execute/schema-expressions.ts';
 import type { EvaluationContext } from '../sql/functions/registry.ts';
@@ -33,7 +34,7 @@ import { DatabaseUse, type OpenDatabase, type TransactionWriter } from './catalo
 import type { NodeCore } from './core.ts';
 import { DmlCheckpoints } from './dml-checkpoints.ts';
 import type { MetaStore } from './meta.ts';
-import { drawsSequences, footprintOf, takesLocks } from './statistics/footprint.ts';
+import { footprintOf, takesLocks } from './statistics/footprint.ts';
 import { runPartitioned, type PartitionedWork } from './partitioned-dml.ts';
 import { KeySetRows } from './key-set-rows.ts';
 import { databaseEnd } from './keyspace.ts';
@@ -85,7 +86,7 @@ const uses = new WeakMap<EngineStatement, Uses>();
 
 function usesOf(engine: EngineStatement): Uses {
   let found = uses.get(engine);
-  if (found === undefined) uses.set(engine, (found = { locks: takesLocks(engine.physical), drawsSequences: drawsSequences(engine), footprint: footprintOf(engine) }));
+  if (found === undefined) uses.set(engine, (found = { locks: takesLocks(engine.physical), drawsSequences: engine.bound.kind === 'query' && drawsSequences(engine.bound.rel), footprint: footprintOf(engine) }));
   return found;
 }
 
@@ -131,7 +132,7 @@ export class NodeSqlDatabase implements SqlDatabase {
     const used = this.use(view);
     let prepared = engineStatement(statement);
     if (used !== undefined && prepared.schema !== used) prepared = this.engine.prepare(used, prepared.text, declaredTypes(prepared));
-    if (used !== undefined) this.checkReads(view as ReadWriteTransaction, prepared);
+    if (used !== undefined) prepared = this.readable(view as ReadWriteTransaction, prepared);
     const { after } = options;
     if (after !== undefined && !this.goesOn(prepared, after)) throw aborted('The stream cannot be resumed: the plan of its query is another now. Run the query again.');
     const rows = this.engine.query(prepared, new Map(Object.entries(parameters)), this.under(prepared.schema, view), await this.context(prepared.schema, this.behind(options)));
@@ -171,7 +172,7 @@ export class NodeSqlDatabase implements SqlDatabase {
     if (prepared.schema !== schema) prepared = this.engine.prepare(schema, prepared.text, declaredTypes(prepared));
     if (this.sequences.areWanted(schema)) await this.sequences.replenish(schema);
     const { writer, evaluator } = this.writer(transaction, schema);
-    this.checkReads(transaction, prepared);
+    prepared = this.readable(transaction, prepared);
     const before = writer.mutationCount;
     const outcome = await this.engine.dml(prepared, new Map(Object.entries(parameters)), forWrites(transaction), { rows: writer, evaluator }, await this.context(schema, options));
     const plan = (): StatementPlan => {
@@ -316,11 +317,15 @@ export class NodeSqlDatabase implements SqlDatabase {
     return pending?.isEmpty === false ? pending : undefined;
   }
 
-  private checkReads(transaction: ReadWriteTransaction, statement: EngineStatement): void {
+  /** The statement so planned that it reads nothing that holds the pending commit timestamp; INVALID_ARGUMENT where it has to. */
+  private readable(transaction: ReadWriteTransaction, statement: EngineStatement): EngineStatement {
     const pending = this.pending(transaction);
-    if (pending === undefined) return;
+    if (pending === undefined) return statement;
     const { schema } = statement;
-    for (const { table, index, columns } of statement.reads()) pending.checkRead(schema.tableById(table), index === undefined ? undefined : schema.indexById(index), columns);
+    const avoid = pending.unreadableIndexes(schema);
+    const planned = statement.reads().some(({ index }) => index !== undefined && avoid.has(index)) ? this.engine.prepare(schema, statement.text, declaredTypes(statement), avoid) : statement;
+    for (const { table, index, columns } of planned.reads()) pending.checkRead(schema.tableById(table), index === undefined ? undefined : schema.indexById(index), columns);
+    return planned;
   }
 
   private space(schema: Schema): KeySpace {

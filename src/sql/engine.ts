@@ -127,6 +127,7 @@ export interface EngineOptions {
 }
 
 const DEFAULT_CACHE_SIZE = 1000;
+const NO_INDEXES: ReadonlySet<number> = new Set();
 
 export class SqlEngine {
   private readonly cache = new Map<string, PreparedStatement>();
@@ -143,9 +144,12 @@ export class SqlEngine {
     this.optimize = options.optimize ?? true;
   }
 
-  /** Analyses a query or DML statement. Throws INVALID_ARGUMENT with the position of what is wrong. */
-  prepare(schema: Schema, text: string, parameterTypes: ReadonlyMap<string, SqlType> = new Map()): PreparedStatement {
-    const key = cacheKey(text, parameterTypes);
+  /**
+   * Analyses a query or DML statement. Throws INVALID_ARGUMENT with the position of what is wrong. Indexes to `avoid`, by id, are used only
+   * where a hint asks for them.
+   */
+  prepare(schema: Schema, text: string, parameterTypes: ReadonlyMap<string, SqlType> = new Map(), avoid: ReadonlySet<number> = NO_INDEXES): PreparedStatement {
+    const key = `${cacheKey(text, parameterTypes)}${avoid.size === 0 ? '' : `\0${[...avoid].sort((a, b) => a - b).join()}`}`;
     const known = this.cache.get(key);
     const statistics = this.statistics(schema);
     if (known?.schema === schema && known.statistics.version === statistics.version) {
@@ -153,7 +157,7 @@ export class SqlEngine {
       this.cache.set(key, known);
       return known;
     }
-    const prepared = prepareStatement(this.space(schema), text, parameterTypes, { statistics, optimize: this.optimize });
+    const prepared = prepareStatement(this.space(schema), text, parameterTypes, { statistics, optimize: this.optimize, avoid });
     this.cache.set(key, prepared);
     if (this.cache.size > this.cacheSize) {
       for (const oldest of this.cache.keys()) {
@@ -248,13 +252,13 @@ function queryOrDml(statement: Statement): Parameters<Binder['bindStatement']>[0
   throw invalidArgument('Only queries and DML statements can be run here; schema statements go to UpdateDatabaseDdl.');
 }
 
-function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<string, SqlType>, { statistics, optimize }: Pick<PlanOptions, 'statistics' | 'optimize'>): PreparedStatement {
+function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<string, SqlType>, { statistics, optimize, avoid }: Pick<PlanOptions, 'statistics' | 'optimize' | 'avoid'>): PreparedStatement {
   const { schema } = space;
   const catalog = catalogOf(schema);
   const binder = Binder.create(text, { catalog, parameterTypes: lowerCase(types) });
   const bound = binder.bindStatement(queryOrDml(parseStatement(text)));
   const rel = bound.kind === 'query' ? bound.rel : bound.source;
-  const planOptions = { hints: bound.hints, defaultTimeZone: catalog.defaultTimeZone, ids: binder.ids, statistics, optimize };
+  const planOptions = { hints: bound.hints, defaultTimeZone: catalog.defaultTimeZone, ids: binder.ids, statistics, optimize, avoid };
   const physical = planQuery(rel, planOptions);
   const numbers: NodeNumbers = new Map();
   const plan = compilePlan(physical, space, numbers, bound.kind !== 'query');

@@ -72,7 +72,7 @@ export class FakeSql implements SqlDatabase {
       undeclaredParameters: undeclared.map((name) => field(name, STRING)),
       partitionable: !/ORDER BY/.test(sql),
       locks: /FOR UPDATE/.test(sql),
-      drawsSequences: false,
+      drawsSequences: /GET_NEXT_SEQUENCE_VALUE/.test(sql),
       footprint: NO_FOOTPRINT,
       plan: () => ({ nodes: [{ kind: 'relational', displayName: 'Scan', children: [], shortRepresentation: 'Scan T', metadata: { scan_target: 'T' }, executionStats: {} }], advice: [] }),
     });

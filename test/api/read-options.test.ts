@@ -62,6 +62,12 @@ describe('options', () => {
     expect((await failure(client.call('ExecuteSql', { session, sql: 'SELECT 1 FOR UPDATE' }))).code).toBe(Code.INVALID_ARGUMENT);
     expect((await client.call('ExecuteSql', { session, sql: 'SELECT 1 FOR UPDATE', transaction: { begin: { readWrite: {} } } }))['rows']).toHaveLength(1);
   });
+
+  it('take values of sequences only in read-write transactions', async () => {
+    const sql = 'SELECT 1, GET_NEXT_SEQUENCE_VALUE(SEQUENCE S)';
+    expect((await failure(client.call('ExecuteSql', { session, sql }))).code).toBe(Code.INVALID_ARGUMENT);
+    expect((await client.call('ExecuteSql', { session, sql, transaction: { begin: { readWrite: {} } } }))['rows']).toHaveLength(1);
+  });
 });
 
 describe('statistics', () => {

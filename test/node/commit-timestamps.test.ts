@@ -127,6 +127,17 @@ describe('commit timestamps in keys', () => {
 });
 
 describe('a pending commit timestamp cannot be read', () => {
+  it('and the table answers in place of an index that holds it', async () => {
+    const nodes = await startNodes({ seed: 9, statements: [...STATEMENTS, 'CREATE INDEX DocByV ON Doc (V, Changed)'] });
+    const txn = begin(nodes, 1);
+    await txn.write(insert('Doc', ['K', 'V', 'Changed'], ['1', '7', COMMIT_TIMESTAMP]));
+    expect(await txn.query('SELECT K FROM Doc WHERE V = 7')).toEqual([[1]]);
+    expect(await txn.dml('UPDATE Doc SET V = 8 WHERE V = 7')).toBe(1);
+    await expect(txn.query('SELECT K FROM Doc@{FORCE_INDEX=DocByV} WHERE V = 8')).rejects.toMatchObject({ code: Code.INVALID_ARGUMENT });
+    await txn.commit();
+    expect(await nodes.query(2, 'SELECT K FROM Doc@{FORCE_INDEX=DocByV} WHERE V = 8')).toEqual([[1]]);
+  });
+
   const refused = { code: Code.INVALID_ARGUMENT };
 
   it('in a column: nor can indexes that have it in their keys, but other columns can', async () => {

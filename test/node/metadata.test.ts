@@ -144,6 +144,19 @@ describe('sequences', () => {
     }
     expect(seen.size).toBe(3_000);
   });
+
+  it('have no gaps where one node draws alone', async () => {
+    const nodes = await startNodes({ seed: 7, nodes: 1, statements: ["CREATE SEQUENCE S OPTIONS (sequence_kind='bit_reversed_positive')"] });
+    const backend = nodes.backend(1);
+    const database = await nodes.test.run(Promise.resolve(backend.catalog.database(DATABASE)));
+    const counters = new SequenceCounters(backend.meta, database.stored.number);
+    const schema = database.schema();
+    for (let i = 0; i < 300_000; i++) {
+      if (i % 75_000 === 0) await nodes.test.run(counters.replenish(schema));
+      counters.next(schema, 'S');
+      if (i % 1_000 === 0) expect(counters.state(schema, 'S')).toBe(i + 1);
+    }
+  });
 });
 
 describe('databases', () => {

@@ -3,7 +3,7 @@
  * the end. The two methods differ only in how they put the rows into messages (statements.ts).
  */
 import { hash } from 'node:crypto';
-import { cancelled, invalidArgument } from '../../base/errors.ts';
+import { cancelled, invalidArgument, SEQUENCES_READ_ONLY } from '../../base/errors.ts';
 import type { Signal } from '../../base/signal.ts';
 import type { GatewayTransaction, StatementOutcome } from '../gateway-transaction.ts';
 import type { Key } from '../../base/ids.ts';
@@ -149,9 +149,7 @@ async function startQuery(
   if (target.kind === 'partitionedDml') throw readInPartitionedDml();
   if (target.kind === 'singleUseReadWrite') throw invalidArgument('A single-use transaction of a query must be read-only.');
   if (statement.locks && target.kind === 'snapshot') throw invalidArgument('FOR UPDATE is not supported in read-only transactions.');
-  if (statement.drawsSequences && target.kind === 'snapshot') {
-    throw invalidArgument('The following functions can only be used in a read-write or partitioned-dml transaction. Current transaction type is ReadOnly: get_next_sequence_value');
-  }
+  if (statement.drawsSequences && target.kind === 'snapshot') throw invalidArgument(SEQUENCES_READ_ONLY);
   if (mode === 'plan') return planOnly(edge, target, statement, base);
   const entry = target.kind === 'readWrite' ? target.entry : undefined;
   const startMicros = edge.nowMicros();

@@ -1,6 +1,5 @@
 /** The columns that a planned statement reads and writes. */
 import { NO_FOOTPRINT, type Footprint } from '../../api/statistics.ts';
-import { visitRel } from '../../sql/bind/walk.ts';
 import type { PreparedStatement } from '../../sql/engine.ts';
 import { childrenOf, type Phys } from '../../sql/plan/physical.ts';
 
@@ -13,17 +12,6 @@ function scanned(p: Phys, names: Set<string>): void {
 
 /** Whether a scan of the plan takes locks by FOR UPDATE. */
 export const takesLocks = (p: Phys): boolean => (p.kind === 'scan' && p.lock) || childrenOf(p).some(takesLocks);
-
-/** Whether a query takes the next values of sequences. */
-export function drawsSequences({ bound }: Pick<PreparedStatement, 'bound'>): boolean {
-  let found = false;
-  if (bound.kind !== 'query') return found;
-  visitRel(bound.rel, (e) => {
-    if (e.kind === 'call' && e.call.definition.name === 'GET_NEXT_SEQUENCE_VALUE') found = true;
-    return !found;
-  });
-  return found;
-}
 
 export function footprintOf({ bound, physical }: Pick<PreparedStatement, 'bound' | 'physical'>): Footprint {
   const names = new Set<string>();

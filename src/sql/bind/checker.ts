@@ -1,7 +1,8 @@
 /** The analyser as the schema asks for it (schema/checker.ts): expressions of columns and checks, queries of views. */
-import { TrestleError } from '../../base/errors.ts';
+import { SEQUENCES_READ_ONLY, TrestleError } from '../../base/errors.ts';
 import type { Expression } from '../ast/expressions.ts';
 import type { Query } from '../ast/query.ts';
+import { messageAt } from '../lex/position.ts';
 import type { CheckedExpression, CheckedQuery, CheckFailure, ExpressionChecker, ScopeColumn } from '../schema/checker.ts';
 import type { Dependency } from '../schema/objects.ts';
 import type { Schema } from '../schema/schema.ts';
@@ -11,7 +12,7 @@ import type { CatalogFunction, CatalogTable, CatalogView } from './catalog.ts';
 import { Binder } from './dml.ts';
 import { SchemaCatalog } from './schema-catalog.ts';
 import type { Expr, Rel } from './tree.ts';
-import { visitExpr, visitRel } from './walk.ts';
+import { drawsSequences, visitExpr, visitRel } from './walk.ts';
 
 /** A catalog that notes which objects were found through it. */
 class NotingCatalog extends SchemaCatalog {
@@ -89,7 +90,8 @@ class Checker implements ExpressionChecker {
     try {
       const bound = binder.bindViewQuery(query);
       const parameter = binder.parameterInfos[0];
-      if (parameter !== undefined) return { ok: false, message: `Query parameters cannot be used here: @${parameter.name}` };
+      if (parameter !== undefined) return { ok: false, message: firstLine(messageAt(text, Math.max(0, text.toLowerCase().indexOf(`@${parameter.name}`)), 'Query parameters cannot be used inside SQL view bodies')) };
+      if (drawsSequences(bound.rel)) return { ok: false, message: SEQUENCES_READ_ONLY };
       return { ok: true, columns: bound.columns.map((c) => ({ name: c.name, type: c.type })), dependsOn: queryDependencies(bound.rel, catalog) };
     } catch (error) {
       return failure(error);
@@ -99,8 +101,10 @@ class Checker implements ExpressionChecker {
 
 const binderOf = (text: string, options: BindOptions): Binder => new Binder(text, options.catalog, new Parameters(options.parameterTypes), new Ids());
 
+const firstLine = (message: string): string => message.split('\n')[0] ?? message;
+
 function failure(error: unknown): CheckFailure {
-  if (error instanceof TrestleError) return { ok: false, message: error.message.split('\n')[0] ?? error.message };
+  if (error instanceof TrestleError) return { ok: false, message: firstLine(error.message) };
   throw error;
 }
 

@@ -190,6 +190,16 @@ export function hasSubquery(e: Expr): boolean {
   return found;
 }
 
+/** Whether a query takes the next values of sequences. */
+export function drawsSequences(rel: Rel): boolean {
+  let found = false;
+  visitRel(rel, (e) => {
+    if (e.kind === 'call' && e.call.definition.name === 'GET_NEXT_SEQUENCE_VALUE') found = true;
+    return !found;
+  });
+  return found;
+}
+
 export function isVolatile(e: Expr): boolean {
   let found = false;
   visitExpr(e, (x) => {

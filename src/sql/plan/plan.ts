@@ -18,6 +18,8 @@ export interface PlanOptions {
   readonly statistics: Statistics;
   /** Off: only what execution needs is done. For tests, which compare both. */
   readonly optimize: boolean;
+  /** Indexes, by id, that are used only where a hint asks for them. */
+  readonly avoid: ReadonlySet<number>;
 }
 
 /** The hint LOCK_SCANNED_RANGES=exclusive: scans take exclusive locks. */
@@ -27,9 +29,18 @@ function lockAll(rel: Rel): Rel {
   return mapRelParts(rel, lockAll, onExpr);
 }
 
+/** The indexes to avoid are not there. */
+function withoutIndexes(rel: Rel, avoid: ReadonlySet<number>): Rel {
+  if (rel.kind === 'table') return rel.hints.has('force_index') ? rel : { ...rel, table: { ...rel.table, indexes: rel.table.indexes.filter(({ id }) => !avoid.has(id)) } };
+  const onRel = (r: Rel): Rel => withoutIndexes(r, avoid);
+  const onExpr = (e: Expr): Expr => mapChildren(e, onExpr, onRel);
+  return mapRelParts(rel, onRel, onExpr);
+}
+
 export function planQuery(rel: Rel, options: PlanOptions): Phys {
   const fresh = { joins: options.optimize, column: (name: string, type: Column['type']): Column => ({ id: options.ids.take(), name, type }) };
   let tree = options.hints.get('lock_scanned_ranges') === 'exclusive' ? lockAll(rel) : rel;
+  if (options.avoid.size > 0) tree = withoutIndexes(tree, options.avoid);
   if (options.optimize) tree = foldRel(inlineWith(tree), options.defaultTimeZone);
   tree = extractSubqueries(tree, fresh);
   if (options.optimize) tree = pruneRoot(pushDown(tree));

@@ -73,22 +73,25 @@ export function entryCells(plan: IndexPlan, row: WriteRow): Cell[] {
   return cells;
 }
 
+/** What is wrong with a value of this size; `maxLength` of the column is the limit. */
+type TooLong = (table: Table, column: Column, size: number) => Error;
+
 /** Checks the lengths of STRING and BYTES values, also inside arrays. */
-export function checkLength(table: Table, column: Column, value: RowValue): void {
+export function checkLength(table: Table, column: Column, value: RowValue, tooLong: TooLong = valueTooLong): void {
   if (Array.isArray(value)) {
-    if (column.vectorLength !== undefined && value.length !== column.vectorLength) throw valueTooLong(table, { ...column, maxLength: column.vectorLength }, value.length);
-    for (const item of value) checkScalarLength(table, column, item);
-  } else if (typeof value === 'string' || value instanceof Uint8Array) checkScalarLength(table, column, value);
+    if (column.vectorLength !== undefined && value.length !== column.vectorLength) throw tooLong(table, { ...column, maxLength: column.vectorLength }, value.length);
+    for (const item of value) checkScalarLength(table, column, item, tooLong);
+  } else if (typeof value === 'string' || value instanceof Uint8Array) checkScalarLength(table, column, value, tooLong);
 }
 
-function checkScalarLength(table: Table, column: Column, value: SqlValue): void {
+function checkScalarLength(table: Table, column: Column, value: SqlValue, tooLong: TooLong): void {
   if (typeof value === 'string') {
     const limit = column.maxLength ?? MAX_STRING_LENGTH;
     // The number of UTF-16 units bounds that of characters.
     const size = value.length <= limit ? 0 : characterCount(value);
-    if (size > limit) throw valueTooLong(table, { ...column, maxLength: limit }, size);
+    if (size > limit) throw tooLong(table, { ...column, maxLength: limit }, size);
   } else if (value instanceof Uint8Array) {
     const limit = column.maxLength ?? MAX_BYTES_LENGTH;
-    if (value.length > limit) throw valueTooLong(table, { ...column, maxLength: limit }, value.length);
+    if (value.length > limit) throw tooLong(table, { ...column, maxLength: limit }, value.length);
   }
 }

@@ -4,7 +4,7 @@
  */
 import { invalidArgument } from '../../base/errors.ts';
 import type { Index, Table } from '../schema/objects.ts';
-import { columnById } from '../schema/schema.ts';
+import { columnById, type Schema } from '../schema/schema.ts';
 import type { RowValue } from './cells.ts';
 import type { TablePlan } from './table-plan.ts';
 import { PENDING_COMMIT_TIMESTAMP } from './values.ts';
@@ -24,6 +24,12 @@ export class PendingTimestamps {
     let columns = this.columns.get(table.id);
     if (columns === undefined) this.columns.set(table.id, (columns = new Set()));
     for (const [position, column] of table.columns.entries()) if (row[position] === PENDING_COMMIT_TIMESTAMP) columns.add(column.id);
+  }
+
+  /** Indexes, by id, whose keys have a column that holds the commit timestamp. */
+  unreadableIndexes({ data }: Schema): ReadonlySet<number> {
+    const isOpen = (table: number, column: number): boolean => this.columns?.get(table)?.has(column) === true;
+    return new Set(data.indexes.filter(({ table, keys }) => keys.some(({ column }) => isOpen(table, column))).map(({ id }) => id));
   }
 
   /** INVALID_ARGUMENT when the read of these columns, through the index if one is given, asks for the commit timestamp. */

@@ -141,7 +141,7 @@ async function checkUnique(transaction: ReadWriteTransaction, plan: TablePlan, i
 
 function notUnique(plan: TablePlan, index: IndexPlan, row: readonly SqlValue[]): Error {
   const values = settle(entryKeyValues(index, row), undefined) ?? [];
-  return failedPrecondition(`Found uniqueness violation on index ${index.index.name}, duplicate key: ${keyText(values, index.layout.parts.map((part) => part.column))} of table ${plan.table.name}`);
+  return failedPrecondition(`Found uniqueness violation on index ${index.index.name},  duplicate key: ${keyText(values, index.index.keys.map((key) => columnById(plan.table, key.column)))}`);
 }
 
 async function backfillColumn(context: ActionContext, transaction: ReadWriteTransaction, plan: TablePlan, id: number, rows: readonly Row[]): Promise<void> {
@@ -212,9 +212,9 @@ function verifyValue(context: ActionContext, plan: TablePlan, column: Column, ac
       throw failedPrecondition(`Cannot set the allow_commit_timestamp option of column ${plan.table.name}.${column.name}: it contains a timestamp in the future at key: ${shownKey(plan, row)}`);
     }
   } else if (action.kind === 'validateColumnType') {
-    checkLength(plan.table, column, value);
+    checkLength(plan.table, column, value, (_, { name, maxLength }, size) => failedPrecondition(`Reducing the length of column ${name} to ${maxLength ?? ''} is not allowed because it has a value of length ${size} at key: ${shownKey(plan, row)}`));
     if (!isText(value, action.from, action.to)) {
-      throw failedPrecondition(`Cannot change the type of column ${plan.table.name}.${column.name}: it contains bytes that are not UTF-8 at key: ${shownKey(plan, row)}`);
+      throw failedPrecondition(`Alteration of column ${column.name} is not allowed because it has an invalid UTF-8 character at key: ${shownKey(plan, row)}`);
     }
   }
 }

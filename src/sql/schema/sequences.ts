@@ -28,7 +28,7 @@ export function checkSkipRange(min: Int64 | undefined, max: Int64 | undefined): 
 }
 
 export function checkCounter(value: Int64 | undefined): void {
-  if (value !== undefined && (value < 1 || value > 0x7fff_ffff_ffff_ffffn)) throw failedPrecondition('The sequence counter has to be a positive INT64 value');
+  if (value !== undefined && (value < 1 || value > 0x7fff_ffff_ffff_ffffn)) throw failedPrecondition('`start_with_counter` has to be a positive INT64 number');
 }
 
 export function readSequenceParameters(parameters: readonly SequenceParameter[]): { readonly bitReversedPositive: boolean; readonly state: SequenceState } {

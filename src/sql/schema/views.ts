@@ -42,7 +42,7 @@ export function createView(editor: SchemaEditor, node: CreateView): void {
   }
   if (reaches(editor, view.dependsOn, present.id)) throw failedPrecondition(`Cannot replace VIEW \`${name}\` because new definition is recursive.`);
   editor.change({ views: editor.data.views.map((other) => (other.id === view.id ? view : other)) });
-  recheckViews(editor, view.id, `Cannot replace VIEW \`${name}\`.`, 'The new definition');
+  recheckViews(editor, view.id, `Cannot alter VIEW \`${name}\`.`, 'The new definition');
 }
 
 /** The query as written, with parentheses around it. */
@@ -68,7 +68,7 @@ function analyse(editor: SchemaEditor, text: string, head: string): CheckedQuery
   if (!checked.ok) return { ok: false, message: withExcerpt(head + text, checked.message) };
   const fault = (offset: number, message: string): CheckFailure => ({ ok: false, message: messageAt(head + text, offset, message) });
   const bare = syntax.unqualified.find(({ name }) => !syntax.ownNames.has(name.toLowerCase()) && isColumnOf(editor, syntax, name));
-  if (bare !== undefined) return fault(bare.start, `${bare.name} cannot be used without a qualifier in strict name resolution mode`);
+  if (bare !== undefined) return fault(bare.start, `Alias ${bare.name} cannot be used without a qualifier in strict name resolution mode`);
   const [loose] = syntax.loose;
   if (loose !== undefined) return fault(loose.start, loose.message);
   const select = outermostSelect(query.body);

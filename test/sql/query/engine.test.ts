@@ -158,6 +158,15 @@ describe('prepared statements', () => {
 });
 
 describe('DML', () => {
+  it('is partitionable when it reads no table but the one that it changes', () => {
+    const interleaved = schemaOf(['CREATE TABLE P (Id INT64, A INT64) PRIMARY KEY (Id)', 'CREATE TABLE C (Id INT64, K INT64) PRIMARY KEY (Id, K), INTERLEAVE IN PARENT P']);
+    const isPartitionable = (sql: string): boolean => engine.prepare(interleaved, sql).partitionable;
+    for (const sql of ['UPDATE P SET A = A + 1 WHERE TRUE', 'UPDATE P SET A = (SELECT 1) WHERE A IN UNNEST([1, 2])', 'DELETE FROM C WHERE K > 1']) expect(isPartitionable(sql)).toBe(true);
+    for (const sql of ['UPDATE P SET A = (SELECT MAX(K) FROM C) WHERE TRUE', 'DELETE FROM C WHERE Id IN (SELECT Id FROM P)', 'UPDATE P SET A = 1 WHERE EXISTS (SELECT 1 FROM P p WHERE p.A = 2)', 'DELETE FROM C WHERE TRUE THEN RETURN K']) {
+      expect(isPartitionable(sql)).toBe(false);
+    }
+  });
+
   it('says when a unique index is violated, before the commit', async () => {
     const keyed = schemaOf(['CREATE TABLE K (Id INT64, A INT64) PRIMARY KEY (Id)', 'CREATE UNIQUE INDEX KA ON K(A)']);
     const rows = new MemoryStore();

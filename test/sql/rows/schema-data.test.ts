@@ -39,7 +39,7 @@ describe('schema changes on data', () => {
   });
 
   it('refuses a unique index over duplicates, also across batches', async () => {
-    await expect(change(await filled(), 'CREATE UNIQUE INDEX U ON T (v)')).rejects.toMatchObject({ code: 9, message: expect.stringMatching(/^Found uniqueness violation on index U, duplicate key: {Int64\(0\)}/) });
+    await expect(change(await filled(), 'CREATE UNIQUE INDEX U ON T (v)')).rejects.toMatchObject({ code: 9, message: expect.stringMatching(/^Found uniqueness violation on index U,  duplicate key: {Int64\(0\)}/) });
   });
 
   it('fills new columns', async () => {
@@ -53,7 +53,7 @@ describe('schema changes on data', () => {
     await h.apply(insert('T', ['id', 'v', 's'], ['7000', '50', null]));
     await expect(change(h, 'ALTER TABLE T ADD CONSTRAINT bad CHECK (v < 5)')).rejects.toMatchObject({ code: 11 });
     await expect(change(h, 'ALTER TABLE T ALTER COLUMN s STRING(MAX) NOT NULL')).rejects.toThrow('contains a NULL value at key: {Int64(7000)}');
-    await expect(change(h, 'ALTER TABLE T ALTER COLUMN s STRING(1)')).rejects.toThrow('size: 2, limit: 1');
+    await expect(change(h, 'ALTER TABLE T ALTER COLUMN s STRING(1)')).rejects.toThrow('to 1 is not allowed because it has a value of length 2');
     await expect(change(h, 'ALTER TABLE C SET INTERLEAVE IN PARENT T')).rejects.toThrow('parent row of {Int64(5000), Int64(1)} is missing');
     await expect(change(h, 'ALTER TABLE C ADD FOREIGN KEY (k) REFERENCES T (v)')).rejects.toMatchObject({ code: 9 });
     await change(h, 'ALTER TABLE C ADD FOREIGN KEY (k) REFERENCES T (id)');
@@ -63,7 +63,7 @@ describe('schema changes on data', () => {
     const h = await change(await filled(), 'ALTER TABLE T ALTER COLUMN s BYTES(MAX)');
     expect((await h.rows('T'))[1]?.[2]).toEqual(new Uint8Array(Buffer.from('s1')));
     await h.apply(insert('T', ['id', 's'], ['9000', '/w==']));
-    await expect(change(h, 'ALTER TABLE T ALTER COLUMN s STRING(MAX)')).rejects.toThrow('not UTF-8 at key: {Int64(9000)}');
+    await expect(change(h, 'ALTER TABLE T ALTER COLUMN s STRING(MAX)')).rejects.toThrow('invalid UTF-8 character at key: {Int64(9000)}');
   });
 
   it('drops tables, interleaved ones from among their ancestors', async () => {

@@ -234,7 +234,7 @@ describe('views', () => {
     ['SELECT x.a FROM (SELECT * FROM T) AS x', 'SELECT * is not allowed in strict name resolution mode [at 1:65]'],
     ['SELECT T.a FROM T JOIN T AS u USING (a)', 'Column name a cannot be used without a qualifier in strict name resolution mode. Use JOIN ON with a qualified name instead [at 1:78]'],
     ['SELECT T.a, T.b AS A FROM T', 'CREATE VIEW has columns with duplicate name A [at 1:41]'],
-    ['SELECT T.a FROM T ORDER BY b', 'b cannot be used without a qualifier in strict name resolution mode [at 1:68]'],
+    ['SELECT T.a FROM T ORDER BY b', 'Alias b cannot be used without a qualifier in strict name resolution mode [at 1:68]'],
     ['SELECT T.a FROM T ORDER BY a', 'OK'],
     ['SELECT T.a AS x FROM T ORDER BY x, T.b LIMIT 3', 'OK'],
     ['SELECT COUNT(*) AS n FROM T', 'OK'],
