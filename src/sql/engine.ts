@@ -31,7 +31,7 @@ import { indexAdvice, type IndexAdvice } from './plan/advice.ts';
 import { tablesToMeasure } from './plan/measured.ts';
 import { planNodes, type PlanNode } from './plan/nodes.ts';
 import type { Phys, PhysScan } from './plan/physical.ts';
-import { drivingScan, isKeyOrdered, isOrdered, isPartitionable, readsOneTable } from './plan/partition.ts';
+import { drivingScan, isKeyOrdered, isOrdered, isPartitionable, partitionedScan, readsOneTable } from './plan/partition.ts';
 import { planQuery, type PlanOptions } from './plan/plan.ts';
 import { NO_STATISTICS, type Statistics } from './plan/statistics.ts';
 import { columnById, type Schema } from './schema/schema.ts';
@@ -183,7 +183,7 @@ export class SqlEngine {
 
   /** The keys that a partitionable statement's driving scan reads, to be cut into partitions. Empty when it reads none. */
   partitionRanges(prepared: PreparedStatement, parameters: ReadonlyMap<string, unknown>, view: ReadView, context: StatementContext): readonly KeyRange[] {
-    const scan = drivingScan(prepared.physical);
+    const scan = partitionedScan(prepared.physical);
     if (scan === undefined || !prepared.partitionable) throw invalidArgument('Query is not root partitionable since it does not have a DistributedUnion at the root.');
     const frame = new Frame(executionOf(prepared.schema, view, context, parameterValues(prepared, parameters)), [], undefined);
     return new CompiledScan(scan, { space: this.space(prepared.schema), plan: new PlanScope(false), seekLayout: new Map(), isRoot: false, isDrained: true, number: undefined }).ranges([], frame);

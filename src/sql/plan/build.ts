@@ -12,6 +12,7 @@ import { conjunction, conjuncts, equalSides, isMovable, usesOnly } from './conju
 import { keyedConditions, type KeyedConditions } from './keyed.ts';
 import { beginAtScan, isSentWith, topAtScan } from './partial.ts';
 import { ANYTHING, costOf, hashCost, limitOf, loopCost, sortedCost, type Built, type Wanted } from './cost.ts';
+import { indexUnion } from './index-union.ts';
 import { orderJoins, type Chain, type JoinInput } from './join-order.ts';
 import { hashJoin, joinColumns, mergeJoin } from './key-joins.ts';
 import { adaptiveJoin, lookupJoin, mostLookUps, type Lookup } from './look-up.ts';
@@ -124,7 +125,9 @@ class Builder {
       const { scan } = chooseAccess(rel, [], ANYTHING, NO_STATISTICS, false);
       return { phys: filterOver({ ...scan, index: undefined, back: false, reverse: false }, conditions), order: [], rows: 1, cost: 1, start: 0 };
     }
-    const { scan, order, rows, cost } = chooseAccess(rel, conditions, wanted, this.options.statistics);
+    const { scan, order, rows, cost, wantedCost } = chooseAccess(rel, conditions, wanted, this.options.statistics);
+    const union = isNarrow(scan) ? undefined : indexUnion(rel, conditions, this.options.statistics);
+    if (union !== undefined && (wanted.order.length === 0 ? union : sortedCost(union)).cost < wantedCost) return union;
     return { phys: scan, order, rows, cost, start: 0 };
   }
 

@@ -3,7 +3,8 @@ import type { Assignment, AggregateExpr, Column, Expr } from '../bind/tree.ts';
 import { columnExpr, freeColumns, mapChildren, substitute, visitExpr } from '../bind/walk.ts';
 import { isPartial, isPushable } from '../fragment/pushable.ts';
 import { conjunction, conjuncts, isMovable, usesOnly } from './conjuncts.ts';
-import type { Phys, PhysAggregate, PhysLookupJoin, PhysScan, PhysSort, ScanTop, SeekPart } from './physical.ts';
+import { entryColumn, keySeek } from './entry-keys.ts';
+import type { Phys, PhysAggregate, PhysLookupJoin, PhysScan, PhysSort, ScanTop } from './physical.ts';
 
 /** The aggregation over the scan itself, with what projections between them compute put into its expressions, if that is possible. */
 export function beginAtScan(aggregate: PhysAggregate): PhysAggregate {
@@ -57,20 +58,16 @@ function behindEntries(scan: PhysScan, aggregate: PhysAggregate): (PhysAggregate
   // Entry and row have columns in common, which need other names in one of them.
   const source = [...new Map([...table.primaryKey.map((k) => k.column), ...ofEntry.map((c) => c.source)].map((c) => [c.id, c])).values()];
   if (table.primaryKey.some((k) => !inEntry.has(k.column.id))) return undefined;
-  const columns = source.map((c): Column => ({ id: ENTRY_IDS - c.id, name: c.name, type: c.type }));
-  const entryOf = new Map(ofEntry.map(({ source: c, own }): [number, Expr] => [own.id, columnExpr({ ...own, id: ENTRY_IDS - c.id })]));
+  const columns = source.map(entryColumn);
+  const entryOf = new Map(ofEntry.map(({ source: c, own }): [number, Expr] => [own.id, columnExpr({ ...entryColumn(c), name: own.name })]));
   const conditions = conjuncts(residual);
   const early = conditions.filter(isDecided);
   const left: PhysScan = { ...scan, columns, source, back: false, residual: conjunction(early.map((c) => substitute(c, entryOf))) };
-  const parts = table.primaryKey.map(({ column }): SeekPart => ({ kind: 'equal', value: columnExpr({ id: ENTRY_IDS - column.id, name: column.name, type: column.type }) }));
-  const right: PhysScan = { ...scan, index: undefined, back: false, point: true, reverse: false, seeks: [{ each: undefined, parts, bounds: [] }], residual: conjunction(conditions.filter((c) => !early.includes(c))) };
+  const right: PhysScan = { ...scan, index: undefined, back: false, point: true, reverse: false, seeks: [keySeek(table)], residual: conjunction(conditions.filter((c) => !early.includes(c))) };
   const input: PhysLookupJoin = { kind: 'lookupJoin', columns: [...columns, ...right.columns], type: 'inner', left, right, condition: undefined };
   const groups = aggregate.groups.map((g) => (isDecided(g.expr) ? { column: g.column, expr: substitute(g.expr, entryOf) } : g));
   return { ...aggregate, input, groups };
 }
-
-/** Columns of entries are known by these and below: no column of a relation is. */
-const ENTRY_IDS = -1000;
 
 const WIDE: ReadonlySet<string> = new Set(['STRING', 'BYTES', 'JSON', 'ARRAY', 'STRUCT', 'PROTO', 'TOKENLIST']);
 /** Functions that give less than they are given. */

@@ -4,7 +4,7 @@
  */
 import type { Rel } from '../bind/tree.ts';
 import { visitRel } from '../bind/walk.ts';
-import type { Phys, PhysAggregate, PhysScan } from './physical.ts';
+import { childrenOf, type Phys, type PhysAggregate, type PhysScan } from './physical.ts';
 
 /** The scan that drives the plan; undefined when the plan is not the union of its parts. */
 export function drivingScan(p: Phys): PhysScan | undefined {
@@ -16,6 +16,7 @@ export function drivingScan(p: Phys): PhysScan | undefined {
     case 'assert':
       return drivingScan(p.input);
     case 'lookupJoin':
+      return p.isOfKeys === true ? p.right : drivingScan(p.left);
     case 'adaptiveJoin':
     case 'lateralJoin':
       return drivingScan(p.left);
@@ -43,6 +44,7 @@ function groupsWithinRows(p: PhysAggregate): boolean {
 /** What PartitionQuery accepts: no operator needs rows of several parts, and no subquery is run apart from the scan. */
 export function isPartitionable(p: Phys): boolean {
   if (p.kind === 'apply' || p.kind === 'hashJoin' || p.kind === 'mergeJoin' || p.kind === 'loopJoin') return false;
+  if (p.kind === 'lookupJoin' && p.isOfKeys === true) return true;
   if ('input' in p) return drivingScan(p) !== undefined && isPartitionable(p.input);
   if (p.kind === 'lookupJoin' || p.kind === 'adaptiveJoin' || p.kind === 'lateralJoin') return drivingScan(p) !== undefined && isPartitionable(p.left);
   return p.kind === 'scan' && p.limit === undefined;
@@ -56,6 +58,14 @@ export function readsOneTable(source: Rel): boolean {
   });
   return tables === 1;
 }
+
+/** What the driving scan may read, whatever it is told of keys by another: what is cut into partitions. */
+export function partitionedScan(p: Phys): PhysScan | undefined {
+  const scan = drivingScan(p);
+  return scan === undefined || !isOfKeys(p, scan) ? scan : { ...scan, point: false, seeks: [{ each: undefined, parts: [], bounds: [] }] };
+}
+
+const isOfKeys = (p: Phys, scan: PhysScan): boolean => (p.kind === 'lookupJoin' && p.isOfKeys === true && p.right === scan) || childrenOf(p).some((child) => isOfKeys(child, scan));
 
 /** Whether the query has an order of its own, which its parts together would not have. */
 export function isOrdered(rel: Rel): boolean {

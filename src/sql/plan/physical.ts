@@ -150,6 +150,8 @@ export interface PhysLookupJoin {
   readonly left: Phys;
   readonly right: PhysScan;
   readonly condition: Expr | undefined;
+  /** The left side has keys of rows of the right side's table, each once, and nothing else. */
+  readonly isOfKeys?: boolean;
 }
 /**
  * A join whose left side may have few rows or many, which is seen when it runs: up to about `most` of them find theirs by

@@ -109,6 +109,19 @@ describe('partial aggregates of the right rows of a join, and of rows behind an 
     return { explained: prepared.explain(), result, scanned, ways: new Set([...rows.fragments].map((text) => templateOf(Buffer.from(text, 'latin1')).aggregation !== undefined)) };
   };
 
+  it('count rows with NULL in their keys', async () => {
+    const nullable = schemaOf(['CREATE TABLE q (x INT64, y INT64, z INT64) PRIMARY KEY (x DESC, y)', 'CREATE INDEX by_z ON q(z)', 'CREATE INDEX by_y ON q(y)']);
+    const some = new MemoryStore();
+    const put = new TableLoader(nullable, some);
+    for (let n = 0; n < 40; n++) put.put('q', [n % 3 === 0 ? null : n, n % 4 === 0 ? null : n, n % 5 === 0 ? null : n % 5]);
+    const counts = async (sql: string): Promise<unknown> => (await drain(engine.query(engine.prepare(nullable, sql, new Map()), new Map(), some, statementContext('UTC')))).rows;
+    const rowsOf = (keep: (n: number) => boolean): number[] => Array.from({ length: 40 }, (_, n) => n).filter(keep);
+    expect(await counts('SELECT COUNT(*), SUM(IFNULL(x, 100)) FROM q@{FORCE_INDEX=by_z} WHERE z >= 2')).toEqual([[String(rowsOf((n) => n % 5 >= 2).length), String(rowsOf((n) => n % 5 >= 2).reduce((sum, n) => sum + (n % 3 === 0 ? 100 : n), 0))]]);
+    const either = 'SELECT x, y, z FROM q WHERE z = 2 OR y = 9 OR y IS NULL';
+    expect(engine.prepare(nullable, either, new Map()).explain()).toContain('union all');
+    expect(await counts(either)).toHaveLength(rowsOf((n) => n % 5 === 2 || n === 9 || n % 4 === 0).length - rowsOf((n) => n % 12 === 0).length + 1);
+  });
+
   it('send few groups in place of rows, of many left rows', async () => {
     const { explained, result, scanned, ways } = await run(`SELECT p.g, COUNT(*), SUM(r.x) FROM p ${apply} r ON r.k = p.k GROUP BY p.g ORDER BY p.g`);
     expect(explained).toContain('begun at the right rows');

@@ -4,7 +4,7 @@ import { Code, TrestleError } from '../../../src/base/errors.ts';
 import { SqlEngine, type StatementContext } from '../../../src/sql/engine.ts';
 import { Schema } from '../../../src/sql/schema/schema.ts';
 import { BYTES, INT64, STRING, type SqlType } from '../../../src/sql/types/types.ts';
-import { drain, KEY_PREFIX, loadRow, runQuery, schemaOf, statementContext, withTable } from './database.ts';
+import { drain, KEY_PREFIX, loadRow, runQuery, schemaOf, statementContext, TableLoader, withTable } from './database.ts';
 import { runDml } from './dml-run.ts';
 import { MemoryStore } from './store.ts';
 
@@ -85,6 +85,23 @@ describe('partitions', () => {
     expect(first.rows.length + second.rows.length).toBe(ROWS - 101);
     expect(first.rows.length).toBeGreaterThan(0);
     expect(second.rows.length).toBeGreaterThan(0);
+  });
+
+  it('cover rows that are found by several indexes', async () => {
+    const indexed = schemaOf(['CREATE TABLE X (k INT64 NOT NULL, a INT64, b INT64) PRIMARY KEY (k)', 'CREATE INDEX X_a ON X(a)', 'CREATE INDEX X_b ON X(b)']);
+    const rows = new MemoryStore();
+    const loader = new TableLoader(indexed, rows);
+    for (let k = 0; k < 1000; k++) loader.put('X', [k, k % 50, k % 70]);
+    const prepared = engine.prepare(indexed, 'SELECT k FROM X WHERE a = 7 OR b = 9');
+    expect(prepared.explain()).toContain('union all');
+    expect(prepared.partitionable).toBe(true);
+    const [range] = engine.partitionRanges(prepared, NONE, rows, context());
+    const keys = [...rows.records.keys()].filter((key) => range !== undefined && key >= range.from && key < range.to).sort();
+    expect(keys).toHaveLength(1000);
+    const cut = keys[300] as NonNullable<typeof range>['from'];
+    const found = await Promise.all([{ from: range?.from ?? cut, to: cut }, { from: cut, to: range?.to ?? cut }].map((partition) => drain(engine.query(prepared, NONE, rows, context({ partition })))));
+    const wanted = Array.from({ length: 1000 }, (_, k) => k).filter((k) => k % 50 === 7 || k % 70 === 9);
+    expect(found.map(({ rows: part }) => part.map(([k]) => Number(k)).toSorted((a, b) => a - b))).toEqual([wanted.filter((k) => k < 300), wanted.filter((k) => k >= 300)]);
   });
 
   it('hold whole groups when the key is grouped by', () => {

@@ -85,6 +85,10 @@ describe('rows that are read', () => {
     { sql: 'SELECT MAX(grp) FROM item', rows: 1, scanned: 1 },
     { sql: 'SELECT MAX(n) FROM part WHERE item = 20', rows: 1, scanned: 1 },
     { sql: 'SELECT id FROM item WHERE size = 7', rows: 100, scanned: 100 },
+    // Ten entries and one, and the eleven rows; ten entries and ten, of nineteen rows.
+    { sql: "SELECT name FROM item WHERE grp = 77 OR name = 'name 000007'", rows: 11, scanned: 22 },
+    { sql: "SELECT size FROM item WHERE grp = 77 OR name LIKE 'name 00077%'", rows: 10, scanned: 30 },
+    { sql: "SELECT COUNT(*), SUM(size) FROM item WHERE (grp = 77 AND size > 3) OR name LIKE 'name 00090%' OR id = 9", rows: 1, scanned: 42 },
   ];
   for (const c of cases) {
     it(c.sql.slice(0, 110), async () => {
