@@ -183,7 +183,13 @@ export class Router {
       bundle.bytes += call.body.length;
       answers.push(new Promise((resolve, reject) => together.push({ ...call, resolve, reject })));
     }
-    for (const [node, bundle] of bundles) this.send(node, method, bundle, options);
+    const { self, env } = this.options;
+    for (const [node, bundle] of bundles) if (node !== self) this.send(node, method, bundle, options);
+    const own = bundles.get(self);
+    if (own === undefined) return answers;
+    // What this node leads comes when the others' calls are out, which have a way to go.
+    if (bundles.size === 1) this.send(self, method, own, options);
+    else env.scheduler.endOfTurn(() => this.send(self, method, own, options));
     return answers;
   }
 

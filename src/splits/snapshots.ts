@@ -141,6 +141,9 @@ export class Snapshots {
     if (hosted === undefined || hosted.installing) return;
     const descriptor = hosted.descriptor();
     // Everything is opened in this turn: the rows, the state and the applied slot belong together.
+    const untold: WriteOp[] = [];
+    hosted.application.tellEngine(untold);
+    this.host.engine.writeState(untold);
     const rows = exportRange(this.host.engine, descriptor.from, descriptor.to);
     const states = hosted.application.stateRanges().map((range) => ({ cursor: this.host.engine.scan(range.from, range.to), most: batchOf(range) }));
     const out = new ByteWriter().u8(HEADER);

@@ -1,6 +1,6 @@
 /**
- * How far each split is, as of the state that is on disk: written when state goes there (storage/engine.ts), once for each
- * split that applied something since.
+ * How far each split is, as of the state that is on disk, and what its application has kept from the engine: written when
+ * state goes there (storage/engine.ts), once for each split that applied something since.
  */
 import { appliedOps } from '../storage/groupstore.ts';
 import type { StateEnd } from '../storage/types.ts';
@@ -23,7 +23,11 @@ export class StateEnds {
     const ends = [...this.ahead].map((hosted) => ({ hosted, slot: hosted.replica.appliedSlot }));
     this.ahead.clear();
     return {
-      ops: ends.flatMap(({ hosted, slot }) => appliedOps(hosted.split, slot, hosted.membership, hosted.storedState())),
+      ops: ends.flatMap(({ hosted, slot }) => {
+        const ops = appliedOps(hosted.split, slot, hosted.membership, hosted.storedState());
+        hosted.application.tellEngine(ops);
+        return ops;
+      }),
       durable: () => {
         for (const { hosted, slot } of ends) hosted.replica.stateDurable(slot);
       },

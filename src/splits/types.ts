@@ -84,6 +84,8 @@ export interface SplitApplication {
   cut(right: SplitApplication): void;
   /** Derives the memory from the engine: at start, and when the state was replaced by a snapshot. */
   reload(): Promise<void>;
+  /** Pushes what the engine has not been told of: it is about to reach the disk, or a snapshot, with everything that was applied. */
+  tellEngine(ops: WriteOp[]): void;
   /** Engine keys that hold this split's state beside the rows, for snapshots. */
   stateRanges(): readonly StateRange[];
   /** The node of a gateway went down. */

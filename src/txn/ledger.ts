@@ -3,7 +3,8 @@
  * outcomes of committed and coordinated ones, kept for OUTCOME_RETENTION_MICROS so that a repeated Commit is answered
  * with the first outcome and never applied twice.
  *
- * In the engine, per split: 'p' ++ split ++ txn → the prepare command; 'o' ++ split ++ txn → timestamp (0: aborted). Writes
+ * In the engine, per split: 'p' ++ split ++ txn → the prepare command; 'o' ++ split ++ txn → timestamp (0: aborted). Most
+ * prepared transactions are decided before the disk has to know of them, and are never told to the engine (`tell`). Writes
  * that are logged in parts are in parts.ts.
  */
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
@@ -34,6 +35,9 @@ export class Ledger {
   private readonly inherited: readonly string[];
   /** Prepared and undecided, as of the last applied entry. */
   readonly prepared = new Map<TxnId, PrepareCommand>();
+  /** Those that the engine has, and the commands of those that it has not. */
+  private readonly told = new Set<TxnId>();
+  private readonly untold = new Map<TxnId, Uint8Array>();
   readonly parts: LoggedParts;
   /** The highest timestamp that an applied command carried. */
   highest: Timestamp = timestamp(0);
@@ -88,7 +92,7 @@ export class Ledger {
         return;
       case 'prepare':
         this.name(command);
-        ops.push({ key: (this.preparedPrefix + command.txn) as Key, value: bytes, isNew: !this.prepared.has(command.txn) });
+        this.untold.set(command.txn, bytes);
         this.prepared.set(command.txn, command);
         return;
       case 'decide': {
@@ -105,13 +109,23 @@ export class Ledger {
         if (prepare === undefined) return; // Told twice.
         this.writeRows(prepare, command.timestamp, ops);
         this.prepared.delete(command.txn);
-        ops.push({ key: (this.preparedPrefix + command.txn) as Key, value: undefined });
+        this.untold.delete(command.txn);
+        if (this.told.delete(command.txn)) ops.push({ key: (this.preparedPrefix + command.txn) as Key, value: undefined });
         this.recordOutcome(command.txn, command.timestamp, ops);
         return;
       }
       default:
         command satisfies never;
     }
+  }
+
+  /** The engine is to have everything that was applied. */
+  tell(ops: WriteOp[]): void {
+    for (const [txn, value] of this.untold) {
+      ops.push({ key: (this.preparedPrefix + txn) as Key, value });
+      this.told.add(txn);
+    }
+    this.untold.clear();
   }
 
   private name({ txn, parts }: CommitCommand | PrepareCommand | DecideCommand): void {
@@ -140,10 +154,13 @@ export class Ledger {
   /** Derives the memory from the engine. */
   async load(): Promise<void> {
     this.prepared.clear();
+    this.told.clear();
+    this.untold.clear();
     await this.each(this.preparedPrefix, (_, value) => {
       const command = decodeCommand(value);
       if (command.kind === 'prepare') {
         this.prepared.set(command.txn, command);
+        this.told.add(command.txn);
         if (command.timestamp > this.highest) this.highest = command.timestamp;
       }
     });

@@ -142,6 +142,10 @@ export class Participant implements SplitApplication, Leader {
     await this.ledger.load();
   }
 
+  tellEngine(ops: EngineOp[]): void {
+    this.ledger.tell(ops);
+  }
+
   stateRanges(): readonly StateRange[] {
     return [...this.ledger.ranges(), ...this.horizon.ranges(), ...this.fence.ranges()];
   }

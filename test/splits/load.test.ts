@@ -40,6 +40,7 @@ class Recorder implements SplitApplication {
   readonly resume = nothing;
   readonly inherit = nothing;
   readonly cut = nothing;
+  readonly tellEngine = nothing;
   stateRanges = (): [] => [];
   readonly peerDown = nothing;
   readonly housekeeping = nothing;

@@ -24,6 +24,11 @@ function start(split: SplitId = SPLIT, ancestors: readonly SplitId[] = [], engin
     ledger.apply(command, ops);
     opened.write(ops);
   };
+  const tell = (): void => {
+    const ops: WriteOp[] = [];
+    ledger.tell(ops);
+    opened.write(ops);
+  };
   const finish = async (work: Promise<void>): Promise<void> => {
     let done = false;
     const watched = work.finally(() => (done = true));
@@ -33,7 +38,7 @@ function start(split: SplitId = SPLIT, ancestors: readonly SplitId[] = [], engin
     }
     await watched;
   };
-  return { engine: opened, ledger, apply, finish };
+  return { engine: opened, ledger, apply, tell, finish };
 }
 
 const value = (engine: Engine, key: Key): unknown => {
@@ -50,7 +55,7 @@ const prepare = (txn: typeof A, at: number, name: string, n: number): TxnCommand
 
 describe("a split's ledger of transactions", () => {
   it('lets the first decision stand, whatever is told later, and survives a restart at every point', async () => {
-    const step = fc.record({ txn: fc.nat(3), kind: fc.constantFrom('prepare' as const, 'outcome' as const, 'decide' as const), commits: fc.boolean(), restart: fc.boolean() });
+    const step = fc.record({ txn: fc.nat(3), kind: fc.constantFrom('prepare' as const, 'outcome' as const, 'decide' as const), commits: fc.boolean(), tells: fc.boolean(), restart: fc.boolean() });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 15 }), async (steps) => {
         const first = start();
@@ -59,10 +64,12 @@ describe("a split's ledger of transactions", () => {
         const prepared = new Set<string>();
         const rows = new Map<string, number>();
         let now = 10;
-        for (const { txn, kind, commits, restart } of steps) {
+        for (const { txn, kind, commits, tells, restart } of steps) {
           const id = ids[txn] ?? A;
           const at = timestamp(commits ? (now += 10) : 0);
           const name = `t${String(txn)}`;
+          // What reaches the disk is told to the engine before.
+          if (tells || restart) current.tell();
           if (restart) {
             current = start(SPLIT, [], first.engine);
             await first.finish(current.ledger.load());
@@ -95,6 +102,25 @@ describe("a split's ledger of transactions", () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('tells the engine of what is prepared when it is asked to, and no more once it is decided', async () => {
+    const { engine, ledger, apply, tell } = start();
+    const known = async (): Promise<number> => {
+      const [range] = ledger.ranges();
+      const cursor = engine.scan(range?.from ?? k(''), range?.to ?? k(''));
+      const { length } = await cursor.next(10);
+      await cursor.close();
+      return length;
+    };
+    apply(prepare(A, 5, 'a', 1));
+    expect(await known()).toBe(0);
+    tell();
+    apply(prepare(B, 6, 'b', 1));
+    expect(await known()).toBe(1);
+    for (const txn of [A, B]) apply({ kind: 'outcome', txn, timestamp: timestamp(7) });
+    tell();
+    expect(await known()).toBe(0);
   });
 
   it('fills in the commit timestamp of prepared writes when it is known', () => {

@@ -42,6 +42,9 @@ function startReplica() {
     return length;
   };
   const restart = async (): Promise<void> => {
+    const untold: EngineOp[] = [];
+    ledger.tell(untold);
+    engine.write(untold);
     ledger = new Ledger(engine, splitId(3), []);
     await ledger.load();
   };

@@ -103,6 +103,10 @@ export class KvApplication implements SplitApplication {
     return this.lastIssued;
   }
 
+  tellEngine(): void {
+    // It has all of it.
+  }
+
   stateRanges(): readonly { readonly from: Key; readonly to: Key }[] {
     return [{ from: 'k' as Key, to: 'l' as Key }];
   }
