@@ -2,6 +2,7 @@
  * Bugs put in on purpose into transactions, while one run lasts: they show that the workloads and their checkers find
  * what they are there to find (planted.test.ts). Each is a mistake that is easy to make; some were made.
  */
+import { aborted } from '../../../src/base/errors.ts';
 import { timestamp, type TxnId } from '../../../src/base/ids.ts';
 import { Endings } from '../../../src/txn/endings.ts';
 import { LeaderTxn, Leadership } from '../../../src/txn/leadership.ts';
@@ -170,7 +171,7 @@ export const TXN_MISCHIEFS: Readonly<Record<string, TxnMischief>> = {
     replace(Leadership.prototype, 'release', (original) =>
       function (this: object, ...[id, reason]: unknown[]) {
         if (reason !== 'aborted') return original.apply(this, [id, reason]);
-        return (Reflect.get(Leadership.prototype, 'forget') as Method).apply(this, [id, () => new Error('leaked'), reason]);
+        return (Reflect.get(Leadership.prototype, 'forget') as Method).apply(this, [id, () => aborted('Transaction was aborted.'), reason]);
       }),
 
   /** Some participants never hear the outcome, and do not ask. */
