@@ -17,10 +17,11 @@ const HELP = `Usage: npm run bench:scale -- [options]
 
 Needs a build: npm run build.
 
-  --parts A,B    of splits, rows, sessions (default: all)
+  --parts A,B    of splits, rows, sessions (default: all three), and hours: memory under a steady load
   --splits A,B   default: 1,10,100,1000
   --rows A,B     default: 1000,10000,100000,1000000
   --sessions A,B default: 1,10,100,1000; each is a client that does one thing at a time
+  --minutes N    of the steady load (default: 60), at --rate N operations a second (default: 200)
   --seconds S    of each measurement (default: 5), after --warm-up S (default: 3)
   --out FILE     default: bench/results/scale.json; the picture lies beside it as scale.svg
   --help         this text
@@ -100,6 +101,26 @@ async function sessionsPart(counts: readonly number[], timing: Timing): Promise<
   return { title: 'sessions', headers: ['SESSIONS', 'UPDATES A SECOND', 'P50 MS', 'P99 MS'], points };
 }
 
+/** Reads and read-modify-writes in an open loop, and what the nodes have in memory meanwhile. */
+async function hoursPart(minutes: number, rate: number): Promise<Part> {
+  await using cluster = await Cluster.start();
+  const order = { target: targetOf(cluster), workload: 'ycsb-f', clients: LOAD_CLIENTS, rows: ROWS, rate, warmUpSeconds: 1, seconds: minutes * 60 };
+  await measure({ ...order, prepare: 'rows' });
+  await measure({ ...order, prepare: 'workload' });
+  const points: number[][] = [];
+  const sample = async (): Promise<void> => {
+    for (let minute = 1; minute < minutes; minute++) {
+      await sleep(60_000);
+      const resident = (await usages(cluster)).map((usage) => round(usage.residentBytes / 1e6, 0));
+      points.push([minute, ...resident.toSorted((a, b) => b - a)]);
+      process.stderr.write(`${String(minute)} of ${String(minutes)} minutes: ${resident.join(', ')} MB\n`);
+    }
+  };
+  const run = await measure(order, [], sample);
+  process.stderr.write(`${String(run?.operations ?? 0)} operations, ${String(run?.errors ?? 0)} errors ${run?.lastError ?? ''}\n`);
+  return { title: 'minutes', headers: ['MINUTES', 'LARGEST NODE MB', 'SECOND MB', 'THIRD MB'], points };
+}
+
 function chartsOf({ title, headers, points }: Part): Chart[] {
   return headers.slice(1).map((name, i) => ({
     title: `${name.toLowerCase()} by ${title}`, x: title, y: '', logX: true,
@@ -111,7 +132,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       parts: { type: 'string', default: 'splits,rows,sessions' }, splits: { type: 'string', default: '1,10,100,1000' }, rows: { type: 'string', default: '1000,10000,100000,1000000' },
-      sessions: { type: 'string', default: '1,10,100,1000' }, seconds: { type: 'string', default: '5' }, 'warm-up': { type: 'string', default: '3' }, out: { type: 'string', default: join(RESULTS, 'scale.json') }, help: { type: 'boolean', default: false },
+      sessions: { type: 'string', default: '1,10,100,1000' }, minutes: { type: 'string', default: '60' }, rate: { type: 'string', default: '200' }, seconds: { type: 'string', default: '5' }, 'warm-up': { type: 'string', default: '3' }, out: { type: 'string', default: join(RESULTS, 'scale.json') }, help: { type: 'boolean', default: false },
     },
   });
   if (values.help) {
@@ -129,6 +150,7 @@ async function main(): Promise<void> {
   if (wanted.includes('splits')) show(await splitsPart(numbers(values.splits), timing));
   if (wanted.includes('rows')) show(await rowsPart(numbers(values.rows), timing));
   if (wanted.includes('sessions')) show(await sessionsPart(numbers(values.sessions), timing));
+  if (wanted.includes('hours')) show(await hoursPart(Number(values.minutes), Number(values.rate)));
   writeCharts(values.out.replace(/\.json$/, '.svg'), parts.flatMap(chartsOf));
   writeResults(values.out, { settings: timing, parts });
 }
