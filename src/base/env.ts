@@ -6,6 +6,8 @@ import type { Timestamp } from './ids.ts';
 
 /** TrueTime (Spanner, OSDI 2012, §3): the true time lies between the two, if the clock is within its declared bound. */
 export interface TimeInterval {
+  /** When it was asked for, on the monotonic clock: one reading gives both. */
+  readonly monotonic: number;
   readonly earliest: Timestamp;
   readonly latest: Timestamp;
 }

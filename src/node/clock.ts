@@ -40,7 +40,7 @@ export class SystemClock implements Clock {
     const now = this.offsetMicros + monotonic;
     this.earliest = Math.max(this.earliest, Math.floor(now - this.uncertaintyMicros));
     this.latest = Math.max(this.latest, Math.ceil(now + this.uncertaintyMicros));
-    return new Interval(timestamp(this.earliest), timestamp(this.latest));
+    return new Interval(monotonic, timestamp(this.earliest), timestamp(this.latest));
   }
 
   /** `Date.now()` is cut to milliseconds: it may be up to one behind, and no more than the bound ahead. */
@@ -73,9 +73,11 @@ export class SystemClock implements Clock {
 }
 
 class Interval implements TimeInterval {
+  readonly monotonic: number;
   readonly earliest: Timestamp;
   readonly latest: Timestamp;
-  constructor(earliest: Timestamp, latest: Timestamp) {
+  constructor(monotonic: number, earliest: Timestamp, latest: Timestamp) {
+    this.monotonic = monotonic;
     this.earliest = earliest;
     this.latest = latest;
   }

@@ -56,7 +56,7 @@ export class SimClock implements Clock {
     const { uncertaintyMicros } = this.options;
     this.lastEarliest = Math.max(this.lastEarliest, wall - uncertaintyMicros);
     this.lastLatest = Math.max(this.lastLatest, wall + uncertaintyMicros);
-    return { earliest: timestamp(this.lastEarliest), latest: timestamp(this.lastLatest) };
+    return { monotonic: this.monotonicMicros(), earliest: timestamp(this.lastEarliest), latest: timestamp(this.lastLatest) };
   }
 
   /** The clock's error now, in microseconds: positive when it is fast. */

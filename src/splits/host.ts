@@ -191,8 +191,7 @@ export class SplitHost implements HostInternals {
     return undefined;
   }
   instant(): Instant {
-    const { earliest, latest } = this.env.clock.interval();
-    return { monotonic: this.env.clock.monotonicMicros(), earliest, latest };
+    return this.env.clock.interval();
   }
 
   propose(hosted: HostedSplit, data: Uint8Array, done: (outcome: ProposalOutcome) => void): boolean {

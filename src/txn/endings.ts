@@ -96,9 +96,11 @@ export class Endings {
   }
 
   private async commitLocked(leadership: Leadership, txn: LeaderTxn, request: CommitRequest): Promise<Timestamp> {
-    const evaluating = this.evaluateLocked(leadership, txn, request);
-    const evaluated = evaluating instanceof Promise ? await evaluating : evaluating;
-    this.at.checkStill(leadership, txn);
+    let evaluated = this.evaluateLocked(leadership, txn, request);
+    if (evaluated instanceof Promise) {
+      evaluated = await evaluated;
+      this.at.checkStill(leadership, txn);
+    }
     const { fixed } = request;
     const agreed = fixed > 0 ? agree(this.at.context, leadership, txn, fixed, evaluated.writes) : undefined;
     const { writes, parts }: LoggedWrites = this.log.isLarge(evaluated) ? await this.inParts(leadership, txn, evaluated, agreed) : evaluated;
@@ -150,9 +152,11 @@ export class Endings {
   }
 
   private async prepareLocked(leadership: Leadership, txn: LeaderTxn, request: PrepareRequest): Promise<PrepareAnswer> {
-    const evaluating = this.evaluateLocked(leadership, txn, request);
-    const evaluated = evaluating instanceof Promise ? await evaluating : evaluating;
-    this.at.checkStill(leadership, txn);
+    let evaluated = this.evaluateLocked(leadership, txn, request);
+    if (evaluated instanceof Promise) {
+      evaluated = await evaluated;
+      this.at.checkStill(leadership, txn);
+    }
     const { fixed } = request;
     const agreed = fixed > 0 && evaluated.writes.length > 0 ? agree(this.at.context, leadership, txn, fixed, evaluated.writes) : undefined;
     const { writes, parts }: LoggedWrites = this.log.isLarge(evaluated) ? await this.inParts(leadership, txn, evaluated, agreed) : evaluated;
@@ -281,10 +285,9 @@ export class Endings {
   private readyNow(request: Ending, generation: number | undefined): Ready | Promise<Ready> {
     const leadership = this.at.leading();
     if (leadership.draining !== undefined || request.checks.since > 0) return this.ready(request, generation);
-    const txn = this.at.enter(request);
+    const txn = leadership.enter(request, this.at.context.env.clock.monotonicMicros());
     const spans = spansOf(request.ops);
     for (const span of spans) if (!leadership.locks.tryAcquire(txn.owner, span, 'exclusive')) return this.ready(request, generation);
-    this.at.checkStill(leadership, txn);
     return this.pinned(leadership, txn, request, spans, generation);
   }
 

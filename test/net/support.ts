@@ -27,7 +27,7 @@ export function realEnvironment(seed: number): TestEnvironment {
     random: new SeededRandom(seed),
     clock: {
       monotonicMicros: now,
-      interval: () => ({ earliest: timestamp(Math.floor(now())), latest: timestamp(Math.floor(now()) + 1000) }),
+      interval: () => ({ monotonic: now(), earliest: timestamp(Math.floor(now())), latest: timestamp(Math.floor(now()) + 1000) }),
     },
     scheduler: {
       after: (delayMicros, run) => {

@@ -86,7 +86,7 @@ it('keeps one record a statement, for an hour', async () => {
   await nodes.test.run(sweepCheckpoints(meta, env));
   expect(await nodes.test.run(meta.list(Kind.partitionedDml, ''))).toHaveLength(2);
   await nodes.test.settle(1);
-  const later = { ...env, clock: { ...env.clock, interval: () => ({ earliest: timestamp(nodes.nowMicros() + 3_700_000_000), latest: timestamp(nodes.nowMicros() + 3_700_000_000) }) } };
+  const later = { ...env, clock: { ...env.clock, interval: () => ({ monotonic: env.clock.monotonicMicros(), earliest: timestamp(nodes.nowMicros() + 3_700_000_000), latest: timestamp(nodes.nowMicros() + 3_700_000_000) }) } };
   await nodes.test.run(sweepCheckpoints(meta, later));
   expect(await nodes.test.run(meta.list(Kind.partitionedDml, ''))).toHaveLength(0);
 });

@@ -102,7 +102,7 @@ describe('clock', () => {
         const { earliest, latest } = clock.interval();
         expect(earliest <= EPOCH_MICROS + now && EPOCH_MICROS + now <= latest).toBe(true);
         expect(earliest >= last.earliest && latest >= last.latest).toBe(true);
-        last = { earliest, latest };
+        last = { monotonic: 0, earliest, latest };
       }
       clock.breakBounds(1_000_000);
       expect(clock.interval().earliest > EPOCH_MICROS + now).toBe(true);

@@ -13,7 +13,7 @@ function stoppedTime() {
   let now = 0;
   let timer: { at: number; run: () => void } | undefined;
   const env = {
-    clock: { monotonicMicros: () => now, interval: () => ({ earliest: timestamp(EPOCH + now), latest: timestamp(EPOCH + now) }) },
+    clock: { monotonicMicros: () => now, interval: () => ({ monotonic: now, earliest: timestamp(EPOCH + now), latest: timestamp(EPOCH + now) }) },
     scheduler: {
       after: (delayMicros: number, run: () => void) => {
         const own = { at: now + delayMicros, run };

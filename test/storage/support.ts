@@ -26,7 +26,7 @@ export class TestEnvironment implements Environment {
 
   readonly clock = {
     monotonicMicros: (): number => this.now,
-    interval: () => ({ earliest: timestamp(this.now), latest: timestamp(this.now) }),
+    interval: () => ({ monotonic: this.now, earliest: timestamp(this.now), latest: timestamp(this.now) }),
   };
 
   readonly log = { debug: (): void => undefined, info: (): void => undefined, warn: (): void => undefined, error: (): void => undefined };

@@ -39,7 +39,7 @@ export class ProcessorShare {
   private look(): void {
     if (this.usedMicros === undefined) return;
     const now = this.nowMicros();
-    if (now - this.lastLook < Math.min(GRAIN_MICROS * this.running, MAX_GRAIN_MICROS)) return;
+    if (now - this.lastLook < Math.min(GRAIN_MICROS * Math.max(1, this.running), MAX_GRAIN_MICROS)) return;
     this.lastLook = now;
     const used = this.usedMicros();
     if (this.running > 0) this.each += (used - this.lastUsed) / this.running;
