@@ -84,6 +84,7 @@ export class Participant implements SplitApplication, Leader {
     this.leadership = leadership;
     // They are old enough to be asked for at once: the leader that prepared them was heard of last a lease ago.
     for (const prepare of this.ledger.prepared.values()) leadership.recover(prepare, this.ledger.writesOf(prepare), clock.monotonicMicros() - IN_DOUBT_AFTER_MICROS);
+    this.askOutcomes(leadership);
   }
 
   lostLeadership(): void {
@@ -162,14 +163,19 @@ export class Participant implements SplitApplication, Leader {
     if (leadership !== undefined && this.leads()) {
       leadership.locks.reportContested();
       this.endings.discardAbandoned();
-      for (const prepare of this.ledger.prepared.values()) {
-        const txn = leadership.txns.get(prepare.txn);
-        if (txn === undefined || clock.monotonicMicros() - txn.preparedAt < IN_DOUBT_AFTER_MICROS) continue;
-        this.links.askOutcome(this.endings, prepare.coordinator, prepare.txn);
-      }
+      this.askOutcomes(leadership);
       for (const [gateway, ids] of leadership.idle(clock.monotonicMicros(), IDLE_CHECK_MICROS)) this.expire(leadership, gateway, ids);
     }
     this.outcomes.round(this.leads(), this.safeTime.now());
+  }
+
+  /** Asks the coordinators what became of transactions that have been prepared here for long. */
+  private askOutcomes(leadership: Leadership): void {
+    const now = this.context.env.clock.monotonicMicros();
+    for (const { txn: id, coordinator } of this.ledger.prepared.values()) {
+      const txn = leadership.txns.get(id);
+      if (txn !== undefined && now - txn.preparedAt >= IN_DOUBT_AFTER_MICROS) this.links.askOutcome(this.endings, coordinator, id);
+    }
   }
 
   /** Frees the locks of transactions that their gateway has forgotten (a release that got lost). */
