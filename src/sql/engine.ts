@@ -24,6 +24,7 @@ import type { EvaluationContext } from './functions/registry.ts';
 import { KeySpace } from './rows/keyspace.ts';
 import type { RowWriter } from './rows/writer.ts';
 import { PENDING_COMMIT_TIMESTAMP, type ColumnEvaluator } from './rows/values.ts';
+import { sqlErrorAt } from './lex/position.ts';
 import { parseStatement } from './parse/parse.ts';
 import { readsOf, scansOf, type StatementRead } from './plan/reads.ts';
 import { explain } from './plan/explain.ts';
@@ -247,8 +248,9 @@ function lowerCase(types: ReadonlyMap<string, SqlType>): ReadonlyMap<string, Sql
   return new Map([...types].map(([name, type]) => [name.toLowerCase(), type]));
 }
 
-function queryOrDml(statement: Statement): Parameters<Binder['bindStatement']>[0] {
+function queryOrDml(statement: Statement, text: string): Parameters<Binder['bindStatement']>[0] {
   if (statement.kind === 'queryStatement' || statement.kind === 'insert' || statement.kind === 'update' || statement.kind === 'delete') return statement;
+  if (statement.kind === 'call') throw sqlErrorAt(text, statement.procedure.start, `Procedure not found: ${statement.procedure.parts.map((p) => p.name).join('.')}`);
   throw invalidArgument('Only queries and DML statements can be run here; schema statements go to UpdateDatabaseDdl.');
 }
 
@@ -256,7 +258,7 @@ function prepareStatement(space: KeySpace, text: string, types: ReadonlyMap<stri
   const { schema } = space;
   const catalog = catalogOf(schema);
   const binder = Binder.create(text, { catalog, parameterTypes: lowerCase(types) });
-  const bound = binder.bindStatement(queryOrDml(parseStatement(text)));
+  const bound = binder.bindStatement(queryOrDml(parseStatement(text), text));
   const rel = bound.kind === 'query' ? bound.rel : bound.source;
   const planOptions = { hints: bound.hints, defaultTimeZone: catalog.defaultTimeZone, ids: binder.ids, statistics, optimize, avoid };
   const physical = planQuery(rel, planOptions);

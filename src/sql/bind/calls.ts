@@ -38,7 +38,7 @@ export const isPlainLiteral = (e: Expression): boolean => e.kind.endsWith('Liter
 
 export abstract class CallBinder extends ExpressionBinder {
   protected bindCall(e: FunctionCall, scope: Scope | undefined): Expr {
-    bindHints(e.hint, 'function', (n, m) => this.error(n, m));
+    bindHints(e.hint, 'function');
     const name = e.name.parts.map((p) => p.name).join('.');
     const upper = name.toUpperCase();
     if (e.over !== undefined) return this.bindWindowCall(e, e.over, upper, scope);

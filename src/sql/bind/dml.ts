@@ -107,7 +107,7 @@ export class Binder extends PipeBinder {
 
   private bindAny(statement: QueryStatement | DmlStatement): BoundStatement {
     if (statement.kind !== 'queryStatement') this.rejectAssertion(statement.assertRowsModified);
-    const hints = bindHints(statement.hint, 'statement', (n, m) => this.error(n, m));
+    const hints = bindHints(statement.hint, 'statement');
     switch (statement.kind) {
       case 'queryStatement': {
         const { rel, columns } = this.bindQueryStatement(statement);
@@ -188,7 +188,7 @@ export class Binder extends PipeBinder {
   // ---- INSERT
 
   private bindInsert(e: Insert, hints: Hints): BoundInsert {
-    bindHints(e.tableHint, 'table', (n, m) => this.error(n, m));
+    bindHints(e.tableHint, 'table');
     if (e.mode === 'orReplace') throw this.error(e, 'INSERT OR REPLACE is not supported');
     const table = this.target(e.target);
     const columns = this.insertColumns(e, table);
@@ -323,7 +323,7 @@ export class Binder extends PipeBinder {
   }
 
   private bindUpdate(e: Update, hints: Hints): BoundUpdate {
-    const tableHints = bindHints(e.tableHint, 'table', (n, m) => this.error(n, m));
+    const tableHints = bindHints(e.tableHint, 'table');
     const table = this.target(e.target);
     this.checkForcedIndex(table.name, table.indexes, tableHints);
     const alias = e.alias?.name ?? e.target.parts.at(-1)?.name ?? '';
@@ -352,7 +352,7 @@ export class Binder extends PipeBinder {
   }
 
   private bindDelete(e: Delete, hints: Hints): BoundDelete {
-    const tableHints = bindHints(e.tableHint, 'table', (n, m) => this.error(n, m));
+    const tableHints = bindHints(e.tableHint, 'table');
     const table = this.target(e.target);
     this.checkForcedIndex(table.name, table.indexes, tableHints);
     const alias = e.alias?.name ?? e.target.parts.at(-1)?.name ?? '';

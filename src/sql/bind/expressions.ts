@@ -156,7 +156,7 @@ export abstract class ExpressionBinder extends OperandBinder {
       case 'arraySubquery':
         return this.bindQueryExpression(e.query, e.kind === 'arraySubquery', e, scope);
       case 'existsSubquery': {
-        bindHints(e.hint, 'subquery', (n, m) => this.error(n, m));
+        bindHints(e.hint, 'subquery');
         const { rel, columns } = this.bindSubquery(e.query, scope);
         const output = columns[0] ?? this.newColumn('', INT64);
         return { kind: 'subquery', type: BOOL, form: 'exists', rel, output, operand: undefined };
@@ -324,7 +324,7 @@ export abstract class ExpressionBinder extends OperandBinder {
   }
 
   private bindIn(e: InExpression, scope: Scope | undefined): Expr {
-    bindHints(e.hint, 'subquery', (n, m) => this.error(n, m));
+    bindHints(e.hint, 'subquery');
     if (e.source.kind === 'list') {
       const list = this.bindInList(e, e.source.items, scope);
       return e.negated ? this.not(list, e) : list;
@@ -381,7 +381,7 @@ export abstract class ExpressionBinder extends OperandBinder {
   }
 
   private bindQuantifiedLike(e: QuantifiedLike, scope: Scope | undefined): Expr {
-    bindHints(e.hint, 'subquery', (n, m) => this.error(n, m));
+    bindHints(e.hint, 'subquery');
     const operand = this.bind(e.operand, scope);
     if (e.source.kind === 'list') {
       const args = e.source.items.map((i) => {

@@ -71,7 +71,7 @@ export abstract class FromBinder extends CallBinder {
       if (entry !== undefined) return this.bindTableArray(te, lateral);
     }
     if (te.withOffset !== undefined) throw this.error(te.withOffset, 'WITH OFFSET can only be used with array expressions');
-    const hints = bindHints(te.hint, 'table', (n, m) => this.error(n, m));
+    const hints = bindHints(te.hint, 'table');
     const alias = te.alias?.name ?? names.at(-1) ?? '';
     const cte = parts.length === 1 ? this.withNames.get(fold(names[0] ?? '')) : undefined;
     if (cte !== undefined) {
@@ -209,7 +209,7 @@ export abstract class FromBinder extends CallBinder {
 
   private bindTableSubquery(te: TableSubquery, outer: Scope | undefined): BoundTable {
     if (te.pivot !== undefined) throw this.error(te.pivot, `${te.pivot.kind === 'pivot' ? 'PIVOT' : 'UNPIVOT'} is not supported`);
-    bindHints(te.hint, 'table', (n, m) => this.error(n, m));
+    bindHints(te.hint, 'table');
     const query = this.bindSubquery(te.query, outer);
     return this.tableOf(query.rel, query.columns, te.alias?.name ?? '', query.isValue);
   }
@@ -224,7 +224,7 @@ export abstract class FromBinder extends CallBinder {
   }
 
   private bindUnnest(te: Unnest, lateral: Scope | undefined): BoundTable {
-    bindHints(te.hint, 'table', (n, m) => this.error(n, m));
+    bindHints(te.hint, 'table');
     const only = te.arrays[0];
     if (te.arrays.length !== 1 || only === undefined) throw this.error(te.arrays[1] ?? te, 'The UNNEST operator supports exactly one argument');
     if (te.mode !== undefined) throw this.error(te.mode, 'The mode argument of UNNEST is not supported');
@@ -269,8 +269,10 @@ export abstract class FromBinder extends CallBinder {
 
   /** Joins two bound tables as `te` says; also used by the pipe operator JOIN. */
   protected join(left: BoundTable, right: BoundTable, te: Pick<Join, 'type' | 'method' | 'hint' | 'condition'> & SourceRange, outer: Scope | undefined, rightNode: SourceRange): BoundTable {
-    const hints = new Map(bindHints(te.hint, 'join', (n, m) => this.error(n, m)));
+    const hints = new Map(bindHints(te.hint, 'join'));
     if (te.method !== undefined) hints.set('join_method', te.method === 'hash' ? 'hash_join' : 'apply_join');
+    const hashed = ['hash_join', 'push_broadcast_hash_join'].includes(hints.get('join_method') ?? hints.get('join_type') ?? '');
+    for (const name of ['hash_join_build_side', 'hash_join_execution']) if (hints.has(name) && !hashed) throw invalidArgument(`${name} hint is only supported for HASH joins.`);
     const produced = new Set(left.rel.columns.map((c) => c.id));
     const lateral = [...freeOfRel(right.rel)].some((id) => produced.has(id));
     const type: JoinType = te.type === 'comma' || te.type === 'cross' ? 'inner' : te.type;
@@ -333,7 +335,7 @@ export abstract class FromBinder extends CallBinder {
 
   sampled(table: BoundTable, sample: TableSample | undefined): BoundTable {
     if (sample === undefined) return table;
-    bindHints(sample.hint, 'table', (n, m) => this.error(n, m));
+    bindHints(sample.hint, 'table');
     const method = sample.method.toLowerCase();
     if (method !== 'bernoulli' && method !== 'reservoir') throw invalidArgument(`${sample.method} sampling is not supported`);
     if (method === 'bernoulli' && sample.unit !== 'percent') throw invalidArgument('BERNOULLI/ROWS is not supported');

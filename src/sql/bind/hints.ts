@@ -4,7 +4,7 @@
  */
 import type { Expression } from '../ast/expressions.ts';
 import type { Hint } from '../ast/query.ts';
-import { invalidArgument, type TrestleError } from '../../base/errors.ts';
+import { invalidArgument } from '../../base/errors.ts';
 import type { Hints } from './tree.ts';
 
 export type HintPlace = 'statement' | 'table' | 'join' | 'groupBy' | 'subquery' | 'function' | 'other';
@@ -61,14 +61,12 @@ const RULES: Readonly<Record<HintPlace, Readonly<Record<string, ValueRule>>>> = 
   other: {},
 };
 
-type ErrorAt = (node: { readonly start: number; readonly end: number }, message: string) => TrestleError;
-
 export const NO_HINTS: Hints = new Map();
 
 /** The hints of one place, by lower-case name, values in lower case except names. */
-export function bindHints(hint: Hint | undefined, place: HintPlace, errorAt: ErrorAt): Hints {
+export function bindHints(hint: Hint | undefined, place: HintPlace): Hints {
   if (hint === undefined) return NO_HINTS;
-  if (hint.shards !== undefined) throw errorAt(hint, 'Unsupported hint: num_shards');
+  if (hint.shards !== undefined) throw invalidArgument('Unsupported hint: num_shards.');
   const result = new Map<string, string>();
   for (const entry of hint.entries) {
     const parts = entry.name.parts;
@@ -85,7 +83,7 @@ export function bindHints(hint: Hint | undefined, place: HintPlace, errorAt: Err
 }
 
 /** Names and strings in quotes, as messages show values. */
-const shownValue = (node: Expression, value: string | undefined): string => (node.kind === 'pathExpression' || node.kind === 'stringLiteral' ? JSON.stringify(value) : String(value));
+const shownValue = (node: Expression, value: string | undefined): string => (node.kind === 'pathExpression' || node.kind === 'stringLiteral' ? JSON.stringify(value) : (value ?? 'an expression'));
 
 function fits(value: string, rule: ValueRule, node: Expression): boolean {
   if (rule === 'index') return node.kind === 'pathExpression' || node.kind === 'stringLiteral';

@@ -52,7 +52,7 @@ export abstract class PipeBinder extends QueryBinder {
         return this.tableOf(rel, rel.columns, '', query.isValue);
       }
       case 'pipeOrderBy': {
-        bindHints(pipe.hint, 'other', (n, m) => this.error(n, m));
+        bindHints(pipe.hint, 'other');
         const keys = this.inClause('ORDER BY clause', () => this.bindSortKeys(pipe.items, (e) => {
           if (e.kind !== 'intLiteral') return this.bind(e, scope);
           const column = table.names.columns[Number(e.value) - 1];
@@ -187,7 +187,7 @@ export abstract class PipeBinder extends QueryBinder {
   }
 
   private aggregate(pipe: PipeAggregate, table: BoundTable, scope: Scope): BoundTable {
-    const hints = bindHints(pipe.hint ?? pipe.groupBy?.hint, 'groupBy', (n, m) => this.error(n, m));
+    const hints = bindHints(pipe.hint ?? pipe.groupBy?.hint, 'groupBy');
     const grouping = this.grouping(table.rel);
     const names = new NameList();
     const orders: { readonly expr: Expr; readonly order: Partial<PipeItemOrder> }[] = [];
@@ -224,7 +224,7 @@ export abstract class PipeBinder extends QueryBinder {
   }
 
   private setOperation(pipe: PipeSetOperation, table: BoundTable, outer: Scope | undefined): BoundTable {
-    bindHints(pipe.hint, 'statement', (n, m) => this.error(n, m));
+    bindHints(pipe.hint, 'statement');
     const operands = [this.asQuery(table, pipe), ...pipe.operands.map((o) => this.bindSubquery(o, outer))];
     return this.asTable(this.combine(pipe, operands, [pipe, ...pipe.operands]));
   }

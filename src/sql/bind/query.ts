@@ -73,7 +73,7 @@ export abstract class QueryBinder extends SelectBinder {
 
   private bindBare(query: Query, scope: Scope | undefined): BoundQuery {
     let bound: BoundQuery;
-    bindHints(query.orderByHint, 'other', (n, m) => this.error(n, m));
+    bindHints(query.orderByHint, 'other');
     const { body } = query;
     if (body.kind === 'select') bound = this.bindSelect(body, scope, query.orderBy.length === 0 ? undefined : { items: query.orderBy });
     else {
@@ -123,7 +123,10 @@ export abstract class QueryBinder extends SelectBinder {
   private limitValue(e: NonNullable<LimitClause['count']>, what: string): Expr {
     const constant = e.kind === 'intLiteral' || e.kind === 'parameter' || e.kind === 'cast' || (e.kind === 'unary' && e.operand.kind === 'intLiteral');
     if (e.kind === 'nullLiteral') throw this.error(e, `${what} must not be null`);
-    if (!constant) throw this.error(e, `${what} expects an integer literal or parameter`);
+    if (!constant) {
+      this.bind(e, undefined);
+      throw this.error(e, `${what} expects an integer literal or parameter`);
+    }
     const value = this.coerce(this.bindScalar(e, undefined, what), INT64, e, () => `${what} expects an integer literal or parameter`);
     if (value.kind === 'const' && value.value !== null && Number(value.value) < 0) throw this.error(e, `${what} expects a non-negative integer literal or parameter`);
     return value;
@@ -156,7 +159,7 @@ export abstract class QueryBinder extends SelectBinder {
   // ---- Set operations
 
   private bindSetOperation(e: SetOperation, scope: Scope | undefined): BoundQuery {
-    bindHints(e.hint, 'statement', (n, m) => this.error(n, m));
+    bindHints(e.hint, 'statement');
     if (e.operands.length > BIND_LIMITS.unions * 10) throw this.error(e, `Number of set operations exceeds the maximum allowed limit of ${BIND_LIMITS.unions}`);
     const operands = e.operands.map((o) => this.bindBody(o, scope));
     return this.combine(e, operands, e.operands);

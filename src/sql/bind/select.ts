@@ -113,7 +113,7 @@ export abstract class SelectBinder extends FromBinder {
 
   protected bindSelect(select: Select, outer: Scope | undefined, order: OrderClause | undefined, input?: BoundTable): BoundQuery {
     this.rejectUnsupported(select);
-    bindHints(select.hint, 'statement', (n, m) => this.error(n, m));
+    bindHints(select.hint, 'statement');
     const hasFrom = input !== undefined || select.from !== undefined;
     if (!hasFrom) this.rejectWithoutFrom(select, order);
     const from = input ?? (select.from === undefined ? this.unit() : this.bindFrom(select.from, outer, outer));
@@ -145,7 +145,7 @@ export abstract class SelectBinder extends FromBinder {
       exprs = items.map((i) => grouping.rewrite(i.expr, i.star === true ? 'Star expansion' : 'SELECT list'));
       condition = condition === undefined ? undefined : grouping.rewrite(condition, 'HAVING clause');
       keys = keys.map((k) => ({ ...k, expr: grouping.rewrite(this.expandVolatileSafe(k.expr, outputs), 'ORDER BY clause') }));
-      const hints = bindHints(select.groupBy?.hint, 'groupBy', (n, m) => this.error(n, m));
+      const hints = bindHints(select.groupBy?.hint, 'groupBy');
       rel = grouping.relation(rel, grouped, hints);
     }
     if (condition !== undefined) rel = { kind: 'filter', columns: rel.columns, input: rel, condition };

@@ -7,7 +7,7 @@
  */
 import type { TrestleError } from '../../base/errors.ts';
 import type { BinaryOperator, Expression, MembershipSource } from '../ast/expressions.ts';
-import type { ParenthesisedQuery, Query } from '../ast/query.ts';
+import type { Hint, ParenthesisedQuery, Query } from '../ast/query.ts';
 import type { GraphLabelExpression } from '../ast/graph.ts';
 import { TokenKind } from '../lex/lexer.ts';
 import type { Word } from '../lex/words.ts';
@@ -193,7 +193,7 @@ export abstract class ExpressionParser extends PrimaryParser {
       const quantifier = this.word === 'ALL' ? 'all' : 'any';
       this.advance();
       const hint = this.parseHintIfPresent();
-      const source = this.parseMembershipSource();
+      const source = this.parseMembershipSource(undefined);
       return { kind: 'quantifiedLike', start, end: this.previousEnd, negated, operand, quantifier, hint, source };
     }
     const pattern = this.parseOperators(BIT_OR);
@@ -207,11 +207,11 @@ export abstract class ExpressionParser extends PrimaryParser {
       const query = this.parseGraphBraces();
       return { kind: 'graphSubquery', start, end: this.previousEnd, form: 'in', operand, negated, hint, query };
     }
-    const source = this.parseMembershipSource();
+    const source = this.parseMembershipSource(hint);
     return { kind: 'in', start, end: this.previousEnd, negated, operand, hint, source };
   }
 
-  private parseMembershipSource(): MembershipSource {
+  private parseMembershipSource(hint: Hint | undefined): MembershipSource {
     const start = this.start;
     if (this.accept('UNNEST')) {
       this.expect('(');
@@ -221,6 +221,7 @@ export abstract class ExpressionParser extends PrimaryParser {
     }
     if (this.word !== '(') throw this.expected('(', 'UNNEST');
     const inner = this.parseList();
+    if (Array.isArray(inner) && hint !== undefined) throw this.errorAt(hint.start, 'Syntax error: HINTs cannot be specified on IN clause with value list');
     if (Array.isArray(inner)) return { kind: 'list', start, end: this.previousEnd, items: inner };
     return { kind: 'subquery', start, end: this.previousEnd, query: inner };
   }
