@@ -312,7 +312,7 @@ class Builder {
     const buildSide = keptSide(type, isLeftOuter, isRightOuter) ?? hint('hash_join_build_side');
     const lookup = type === 'full' || type === 'right' || NO_LOOK_UPS.has(method ?? '') ? undefined : this.lookup(rightRel, conditions);
     if (lookup !== undefined && type !== 'full' && type !== 'right') {
-      const few = mostLookUps(lookup);
+      const few = mostLookUps(left, lookup);
       const isWhole = method !== 'apply_join' && Math.min(left.rows, most) > few && this.hasEqualSides(left, rightRel, conditions);
       const given: Built = isWhole && !isCounted(left.phys) && !isLeftOuter && !isRightOuter ? { ...left, phys: { kind: 'given', columns: left.phys.columns, left: left.phys } } : left;
       const joined = lookupJoin(given, lookup, type, rightRel.columns);

@@ -28,8 +28,9 @@ export const ANYTHING: Wanted = { order: [], most: Infinity };
 export const FETCH_COST = 4;
 /** Looking up the row of one left row by its key, and fetching one row found. */
 export const LOOK_UP_COST = 5;
-/** Beginning to read the range of rows of one left row. */
-export const SEEK_COST = 20;
+/** Beginning to read the range of rows of one left row; and where that follows the range of the one before. */
+export const SEEK_COST = 24;
+export const NEXT_COST = 8;
 /** A row that is only looked at for a condition, in a table that is scanned again and again and stays in memory in pages: between the first scan and the others. */
 export const PAGED_COST = 0.25;
 /** So many rows have room there. */

@@ -3,7 +3,7 @@ import type { Assignment, Column, Expr, JoinType } from '../bind/tree.ts';
 import { columnExpr } from '../bind/walk.ts';
 import type { Access } from './access.ts';
 import { conjunction, conjuncts, usesOnly } from './conjuncts.ts';
-import { HASH_COST, LOOK_UP_COST, PAGED_COST, PAGED_ROWS, SEEK_COST, type Built } from './cost.ts';
+import { HASH_COST, LOOK_UP_COST, NEXT_COST, PAGED_COST, PAGED_ROWS, SEEK_COST, type Built } from './cost.ts';
 import { joinColumns } from './key-joins.ts';
 import { ordered, type Phys, type PhysScan } from './physical.ts';
 
@@ -23,15 +23,23 @@ const ASSUMED_FOUND = 10;
 /** Of one left row: the rows that are read for it, or that come of it. */
 const found = ({ access: { scan }, isMeasured }: Lookup, guess: number): number => (scan.point ? 1 : isMeasured ? guess : Math.min(guess, ASSUMED_FOUND));
 
-const costOfEach = (lookup: Lookup): number => (lookup.access.scan.point || !lookup.isMeasured ? LOOK_UP_COST : SEEK_COST) + found(lookup, lookup.access.read) * (lookup.access.scan.back ? LOOK_UP_COST : 1);
+const costOfEach = (left: Built, lookup: Lookup): number => (lookup.access.scan.point || !lookup.isMeasured ? LOOK_UP_COST : follow(left, lookup.access.scan) ? NEXT_COST : SEEK_COST) + found(lookup, lookup.access.read) * (lookup.access.scan.back ? LOOK_UP_COST : 1);
+
+/** Whether the ranges of left rows lie one behind the other: the left side is a stretch of rows in the order of what is sought by. */
+function follow(left: Built, right: PhysScan): boolean {
+  let below = left.phys;
+  while (below.kind === 'project' || below.kind === 'given') below = below.kind === 'given' ? below.left : below.input;
+  const part = right.seeks[0]?.parts[0];
+  return below.kind === 'scan' && below.residual === undefined && !below.reverse && part?.kind === 'equal' && part.value.kind === 'column' && left.order[0]?.id === part.value.id;
+}
 
 /** So many left rows are looked up for what it costs to read and hash the whole right side; with fewer, look-ups are cheaper. */
-export function mostLookUps(lookup: Lookup): number {
+export function mostLookUps(left: Built, lookup: Lookup): number {
   const { whole, isMeasured } = lookup;
   if (!isMeasured) return Infinity;
   const isPaged = whole.scan.residual !== undefined && !whole.scan.back && whole.read <= PAGED_ROWS;
   const hashed = isPaged ? whole.cost * PAGED_COST + whole.rows : whole.cost + (HASH_COST - 1) * whole.rows;
-  return hashed / (costOfEach(lookup) - 1);
+  return hashed / (costOfEach(left, lookup) - 1);
 }
 
 /**
@@ -56,7 +64,7 @@ export function lookupJoin(left: Built, lookup: Lookup, type: 'inner' | 'left' |
   const right: PhysScan = { ...access.scan, residual: conjunction(own) };
   const joined: Phys = { kind: 'lookupJoin', columns: joinColumns(type, left.phys, right), type, left: left.phys, right, condition: conjunction(both) };
   const rows = type === 'semi' || type === 'anti' ? left.rows * 0.5 : left.rows * found(lookup, access.rows);
-  const built = { order: left.order, rows, cost: left.cost + left.rows * costOfEach(lookup), start: left.start };
+  const built = { order: left.order, rows, cost: left.cost + left.rows * costOfEach(left, lookup), start: left.start };
   if (items === undefined || type === 'semi' || type === 'anti') return { ...built, phys: joined };
   const all = [...left.phys.columns.map((column): Assignment => ({ column, expr: columnExpr(column) })), ...rightColumns.map((column): Assignment => ({ column, expr: items.get(column.id) ?? columnExpr(column) }))];
   return { ...built, phys: { kind: 'project', columns: all.map((i) => i.column), input: joined, items: all } };
