@@ -6,7 +6,7 @@ import { ALL_FUNCTIONS } from '../../src/sql/functions/catalogue.ts';
 import { Schema } from '../../src/sql/schema/schema.ts';
 import { KEY_PREFIX } from '../sql/query/database.ts';
 import { MemoryStore } from '../sql/query/store.ts';
-import { disagreement, isOlder, ours } from './compare.ts';
+import { disagreement, isOlder, otherWords, ours } from './compare.ts';
 import { Emulator, type Answer, type OracleSession } from './emulator.ts';
 import { Generator } from './generate.ts';
 
@@ -18,6 +18,10 @@ export interface Campaign {
   readonly only: RegExp;
   /** A file that keeps the emulator's answers, which are slow to get. */
   readonly answers: string | undefined;
+  /** Whether texts of errors are compared too. */
+  readonly messages: boolean;
+  /** Statements of one's own in place of generated ones: one a line, the word SELECT may be missing. */
+  readonly statements: readonly string[] | undefined;
 }
 
 export interface Difference {
@@ -71,12 +75,15 @@ export async function compareGenerated(campaign: Campaign): Promise<{ readonly c
     const generator = new Generator(new SeededRandom(campaign.seed), campaign.only, await unknownTo(answers));
     const engine = new SqlEngine({ cacheSize: 1, keyPrefix: KEY_PREFIX });
     const store = new MemoryStore();
-    for (let i = 0; i < campaign.count; i++) {
-      const { about, sql } = generator.next();
+    const { statements } = campaign;
+    for (let i = 0; i < (statements?.length ?? campaign.count); i++) {
+      const own = statements?.[i];
+      const { about, sql } = own === undefined ? generator.next() : { about: own, sql: /^(?:SELECT|WITH|FROM)\b/i.test(own) ? own : `SELECT ${own}` };
       const answer = await answers.of(sql);
       if (isOlder(answer)) continue;
       compared++;
-      const difference = disagreement(answer, await ours(engine, Schema.EMPTY, store, sql));
+      const trestle = await ours(engine, Schema.EMPTY, store, sql);
+      const difference = disagreement(answer, trestle) ?? (campaign.messages ? otherWords(answer, trestle) : undefined);
       if (difference !== undefined) differences.push({ about, sql, difference });
     }
   } finally {

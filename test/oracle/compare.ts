@@ -26,6 +26,14 @@ export const show = (answer: Answer): string =>
 export const isOlder = (emulator: Answer): boolean =>
   emulator.kind === 'error' && /Function not found|Unsupported built-in function|Type not found|Lambda is not supported|ORDER BY in aggregate function is not supported|Unexpected INTERVAL expression|with a HAVING modifier|function SPANNER:|eadline/.test(emulator.message);
 
+const firstLine = (text: string): string => text.split('\n')[0] ?? '';
+
+/** Errors whose first lines differ, where the emulator has any words. */
+export function otherWords(emulator: Answer, trestle: Answer): string | undefined {
+  if (emulator.kind !== 'error' || trestle.kind !== 'error' || emulator.message === '' || firstLine(emulator.message) === firstLine(trestle.message)) return undefined;
+  return `emulator ${show(emulator)}\n  trestle  ${show(trestle)}`;
+}
+
 /** What differs, or undefined. Texts of errors may differ, their codes may not. */
 export function disagreement(emulator: Answer, trestle: Answer, ordered = false): string | undefined {
   if (emulator.kind === 'error' || trestle.kind === 'error') {

@@ -7,6 +7,7 @@ import { ALL_FUNCTIONS } from '../../src/sql/functions/catalogue.ts';
 import type { FunctionDefinition, Signature } from '../../src/sql/functions/registry.ts';
 import type { Matcher, Parameter } from '../../src/sql/functions/signature.ts';
 import { arrayOf, field, INT64, STRING, structOf, typeByName, typeName, type SqlType } from '../../src/sql/types/types.ts';
+import { FAMILIES } from './families.ts';
 import { DATE_PARTS, ELEMENT_TYPES, FORMAT_STRINGS, KEYWORDS, literal, pick, TIME_FORMATS } from './literals.ts';
 
 const SIMPLE_TYPES: readonly SqlType[] = ELEMENT_TYPES.map((name) => typeByName(name) ?? INT64);
@@ -43,6 +44,7 @@ export interface Generated {
 export class Generator {
   readonly #random: Random;
   readonly #functions: readonly FunctionDefinition[];
+  readonly #families: readonly string[];
   readonly #simple: readonly SqlType[];
   readonly #any: readonly SqlType[];
   readonly #unknown: ReadonlySet<string>;
@@ -55,10 +57,15 @@ export class Generator {
     this.#unknown = unknown;
     const all = ALL_FUNCTIONS.filter((f) => !NOT_COMPARABLE.has(f.name) && (f.kind !== 'operator' || f.name in OPERATOR_TEXT || ['$in', '$and', '$or', '$concat_op', '$case_no_value', '$case_with_value'].includes(f.name)));
     this.#functions = all.filter((f) => only.test(f.name) && !unknown.has(f.name));
+    this.#families = Object.keys(FAMILIES).filter((name) => only.test(name));
   }
 
   next(): Generated {
     if (this.#random.int(12) === 0) return this.#cast();
+    if (this.#functions.length === 0 || (this.#families.length > 0 && this.#random.int(3) === 0)) {
+      const family = pick(this.#random, this.#families);
+      return { about: family, sql: `SELECT ${FAMILIES[family]?.(this.#random) ?? 'NULL'}` };
+    }
     const definition = pick(this.#random, this.#functions);
     const about = definition.name;
     const sql = definition.kind === 'aggregate' ? this.#aggregate(definition) : `SELECT ${this.#call(definition, 0)}`;

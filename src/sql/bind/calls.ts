@@ -69,7 +69,9 @@ export abstract class CallBinder extends ExpressionBinder {
     if (special !== undefined) return special;
     const nodes = given.map((g) => g.node as Expression);
     const plainValues = given.map((g) => (g.value === undefined || g.value.kind === 'lambda' || g.value.kind === 'keyword' ? undefined : g.value));
-    if (plainValues.every((v) => v !== undefined)) {
+    // An argument that may be of any type stays what it is, whatever stands beside it.
+    const takesAny = definition.signatures.some(({ shape }) => [...shape.parameters, ...shape.repeated].some((p) => p.matcher.kind === 'any'));
+    if (!takesAny && plainValues.every((v) => v !== undefined)) {
       const exact = this.exactNumerics(plainValues, nodes);
       for (const [i, g] of given.entries()) {
         const v = exact[i];

@@ -11,7 +11,7 @@ import type { Query } from '../ast/query.ts';
 import { argumentDescription, type CallArgument } from '../functions/argument.ts';
 import { STRING_AND_BYTES } from '../functions/resolve.ts';
 import { supportsEquality } from '../types/traits.ts';
-import { arrayOf, BOOL, FLOAT64, INT64, INTERVAL, JSON_TYPE, STRING, structOf, typeName, typesEqual, type TypeKind } from '../types/types.ts';
+import { arrayOf, BOOL, FLOAT64, INT64, internalTypeName, INTERVAL, JSON_TYPE, STRING, structOf, typeName, typesEqual, type TypeKind } from '../types/types.ts';
 import { parseNumeric } from '../values/numeric.ts';
 import { OperandBinder } from './operands.ts';
 import { BIND_LIMITS } from './limits.ts';
@@ -354,11 +354,17 @@ export abstract class ExpressionBinder extends OperandBinder {
     if (unified === undefined) {
       const types = bound.map((b) => b.type.kind);
       const mixed = types.includes('STRING') && types.includes('BYTES') ? `. ${STRING_AND_BYTES}` : '';
-      throw this.error(at, `No matching signature for operator IN for argument types ${argumentDescription(this.argumentOf(operand))} and {${typeSet(bound.slice(1))}}${mixed}`);
+      throw this.error(at, `No matching signature for operator IN for argument types ${argumentDescription(this.argumentOf(operand))} and {${this.typeSet(bound.slice(1))}}${mixed}`);
     }
     if (!supportsEquality(unified.type)) throw this.error(at, `IN is not defined for arguments of type ${typeName(unified.type)}`);
     const [first, ...rest] = unified.exprs;
     return { kind: 'inList', type: BOOL, operand: first ?? operand, items: rest };
+  }
+
+  /** The types of some expressions, each once, as messages list a set of them: in the order of their kinds. */
+  private typeSet(exprs: readonly Expr[]): string {
+    const types = [...new Map(exprs.map((x) => [this.sourceOf(x) === 'untyped' ? this.shownType(x) : internalTypeName(x.type), x.type.kind]))];
+    return types.sort((a, b) => KIND_ORDER.indexOf(a[1]) - KIND_ORDER.indexOf(b[1]) || (a[0] === 'NULL' ? 1 : b[0] === 'NULL' ? -1 : 0)).map(([name]) => name).join(', ');
   }
 
   private membership(operand: Expr, query: BoundQuery, e: SourceRange, source: SourceRange): Expr {
@@ -503,7 +509,7 @@ export abstract class ExpressionBinder extends OperandBinder {
     if (elements.length === 0) return { kind: 'const', type: arrayOf(INT64), value: [], source: 'emptyArray', at: e.start };
     const unified = this.unify(this.exactNumerics(elements, e.elements));
     if (unified === undefined) {
-      throw this.error(e, `Array elements of types {${typeSet(elements)}} do not have a common supertype`);
+      throw this.error(e, `Array elements of types {${this.typeSet(elements)}} do not have a common supertype`);
     }
     if (unified.type.kind === 'ARRAY') throw this.error(e.elements[0] ?? e, `Cannot construct array with element type ${typeName(unified.type)} because nested arrays are not supported`);
     return { kind: 'array', type: arrayOf(unified.type), elements: unified.exprs };
@@ -541,12 +547,6 @@ export abstract class ExpressionBinder extends OperandBinder {
 
 /** An identifier as messages show it: with quotes only where it could not stand without. */
 const shownName = ({ name }: Identifier): string => (/^[A-Za-z_]\w*$/.test(name) && !BARE_FUNCTIONS.has(name.toUpperCase()) ? name : `\`${name}\``);
-
-/** The types of some expressions, each once, as messages list a set of them: in the order of their kinds. */
-function typeSet(exprs: readonly Expr[]): string {
-  const types = [...new Map(exprs.map((x) => [typeName(x.type), x.type.kind]))];
-  return types.sort((a, b) => KIND_ORDER.indexOf(a[1]) - KIND_ORDER.indexOf(b[1])).map(([name]) => name).join(', ');
-}
 
 /** The name that a column or field gets without AS: the last part of a path. */
 export function implicitName(e: Expression): string {

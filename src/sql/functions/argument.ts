@@ -1,6 +1,6 @@
 /** Arguments of a call before a signature is chosen, and how messages name them. */
 import { unreachable } from '../../base/assert.ts';
-import { typeName, type SqlType } from '../types/types.ts';
+import { internalTypeName, typeName, type SqlType } from '../types/types.ts';
 
 /** An argument as the analyser knows it before coercion. */
 export type CallArgument = { readonly name?: string } & (
@@ -31,5 +31,5 @@ export function argumentText(argument: CallArgument): string {
 /** An argument as messages about its type name it. */
 export function argumentDescription(argument: CallArgument): string {
   if (argument.kind === 'untyped') return argument.emptyArray === true ? 'empty array' : 'NULL';
-  return argument.kind === 'value' && argument.source === 'literal' && !['ARRAY', 'STRUCT'].includes(argument.type.kind) ? `literal ${typeName(argument.type)}` : argumentText(argument);
+  return argument.kind === 'value' && argument.source === 'literal' && !['ARRAY', 'STRUCT'].includes(argument.type.kind) ? `literal ${internalTypeName(argument.type)}` : argument.kind === 'value' ? internalTypeName(argument.type) : argumentText(argument);
 }

@@ -2,7 +2,7 @@
  * How table entries are written: `scalar('ABS', 'mathematical', 'doc', [on('(INT64) -> INT64', abs)])`.
  * Defaults: strict, immutable, SAFE. allowed.
  */
-import { typeName, type SqlType } from '../types/types.ts';
+import { internalTypeName, type SqlType } from '../types/types.ts';
 import { argumentDescription } from './argument.ts';
 import {
   aggregator,
@@ -36,7 +36,7 @@ export const everyArgument =
   (what: string, has: (type: SqlType) => boolean): NonNullable<FunctionDefinition['accepts']> =>
   (args) => {
     const wrong = args.find((a) => (a.kind === 'value' ? !has(a.type) : a.kind === 'untyped' && a.emptyArray === true));
-    return wrong === undefined ? undefined : `${what} is not defined for arguments of type ${wrong.kind === 'value' ? typeName(wrong.type) : argumentDescription(wrong)}`;
+    return wrong === undefined ? undefined : `${what} is not defined for arguments of type ${wrong.kind === 'value' ? internalTypeName(wrong.type) : argumentDescription(wrong)}`;
   };
 
 export function scalar(name: string, family: string, doc: string, signatures: readonly Signature[], extras: Extras = {}): FunctionDefinition {

@@ -151,10 +151,10 @@ function formatOne(d: Directive, args: Arguments): string {
   }
   if ('pP'.includes(d.specifier)) {
     const json = notNull(value) as Json;
-    return padText(d.specifier === 'p' ? json.toString() : jsonToPrettyString(json.root), columns, left);
+    return padText(cut(d.specifier === 'p' ? json.toString() : jsonToPrettyString(json.root), precision), columns, left);
   }
   const number = 'diouxX'.includes(d.specifier) ? integerText(d, value, precision) : floatText(d, value, type, precision);
-  const zeros = d.flags.includes('0') && !left && number.finite && !('diouxX'.includes(d.specifier) && precision !== undefined);
+  const zeros = d.flags.includes('0') && !left && number.finite && !('diu'.includes(d.specifier) && precision !== undefined);
   return padNumber(number, columns, left, zeros);
 }
 
@@ -192,11 +192,12 @@ function integerText(d: Directive, value: SqlValue, precision: number | undefine
   const negative = n < 0n;
   const radix = d.specifier === 'o' ? 8 : 'xX'.includes(d.specifier) ? 16 : 10;
   let digits = (negative ? -n : n).toString(radix);
-  // As in C, a precision of 0 prints zero as nothing.
-  if (precision !== undefined) digits = precision === 0 && n === 0n && !/[#']/.test(d.flags) ? '' : digits.padStart(precision, '0');
+  // As in C, a precision of 0 prints zero as nothing, but only in decimal.
+  const hash = d.flags.includes('#');
+  if (precision !== undefined) digits = precision === 0 && n === 0n && radix === 10 && !d.flags.includes("'") ? '' : digits.padStart(precision - (hash && radix === 8 ? 1 : 0), '0');
   if (d.flags.includes("'")) digits = radix === 10 ? group(digits, 3, ',') : group(digits, 4, radix === 8 ? ',' : ':');
   let prefix = signOf(negative, d.flags);
-  if (d.flags.includes('#')) prefix += radix === 16 ? '0x' : radix === 8 ? '0' : '';
+  if (hash) prefix += radix === 16 ? '0x' : radix === 8 ? '0' : '';
   if (d.specifier === 'X') return { prefix: prefix.toUpperCase(), digits: digits.toUpperCase(), finite: true };
   return { prefix, digits, finite: true };
 }
@@ -221,13 +222,13 @@ function decimalOf(value: SqlValue, type: SqlType): Decimal {
     };
   }
   const x = Math.abs(value as number);
-  return { zero: x === 0, at: (places) => roundedDigits(x, places), exponent: x === 0 ? 0 : Number(x.toExponential().split('e')[1]) };
+  return { zero: x === 0, at: (places) => roundedDigits(x, places), exponent: x === 0 ? 0 : Number(x.toExponential(20).split('e')[1]) };
 }
 
 function floatText(d: Directive, raw: SqlValue, type: SqlType, precision: number | undefined): NumberText {
   const value = notNull(raw);
   const upper = 'FEG'.includes(d.specifier);
-  const negative = typeof value === 'number' ? value < 0 || Object.is(value, -0) : (value as bigint) < 0n;
+  const negative = typeof value === 'number' ? value < 0 : (value as bigint) < 0n;
   if (typeof value === 'number' && !Number.isFinite(value)) {
     const word = nonFinite(Math.abs(value));
     return { prefix: signOf(negative, d.flags), digits: upper ? word.toUpperCase() : word, finite: false };

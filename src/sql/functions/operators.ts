@@ -5,7 +5,7 @@
  */
 import { outOfRange } from '../../base/errors.ts';
 import { isNumeric, supportsEquality, supportsOrdering } from '../types/traits.ts';
-import { BOOL, typeName, type SqlType } from '../types/types.ts';
+import { BOOL, INT64, internalTypeName, typeName, type SqlType } from '../types/types.ts';
 import { comparatorOf, sqlEquality, sqlOrder } from '../values/compare.ts';
 import { addInt, canonicalInt, multiplyInt, negateInt, subtractInt } from '../values/int64.ts';
 import type { Interval } from '../values/interval.ts';
@@ -233,8 +233,7 @@ function shiftBytes(left: boolean): PlainEvaluator {
 }
 
 const isBits = (a: CallArgument | undefined): boolean => a?.kind !== 'value' || a.type.kind === 'INT64' || a.type.kind === 'BYTES';
-/** GoogleSQL's own name of the type, which messages about bits show. */
-const internalName = (a: CallArgument | undefined): string => (a?.kind !== 'value' ? 'INT64' : a.type.kind === 'FLOAT64' ? 'DOUBLE' : a.type.kind === 'FLOAT32' ? 'FLOAT' : typeName(a.type));
+const internalName = (a: CallArgument | undefined): string => internalTypeName(a?.kind === 'value' ? a.type : INT64);
 
 const bitwise = (name: string, sign: string, doc: string, quick: (a: number, b: number) => number, slow: (a: bigint, b: bigint) => bigint): FunctionDefinition =>
   scalar(name, FAMILY, doc, [on('(INT64, INT64) -> INT64', bitwiseInt(quick, slow)), on('(BYTES, BYTES) -> BYTES', bitwiseBytes(quick))], {

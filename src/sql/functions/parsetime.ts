@@ -6,7 +6,7 @@
  * Source: GoogleSQL "Format elements", PARSE_TIMESTAMP.
  */
 import { outOfRange } from '../../base/errors.ts';
-import { dayOfWeek, daysFromCivil, daysInMonth, isCivilDay } from '../values/date.ts';
+import { civilFromDays, dayOfWeek, daysFromCivil, daysInMonth, isCivilDay } from '../values/date.ts';
 import { inTimestampRange, joinNanos } from '../values/timestamp.ts';
 import { localToEpochSeconds, parseOffset, timeZone } from '../values/timezone.ts';
 import { on, scalar } from './define.ts';
@@ -17,8 +17,9 @@ interface Fields {
   year: number;
   century: number | undefined;
   yearOfCentury: number | undefined;
-  month: number;
-  day: number;
+  /** Given after the day of the year or the week, if one is. */
+  month: number | undefined;
+  day: number | undefined;
   dayOfYear: number | undefined;
   week: { readonly number: number; readonly firstDay: number } | undefined;
   weekday: number | undefined;
@@ -38,6 +39,8 @@ class Cursor {
   at = 0;
   /** Whether another element follows at once. */
   followed = false;
+  /** Whether blanks may stand before numbers: inside elements such as %D and %T. */
+  skipsBlanks = false;
   readonly text: string;
   constructor(text: string) {
     this.text = text;
@@ -57,13 +60,21 @@ class Cursor {
     return match[0];
   }
   number(digits: number, low: number, high: number): number {
-    this.blank();
+    if (this.skipsBlanks) this.blank();
     const value = Number(this.take(new RegExp(`[0-9]{1,${digits}}`, 'y')));
     return value >= low && value <= high ? value : this.fail();
   }
+  /** A number of at most two digits behind any blanks; a second digit that would make it too large is left. */
+  padded(low: number, high: number): number {
+    this.blank();
+    const digit = Number(this.take(/[0-9]/y));
+    const second = /[0-9]/.test(this.text.charAt(this.at)) ? digit * 10 + Number(this.text.charAt(this.at)) : Infinity;
+    if (second <= high) this.at++;
+    const value = second <= high ? second : digit;
+    return value >= low ? value : this.fail();
+  }
   /** The index of the name here, in full or by its first three letters. */
   name(names: readonly string[]): number {
-    this.blank();
     const rest = this.text.slice(this.at).toLowerCase();
     for (const [index, name] of names.entries()) {
       const lower = name.toLowerCase();
@@ -82,7 +93,6 @@ const COMPOSITES: Readonly<Record<string, string>> = { D: '%m/%d/%y', x: '%m/%d/
 
 const DATE_READERS: Readonly<Record<string, (c: Cursor, f: Fields) => void>> = {
   Y: (c, f) => {
-    c.blank();
     // Five digits only where what follows is no number of its own.
     f.year = c.number(c.followed ? 4 : 5, 0, 10_000);
     f.century = f.yearOfCentury = undefined;
@@ -91,49 +101,58 @@ const DATE_READERS: Readonly<Record<string, (c: Cursor, f: Fields) => void>> = {
   y: (c, f) => void (f.yearOfCentury = c.number(2, 0, 99)),
   m: (c, f) => void (f.month = c.number(2, 1, 12)),
   d: (c, f) => void (f.day = c.number(2, 1, 31)),
-  e: (c, f) => void (f.day = c.number(2, 1, 31)),
-  j: (c, f) => void (f.dayOfYear = c.number(3, 1, 366)),
+  e: (c, f) => void (f.day = c.padded(1, 31)),
+  j: (c, f) => derived(f, { dayOfYear: c.number(3, 1, 366) }),
   A: (c, f) => void (f.weekday = c.name(WEEKDAYS)),
   a: (c, f) => void (f.weekday = c.name(WEEKDAYS)),
   B: (c, f) => void (f.month = c.name(MONTHS) + 1),
   b: (c, f) => void (f.month = c.name(MONTHS) + 1),
   h: (c, f) => void (f.month = c.name(MONTHS) + 1),
-  U: (c, f) => void (f.week = { number: c.number(2, 0, 53), firstDay: 0 }),
-  W: (c, f) => void (f.week = { number: c.number(2, 0, 53), firstDay: 1 }),
-  u: (c, f) => void (f.weekday = c.number(1, 1, 7) % 7),
-  w: (c, f) => void (f.weekday = c.number(1, 0, 6)),
-  Q: (c, f) => void (f.month = (c.number(1, 1, 4) - 1) * 3 + 1),
+  U: (c, f) => derived(f, { week: { number: c.number(2, 0, 53), firstDay: 0 } }),
+  W: (c, f) => derived(f, { week: { number: c.number(2, 0, 53), firstDay: 1 } }),
+  u: (c, f) => {
+    c.blank();
+    f.weekday = c.number(1, 1, 7) % 7;
+  },
+  w: (c, f) => {
+    c.blank();
+    f.weekday = c.number(1, 0, 6);
+  },
+  Q: (c, f) => {
+    f.month = (c.number(1, 1, 4) - 1) * 3 + 1;
+    f.day = 1;
+  },
   n: (c) => c.blank(),
   t: (c) => c.blank(),
   '%': (c) => void c.take(/%/y),
 };
 
+/** A day of the year or a week tells month and day, until they are told again. */
+const derived = (f: Fields, by: Partial<Fields>): void => void Object.assign(f, by, { month: undefined, day: undefined });
+
 const TIME_READERS: Readonly<Record<string, (c: Cursor, f: Fields) => void>> = {
-  H: (c, f) => hourOf(c, f, 23, false),
-  k: (c, f) => hourOf(c, f, 23, false),
-  I: (c, f) => hourOf(c, f, 12, true),
-  l: (c, f) => hourOf(c, f, 12, true),
+  H: (c, f) => hourOf(c.number(2, 0, 23), f, false),
+  k: (c, f) => hourOf(c.padded(0, 23), f, false),
+  I: (c, f) => hourOf(twelveHour(c), f, true),
+  l: (c, f) => hourOf(twelveHour(c), f, true),
   M: (c, f) => void (f.minute = c.number(2, 0, 59)),
   S: (c, f) => void (f.second = c.number(2, 0, 60)),
   p: (c, f) => halfDay(c, f),
   P: (c, f) => halfDay(c, f),
   s: (c, f) => {
-    c.blank();
     f.epochSeconds = Number(c.take(/[+-]?[0-9]{1,15}/y));
   },
   z: (c, f) => {
-    c.blank();
     f.offset = offsetOf(c.take(/[+-][0-9]{2}(?:[0-9]{2})?/y));
   },
   Ez: (c, f) => {
-    c.blank();
     const text = c.take(/[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?/y);
     f.offset = /z/i.test(text) ? 0 : offsetOf(text);
   },
   Z: (c, f) => {
-    c.blank();
     f.zone = c.take(/[A-Za-z0-9_+\-/:]+/y);
     timeZone(f.zone);
+    f.offset = undefined;
   },
 };
 
@@ -145,12 +164,17 @@ function offsetOf(text: string): number {
 }
 
 function halfDay(c: Cursor, f: Fields): void {
-  c.blank();
+  if (c.skipsBlanks) c.blank();
   f.afternoon = c.take(/[AaPp][Mm]/y).toLowerCase() === 'pm';
 }
 
-function hourOf(c: Cursor, f: Fields, high: number, twelve: boolean): void {
-  f.hour = c.number(2, twelve ? 1 : 0, high);
+function twelveHour(c: Cursor): number {
+  c.blank();
+  return c.number(2, 1, 12);
+}
+
+function hourOf(hour: number, f: Fields, twelve: boolean): void {
+  f.hour = hour;
   f.twelveHour = twelve;
 }
 
@@ -185,11 +209,17 @@ function readElement(code: string, c: Cursor, f: Fields, isDate: boolean): void 
   const timeOnly = name in TIME_READERS || /^E[0-9*]S$/.test(name) || name === 'Ez' || ['R', 'T', 'X', 'r', 'c'].includes(name);
   if (isDate && timeOnly) throw outOfRange(`Invalid format: %${code} is not allowed for the DATE type.`);
   if (composite !== undefined) {
+    // A weekday inside %c is read and says nothing.
+    const { weekday } = f;
+    c.skipsBlanks = name !== 'c';
     read(composite, c, f, isDate);
+    c.skipsBlanks = false;
+    f.weekday = weekday;
     return;
   }
   if (name === 'E4Y') {
     f.year = Number(c.take(/[0-9]{4}/y));
+    f.century = f.yearOfCentury = undefined;
     return;
   }
   const fraction = /^E([0-9*])S$/.exec(name);
@@ -201,10 +231,6 @@ function readElement(code: string, c: Cursor, f: Fields, isDate: boolean): void 
   if (reader === undefined) c.fail();
   else reader(c, f);
 }
-
-const outOfRangeField = (): never => {
-  throw outOfRange('Out-of-range datetime field in parsing function');
-};
 
 const invalidResult = (): never => {
   throw outOfRange('Invalid result from parsing function');
@@ -219,21 +245,30 @@ function yearOf(f: Fields): number {
 function dayOf(f: Fields): number {
   const year = yearOf(f);
   if (year < 1 || year > 9999) return invalidResult();
-  if (f.dayOfYear !== undefined) {
-    if (f.dayOfYear === 366 && daysInMonth(year, 2) === 28) throw outOfRange(`Year ${year} has 365 days, but the specified day of year was 366`);
-    return daysFromCivil(year, 1, 1) + f.dayOfYear - 1;
-  }
-  if (f.week !== undefined) {
-    const first = daysFromCivil(year, 1, 1);
-    const start = first + ((f.week.firstDay - dayOfWeek(first) + 7) % 7) + (f.week.number - 1) * 7;
-    return start + (((f.weekday ?? f.week.firstDay) - f.week.firstDay + 7) % 7);
-  }
-  return isCivilDay(year, f.month, f.day) ? daysFromCivil(year, f.month, f.day) : outOfRangeField();
+  const base = f.dayOfYear !== undefined ? dayInYear(year, f.dayOfYear) : f.week !== undefined ? firstOfWeek(year, f.week, f.weekday) : undefined;
+  // The week 0 begins in the year before.
+  const told = base === undefined ? { year, month: 1, day: 1 } : civilFromDays(base);
+  const [month, day] = [f.month ?? told.month, f.day ?? told.day];
+  if (!isCivilDay(told.year, month, day)) throw outOfRange(`Out-of-range datetime field in parsing function${base === undefined ? '' : `; year: ${year}, month: ${month}, day: ${day}`}`);
+  return daysFromCivil(told.year, month, day);
+}
+
+function dayInYear(year: number, dayOfYear: number): number {
+  if (dayOfYear === 366 && daysInMonth(year, 2) === 28) throw outOfRange(`Year ${year} has 365 days, but the specified day of year was 366`);
+  return daysFromCivil(year, 1, 1) + dayOfYear - 1;
+}
+
+function firstOfWeek(year: number, { number, firstDay }: NonNullable<Fields['week']>, weekday: number | undefined): number {
+  const first = daysFromCivil(year, 1, 1);
+  const start = first + ((firstDay - dayOfWeek(first) + 7) % 7) + (number - 1) * 7;
+  if (start <= first - 7 || start >= daysFromCivil(year + 1, 1, 1)) throw outOfRange(`Week number ${number} is invalid for year ${year}`);
+  if (weekday !== undefined) throw outOfRange('Weekday parse elements are not supported yet');
+  return start;
 }
 
 function parse(pattern: string, text: string, isDate: boolean): Fields {
   const f: Fields = {
-    year: 1970, century: undefined, yearOfCentury: undefined, month: 1, day: 1, dayOfYear: undefined, week: undefined, weekday: undefined,
+    year: 1970, century: undefined, yearOfCentury: undefined, month: undefined, day: undefined, dayOfYear: undefined, week: undefined, weekday: undefined,
     hour: 0, twelveHour: false, afternoon: false, minute: 0, second: 0, nanos: 0, offset: undefined, zone: undefined, epochSeconds: undefined,
   };
   const c = new Cursor(text);
@@ -246,7 +281,7 @@ function parse(pattern: string, text: string, isDate: boolean): Fields {
 
 function parseTimestampBy(pattern: string, text: string, defaultZone: string): bigint {
   const f = parse(pattern, text, false);
-  const nanos = f.second === 60 ? 0 : f.nanos;
+  const nanos = f.second === 60 || f.epochSeconds !== undefined ? 0 : f.nanos;
   const hour = f.twelveHour ? (f.hour % 12) + (f.afternoon ? 12 : 0) : f.hour;
   const local = f.epochSeconds ?? dayOf(f) * 86_400 + hour * 3600 + f.minute * 60 + f.second;
   let epoch = local;

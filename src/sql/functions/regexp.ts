@@ -61,15 +61,16 @@ function extract(text: string, pattern: string): string | null {
   return matcher.find() ? (matcher.group(regexp.groupCount()) ?? null) : null;
 }
 
-/** Every match that does not start at the end of a text that is not empty. */
+/** Every match that is sought before the end of the text, or at the end of an empty one. */
 function extractAll(text: string, pattern: string): string[] {
   const regexp = extractor(pattern);
   const group = regexp.groupCount();
   const matcher = regexp.matcher(text);
   const result: string[] = [];
-  while (matcher.find()) {
-    if (matcher.start() === text.length && matcher.end() === text.length && text.length > 0) break;
+  let from = 0;
+  while ((from === 0 || from < text.length) && matcher.find()) {
     result.push(matcher.group(group) ?? '');
+    from = matcher.end() + (matcher.end() === matcher.start() ? 1 : 0);
   }
   return result;
 }

@@ -125,12 +125,12 @@ export function typesEquivalent(a: SqlType, b: SqlType): boolean {
 }
 
 /** The type as SQL text, e.g. `ARRAY<STRUCT<a INT64, STRING>>`. */
-export function typeName(type: SqlType): string {
+export function typeName(type: SqlType, names: Readonly<Partial<Record<TypeKind, string>>> = {}): string {
   switch (type.kind) {
     case 'ARRAY':
-      return `ARRAY<${typeName(type.element)}>`;
+      return `ARRAY<${typeName(type.element, names)}>`;
     case 'STRUCT':
-      return `STRUCT<${type.fields.map((f) => (f.name === '' ? '' : `${f.name} `) + typeName(f.type)).join(', ')}>`;
+      return `STRUCT<${type.fields.map((f) => (f.name === '' ? '' : `${f.name} `) + typeName(f.type, names)).join(', ')}>`;
     case 'PROTO':
     case 'ENUM':
       return type.name;
@@ -147,8 +147,11 @@ export function typeName(type: SqlType): string {
     case 'UUID':
     case 'INTERVAL':
     case 'TOKENLIST':
-      return type.kind;
+      return names[type.kind] ?? type.kind;
     default:
       return unreachable(type);
   }
 }
+
+/** The name inside GoogleSQL, which shows in some messages of its analyzer. */
+export const internalTypeName = (type: SqlType): string => typeName(type, { FLOAT32: 'FLOAT', FLOAT64: 'DOUBLE' });

@@ -76,21 +76,21 @@ export function parseTimestamp(text: string, defaultZone: TimeZone): bigint {
   if (match === null) throw outOfRange(`Invalid timestamp: '${text}'`);
   const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])];
   const [hour, minute, second] = [Number(match[4] ?? 0), Number(match[5] ?? 0), Number(match[6] ?? 0)];
-  if (!isCivilDay(year, month, day) || hour > 23 || minute > 59 || second > 60) throw outOfRange(`Invalid timestamp: '${text}'`);
+  if (!isCivilDay(year, month, day) || hour > 23 || minute > 59 || second > 60) throw outOfRange(`Invalid timestamp string "${text}"`);
   const local = daysFromCivil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
   // Second 60 is a leap second: the fraction is dropped and the minute ends.
   const fraction = second === 60 ? 0 : Number((match[7] ?? '').padEnd(9, '0'));
-  const zone = zoneOf(match, defaultZone, text);
+  const zone = zoneOf(match, defaultZone);
   const result = joinNanos(localToEpochSeconds(local, zone), fraction);
   if (!inTimestampRange(result)) throw outOfRange(`Invalid timestamp: '${text}'`);
   return result;
 }
 
-function zoneOf(match: RegExpExecArray, defaultZone: TimeZone, text: string): TimeZone {
+function zoneOf(match: RegExpExecArray, defaultZone: TimeZone): TimeZone {
   if (match[8] !== undefined) return timeZone('UTC');
   const offset = match[9];
   if (offset !== undefined) {
-    if (parseOffset(offset) === undefined) throw outOfRange(`Invalid timestamp: '${text}'`);
+    if (parseOffset(offset) === undefined) throw outOfRange(`Invalid time zone: ${offset}`);
     return timeZone(offset);
   }
   return match[10] === undefined ? defaultZone : timeZone(match[10]);
