@@ -18,6 +18,7 @@ const value = (random: Random, name: string): string => literal(random, typed(na
 // ---- FORMAT
 
 const OF_SPECIFIERS: Readonly<Record<string, readonly string[]>> = { d: ['INT64'], i: ['INT64'], o: ['INT64'], x: ['INT64'], X: ['INT64'], f: ['FLOAT64', 'NUMERIC'], F: ['FLOAT64'], e: ['FLOAT64', 'NUMERIC'], E: ['FLOAT64'], g: ['FLOAT64', 'NUMERIC'], G: ['FLOAT64'], s: ['STRING'], p: ['JSON'], P: ['JSON'] };
+const SPECIFIERS = Array.from('dixXofFeEgGstTpPtTTf');
 const ANY_KIND = ['INT64', 'FLOAT64', 'FLOAT32', 'NUMERIC', 'STRING', 'BYTES', 'DATE', 'TIMESTAMP', 'JSON', 'BOOL'];
 
 const format: Grower = (random) => {
@@ -26,7 +27,7 @@ const format: Grower = (random) => {
     const flags = list(random, 2, () => pick(random, ['', '', '-', '+', ' ', '0', '#', "'"]));
     const width = pick(random, ['', '', '1', '5', '12', '*']);
     const precision = pick(random, ['', '', '', '.0', '.1', '.3', '.9', '.15', '.', '.*']);
-    const specifier = pick(random, [...'dixXofFeEgGstTpP', 't', 'T', 'T', 'f']);
+    const specifier = pick(random, SPECIFIERS);
     for (const part of [width, precision]) if (part.endsWith('*')) args.push(pick(random, ['0', '4', '-7', 'NULL', '12']));
     args.push(random.int(12) === 0 ? `CAST(NULL AS ${pick(random, ANY_KIND)})` : value(random, pick(random, OF_SPECIFIERS[specifier] ?? ANY_KIND)));
     return `%${flags}${width}${precision}${specifier}${pick(random, ['', '|', ' ', '%%', 'é'])}`;
@@ -37,8 +38,8 @@ const format: Grower = (random) => {
 
 // ---- Dates and timestamps
 
-const DATE_ELEMENTS = [...'AaBbhCDdeFGgjmntQUuVWwxYy'].map((c) => `%${c}`).concat('%%', '%E4Y', '%Ey', '%EY', '%Od', '%Om', '%_d', '%-m', '%^a', '%05Y', '%#B', '%3e');
-const TIME_ELEMENTS = [...'HIklMPpRrSsTXZzc'].map((c) => `%${c}`).concat('%E3S', '%E*S', '%E0S', '%E9S', '%Ez', '%E6f', '%OH', '%-H', '%_I', '%^p', '%:z');
+const DATE_ELEMENTS = Array.from('AaBbhCDdeFGgjmntQUuVWwxYy', (c) => `%${c}`).concat('%%', '%E4Y', '%Ey', '%EY', '%Od', '%Om', '%_d', '%-m', '%^a', '%05Y', '%#B', '%3e');
+const TIME_ELEMENTS = Array.from('HIklMPpRrSsTXZzc', (c) => `%${c}`).concat('%E3S', '%E*S', '%E0S', '%E9S', '%Ez', '%E6f', '%OH', '%-H', '%_I', '%^p', '%:z');
 const ZONES = ['UTC', 'America/Los_Angeles', 'Asia/Kolkata', 'Europe/London', '+05:45', '-03', 'Australia/Lord_Howe', 'Asia/Kathmandu', 'America/St_Johns', 'Pacific/Apia', 'UTC+3', 'Nowhere', 'Africa/Monrovia'].map((z) => `"${z}"`);
 
 const elements = (random: Random, from: readonly string[]): string => list(random, 4, () => pick(random, from) + pick(random, ['', ' ', '-', ':', '/', 'x']));

@@ -54,9 +54,10 @@ export abstract class CallBinder extends ExpressionBinder {
     if (definition.kind === 'aggregate') return this.bindAggregate(e, definition, scope);
     if (e.distinct) throw this.error(e, `Non-aggregate function ${upper} cannot be called with DISTINCT`);
     if (e.nullHandling !== undefined) throw this.error(e, 'IGNORE NULLS and RESPECT NULLS are not supported on scalar functions');
-    if (e.having !== undefined) throw this.error(e, 'HAVING MAX and HAVING MIN are not supported on scalar functions');
-    if (e.orderBy.length > 0) throw this.error(e, 'ORDER BY in arguments is not supported on scalar functions');
-    if (e.limit !== undefined) throw this.error(e, 'LIMIT in arguments is not supported on scalar functions');
+    const behind = e.args.at(-1)?.end ?? e.start;
+    if (e.having !== undefined) throw this.error(this.keywordAt('HAVING', behind), 'HAVING MAX and HAVING MIN are not supported on scalar functions');
+    if (e.orderBy.length > 0) throw this.error(this.keywordAt('ORDER', behind), 'ORDER BY in arguments is not supported on scalar functions');
+    if (e.limit !== undefined) throw this.error(this.keywordAt('LIMIT', behind), 'LIMIT in arguments is not supported on scalar functions');
     if (e.safe && !definition.safePrefix && definition.kind === 'scalar') throw unimplemented(`Unsupported SAFE.${upper.toLowerCase()}: Spanner does not support function in safe error mode.`);
     if (e.safe && (NOT_SAFE.has(upper) || e.args.some((a) => a.kind === 'lambda'))) throw this.error(e, `Function ${name} does not support SAFE error mode`);
     return this.bindScalarCall(e, definition, scope);

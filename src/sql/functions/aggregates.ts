@@ -5,8 +5,8 @@
  */
 import { CorruptBytes } from '../../base/bytes.ts';
 import { outOfRange } from '../../base/errors.ts';
-import { supportsOrdering } from '../types/traits.ts';
-import { INT64, type SqlType } from '../types/types.ts';
+import { supportsGrouping, supportsOrdering } from '../types/traits.ts';
+import { INT64, typeName, type SqlType } from '../types/types.ts';
 import { groupingKey, sqlOrder } from '../values/compare.ts';
 import { canonicalInt, inInt64Range } from '../values/int64.ts';
 import { Interval, makeInterval } from '../values/interval.ts';
@@ -395,8 +395,8 @@ export const AGGREGATES: readonly FunctionDefinition[] = [
   ...sums,
   ...selections,
   ...collections,
-  aggregate('APPROX_COUNT_DISTINCT', 'The number of different values that are not NULL; here it is exact.', [onRows('(GROUPABLE) -> INT64', (t) => distinctCounter(t.arguments[0] ?? INT64))], { distinct: false }, {
-    accepts: everyArgument('APPROX_COUNT_DISTINCT', (type) => type.kind !== 'ARRAY' && type.kind !== 'STRUCT'),
+  aggregate('APPROX_COUNT_DISTINCT', 'The number of different values that are not NULL; here it is exact.', [onRows('(ANY) -> INT64', (t) => distinctCounter(t.arguments[0] ?? INT64))], { distinct: false }, {
+    accepts: ([a, ...rest]) => (rest.length === 0 && a?.kind === 'value' && (!supportsGrouping(a.type) || a.type.kind === 'STRUCT') ? `The argument to APPROX_COUNT_DISTINCT must support grouping; Type ${typeName(a.type)} does not` : undefined),
   }),
   statistic('VAR_SAMP', 'The sample variance; NULL for fewer than two values.', (v) => v, ['VARIANCE']),
   statistic('STDDEV_SAMP', 'The sample standard deviation; NULL for fewer than two values.', Math.sqrt, ['STDDEV']),

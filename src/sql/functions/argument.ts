@@ -1,6 +1,6 @@
 /** Arguments of a call before a signature is chosen, and how messages name them. */
 import { unreachable } from '../../base/assert.ts';
-import { internalTypeName, typeName, type SqlType } from '../types/types.ts';
+import { internalTypeName, typeName, type SqlType, type TypeKind } from '../types/types.ts';
 
 /** An argument as the analyser knows it before coercion. */
 export type CallArgument = { readonly name?: string } & (
@@ -28,8 +28,11 @@ export function argumentText(argument: CallArgument): string {
   }
 }
 
+/** Types whose literals have no type's name before them. */
+const PLAIN_LITERALS: ReadonlySet<TypeKind> = new Set(['BOOL', 'INT64', 'FLOAT64', 'STRING', 'BYTES']);
+
 /** An argument as messages about its type name it. */
 export function argumentDescription(argument: CallArgument): string {
   if (argument.kind === 'untyped') return argument.emptyArray === true ? 'empty array' : 'NULL';
-  return argument.kind === 'value' && argument.source === 'literal' && !['ARRAY', 'STRUCT'].includes(argument.type.kind) ? `literal ${internalTypeName(argument.type)}` : argument.kind === 'value' ? internalTypeName(argument.type) : argumentText(argument);
+  return argument.kind === 'value' && argument.source === 'literal' && PLAIN_LITERALS.has(argument.type.kind) ? `literal ${internalTypeName(argument.type)}` : argument.kind === 'value' ? internalTypeName(argument.type) : argumentText(argument);
 }

@@ -4,10 +4,10 @@
  */
 import { outOfRange } from '../../base/errors.ts';
 import { supportsEquality } from '../types/traits.ts';
-import { BOOL } from '../types/types.ts';
+import { BOOL, internalTypeName } from '../types/types.ts';
 import { sqlEquality } from '../values/compare.ts';
 import type { SqlValue } from '../values/value.ts';
-import { everyArgument, on, scalar } from './define.ts';
+import { on, scalar } from './define.ts';
 import { bound, type FunctionDefinition } from './registry.ts';
 
 const FAMILY = 'conditional';
@@ -31,8 +31,8 @@ export const CONDITIONAL: readonly FunctionDefinition[] = [
     on('(ANY1, ANY1) -> ANY1', bound((types) => {
       const equal = sqlEquality(types.result);
       return (a: SqlValue, b: SqlValue) => (equal(a, b) === true ? null : a);
-    })),
-  ], { nullBehaviour: 'custom', accepts: everyArgument('NULLIF', supportsEquality) }),
+    }), { check: ([type]) => (type === undefined || supportsEquality(type) ? undefined : `NULLIF is not defined for arguments of type ${internalTypeName(type)}`) }),
+  ], { nullBehaviour: 'custom' }),
   scalar('$case_no_value', FAMILY, 'CASE WHEN condition THEN result … ELSE result END.', [on('((BOOL, ANY1)..., [ANY1]) -> ANY1', caseWithoutValue)], LAZY),
   scalar('$case_with_value', FAMILY, 'CASE value WHEN value THEN result … ELSE result END.', [
     on('(ANY2, (ANY2, ANY1)..., [ANY1]) -> ANY1', bound((types) => {

@@ -158,7 +158,7 @@ function object(types: readonly (SqlType | undefined)[]): PlainEvaluator {
 function objectOfArrays(type: SqlType): PlainEvaluator {
   const convert = jsonConverter(type.kind === 'ARRAY' ? type.element : INT64, false);
   return (names: readonly SqlValue[] | null, values: readonly SqlValue[] | null) => {
-    if (names === null || values === null) throw outOfRange('Invalid input to JSON_OBJECT: The array of keys or values cannot be NULL');
+    if (names === null || values === null) throw outOfRange(`Invalid input to JSON_OBJECT: The ${names === null ? 'keys' : 'values'} array cannot be NULL`);
     if (names.length !== values.length) throw outOfRange('Invalid input to JSON_OBJECT: The number of keys and values must match');
     return new Json(jsonObject(names.map((name, i) => {
       if (typeof name !== 'string') throw outOfRange('Invalid input to JSON_OBJECT: A key cannot be NULL');

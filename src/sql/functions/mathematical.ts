@@ -102,10 +102,8 @@ const powersAndLogs: readonly FunctionDefinition[] = [
   scalar('EXP', FAMILY, 'e raised to a power.', [on('(FLOAT64) -> FLOAT64', (x: number) => checkedResult('EXP', Math.exp(x), x)), on('(NUMERIC) -> NUMERIC', expNumeric)]),
   scalar('LN', FAMILY, 'The natural logarithm.', [on('(FLOAT64) -> FLOAT64', naturalLog), on('(NUMERIC) -> NUMERIC', lnNumeric)]),
   scalar('LOG', FAMILY, 'The logarithm to a base, or the natural one without base.', [
-    on('(FLOAT64) -> FLOAT64', naturalLog),
-    on('(FLOAT64, FLOAT64) -> FLOAT64', logarithm),
-    on('(NUMERIC) -> NUMERIC', lnNumeric),
-    on('(NUMERIC, NUMERIC) -> NUMERIC', logNumeric),
+    on('(FLOAT64, [FLOAT64]) -> FLOAT64', (x: number, base?: number) => (base === undefined ? naturalLog(x) : logarithm(x, base))),
+    on('(NUMERIC, [NUMERIC]) -> NUMERIC', (x: bigint, base?: bigint) => (base === undefined ? lnNumeric(x) : logNumeric(x, base))),
   ]),
   scalar('LOG10', FAMILY, 'The logarithm to base 10.', [
     on('(FLOAT64) -> FLOAT64', (x: number) => checkedResult('LOG10', x <= 0 ? NaN : Math.log10(x), x)),

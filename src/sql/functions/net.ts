@@ -40,7 +40,7 @@ const GENERIC = new Set('com org net edu gov mil int arpa info biz name pro aero
 /** How many labels at the end are a public suffix; 0 for an address, and for a single label that may be any machine's name. */
 function suffixLabels(labels: readonly string[]): number {
   const [top = '', second = ''] = [labels[labels.length - 1]?.toLowerCase(), labels[labels.length - 2]?.toLowerCase()];
-  if (labels.length < 2) return top.length === 2 || GENERIC.has(top) ? labels.length : 0;
+  if (labels.length < 2) return /^[a-z]{2}$/.test(top) || GENERIC.has(top) ? labels.length : 0;
   // oxlint-disable-next-line no-control-regex -- anything but ASCII
   if (!/^(?:[a-z]{2,63}|xn--[a-z0-9-]+|[^\u0000-\u007f]+)$/.test(top)) return 0;
   return SECOND_LEVELS.has(second) && SECOND_LEVEL_COUNTRIES.has(top) ? 2 : 1;

@@ -14,12 +14,22 @@ const CACHE_LIMIT = 500;
 const MAX_PATTERN_LENGTH = 1_000_000;
 const cache = new Map<string, RE2JS>();
 
+/** RE2 minds no name that two groups have, its port does; names are of no use here. */
+function compileAnew(pattern: string): RE2JS {
+  try {
+    return RE2JS.compile(pattern);
+  } catch (error) {
+    if (error instanceof RE2JSException && error.message.includes('duplicate capture group name')) return RE2JS.compile(pattern.replace(/\\[\s\S]|\(\?P?<\w+>/g, (part) => (part.startsWith('\\') ? part : '(')));
+    throw error;
+  }
+}
+
 function compile(pattern: string): RE2JS {
   const known = cache.get(pattern);
   if (known !== undefined) return known;
   if (pattern.length > MAX_PATTERN_LENGTH) throw outOfRange('Cannot parse regular expression: pattern too large');
   try {
-    const compiled = RE2JS.compile(pattern);
+    const compiled = compileAnew(pattern);
     if (cache.size >= CACHE_LIMIT) cache.clear();
     cache.set(pattern, compiled);
     return compiled;

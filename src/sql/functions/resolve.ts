@@ -206,6 +206,8 @@ function namedArguments(args: readonly CallArgument[], from: number): Map<string
 class Templates {
   private readonly inputs = new Map<number, SupertypeInput[]>();
   private readonly traits = new Map<number, Trait>();
+  /** Templates that a literal [] stands for. */
+  private readonly emptyArrays = new Set<number>();
   private readonly settled = new Map<number, SqlType>();
 
   /** Notes what an argument says about templates; false when its outer shape is already wrong. */
@@ -222,7 +224,10 @@ class Templates {
 
   private collectUntyped(matcher: Matcher, emptyArray: boolean): boolean {
     if (matcher.kind === 'array') return this.collectUntyped(matcher.element, false);
-    if (matcher.kind === 'template') this.note(matcher, { type: emptyArray ? arrayOf(INT64) : undefined, source: emptyArray ? 'literal' : 'untyped' });
+    if (matcher.kind === 'template') {
+      this.note(matcher, { type: undefined, source: 'untyped' });
+      if (emptyArray) this.emptyArrays.add(matcher.index);
+    }
     return true;
   }
 
@@ -242,7 +247,7 @@ class Templates {
   settle(): boolean {
     for (const [index, inputs] of this.inputs) {
       const typed = inputs.some((i) => i.type !== undefined);
-      const type = typed ? commonSupertype(inputs) : INT64;
+      const type = typed ? commonSupertype(inputs) : this.emptyArrays.has(index) ? arrayOf(INT64) : INT64;
       if (type === undefined) return false;
       const trait = this.traits.get(index);
       if (trait !== undefined && !hasTrait(type, trait)) return false;
