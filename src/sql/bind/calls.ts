@@ -158,17 +158,17 @@ export abstract class CallBinder extends ExpressionBinder {
         const value = this.intervalCount(this.bind(arg.value, scope), arg.value);
         given.push({ node: arg.value, info: this.argumentOf(value), value });
         const word = ExpressionBinder.partWord(arg.from);
-        given.push({ node: arg.from, info: { kind: 'keyword', role: 'PART', word }, value: { kind: 'keyword', word } });
+        given.push({ node: arg.from, info: { kind: 'keyword', role: 'PART', word, written: this.text.slice(arg.from.start, arg.from.end) }, value: { kind: 'keyword', word } });
       } else given.push(this.givenArgument(arg, definition, given.length, scope));
     }
     return given;
   }
 
-  /** The number of an INTERVAL: an INT64, or text that is read as one. */
+  /** The number of an INTERVAL: an INT64, or constant text that is read as one. */
   private intervalCount(count: Expr, node: SourceRange): Expr {
     if (this.sourceOf(count) === 'untyped' || count.type.kind === 'INT64') return count;
-    if (count.type.kind !== 'STRING') throw this.error(node, 'Interval value must be coercible to INT64 type');
-    return count.kind === 'const' ? this.castConstant(count, INT64) : this.castTo(count, INT64, false, node);
+    if (count.type.kind !== 'STRING' || count.kind !== 'const') throw this.error(node, 'Interval value must be coercible to INT64 type');
+    return this.castConstant(count, INT64);
   }
 
   private givenArgument(arg: Argument, definition: FunctionDefinition, position: number, scope: Scope | undefined): GivenArgument {
@@ -212,7 +212,7 @@ export abstract class CallBinder extends ExpressionBinder {
       word = `${arg.name.parts[0]?.name.toUpperCase() ?? ''}(${arg.args[0].parts[0]?.name.toUpperCase() ?? ''})`;
     }
     if (word === undefined) return undefined;
-    return { node: arg, info: { kind: 'keyword', role: role.role, word }, value: { kind: 'keyword', word } };
+    return { node: arg, info: { kind: 'keyword', role: role.role, word, written: this.text.slice(arg.start, arg.end) }, value: { kind: 'keyword', word } };
   }
 
   private lambdaArgument(arg: Lambda, scope: Scope | undefined): GivenArgument {

@@ -260,7 +260,7 @@ export abstract class ExpressionBinder extends OperandBinder {
     if (e.accessor === 'KEY' || e.accessor === 'SAFE_KEY') throw this.error(e, `Subscript access using ${e.accessor} is not supported`);
     const ofJson = e.accessor === 'plain' && (operand.type.kind === 'JSON' || untyped);
     if (ofJson && (['INT64', 'STRING'].includes(index.type.kind) || this.sourceOf(index) === 'untyped')) return this.callOf('$subscript', [untyped ? { kind: 'const', type: JSON_TYPE, value: null, source: 'expression' } : operand, index], e);
-    if (operand.type.kind !== 'ARRAY') throw this.error(e.index, `Subscript access using [${e.accessor === 'plain' ? typeName(index.type) : `${e.accessor}(${typeName(index.type)})`}] is not supported on values of type ${typeName(operand.type)}`);
+    if (operand.type.kind !== 'ARRAY') throw this.error(this.wordAfter(this.text.indexOf('[', e.operand.end) + 1), `Subscript access using [${e.accessor === 'plain' ? typeName(index.type) : `${e.accessor}(${typeName(index.type)})`}] is not supported on values of type ${typeName(operand.type)}`);
     if (e.accessor === 'plain') throw this.error(e.index, 'Array element access with array[position] is not supported. Use array[OFFSET(zero_based_offset)] or array[ORDINAL(one_based_ordinal)]');
     const position = this.coerce(index, INT64, e.index, (from) => `Array position in [] must be coercible to INT64 type, but has type ${from}`);
     return this.callOf(SUBSCRIPTS[e.accessor], [operand, position], e);
@@ -477,7 +477,7 @@ export abstract class ExpressionBinder extends OperandBinder {
     if (literal) throw this.error(e, 'EXTRACT does not support literal STRING arguments');
     if (operand.type.kind === 'DATE' && zone.length > 0) throw this.error(e, 'EXTRACT from DATE does not support AT TIME ZONE');
     const part = ExpressionBinder.partWord(e.part);
-    const keyword: CallArgument = { kind: 'keyword', role: 'PART', word: part };
+    const keyword: CallArgument = { kind: 'keyword', role: 'PART', word: part, written: this.text.slice(e.part.start, e.part.end) };
     const call = this.resolve(e, '$extract', [keyword, this.argumentOf(operand), ...zone.map((z) => this.argumentOf(z))], false, [e.part]);
     return this.finishCall(call, [{ kind: 'keyword', word: part }, operand, ...zone], e, false);
   }

@@ -67,6 +67,7 @@ export abstract class OperandBinder extends BinderBase {
   bindField(operand: Expr, field: Identifier): Expr {
     const { type } = operand;
     if (type.kind === 'JSON') return this.callOf('$subscript', [operand, this.literal(field.name, STRING)], field);
+    if (operand.kind === 'parameter' && operand.untyped) throw this.error(field, `Cannot access field ${field.name} on parameter ${operand.info.name} whose type is unknown`);
     if (type.kind !== 'STRUCT') throw this.error(field, `Cannot access field ${field.name} on a value with type ${typeName(type)}`);
     const key = field.name.toLowerCase();
     const matches = type.fields.flatMap((f, i) => (f.name.toLowerCase() === key ? [i] : []));

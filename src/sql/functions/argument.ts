@@ -9,7 +9,8 @@ export type CallArgument = { readonly name?: string } & (
   | { readonly kind: 'untyped'; readonly emptyArray?: boolean; readonly parameter?: boolean }
   /** `bind` analyses the body for the given parameter types and returns its type. */
   | { readonly kind: 'lambda'; readonly parameterCount: number; readonly bind: (parameters: readonly SqlType[]) => SqlType }
-  | { readonly kind: 'keyword'; readonly role: 'PART' | 'KEYWORD' | 'SEQUENCE'; readonly word: string }
+  /** `word` is in upper case, `written` as the statement has it. */
+  | { readonly kind: 'keyword'; readonly role: 'PART' | 'KEYWORD' | 'SEQUENCE'; readonly word: string; readonly written?: string }
 );
 
 export function argumentText(argument: CallArgument): string {

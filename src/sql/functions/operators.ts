@@ -27,7 +27,7 @@ import {
   timestampDifference,
 } from './intervalmath.ts';
 import { likeMatcher } from './like.ts';
-import { bound, withContext, type FunctionDefinition, type PlainEvaluator } from './registry.ts';
+import { bound, withContext, type FunctionDefinition, type PlainEvaluator, type Signature } from './registry.ts';
 
 const FAMILY = 'operators';
 
@@ -81,6 +81,10 @@ const arithmetic: readonly FunctionDefinition[] = [
 
 const firstType = (types: readonly (SqlType | undefined)[]): SqlType => types[0] ?? BOOL;
 
+/** Operands that have a common type are refused when it cannot be compared. */
+const compares = (what: string, has: (type: SqlType) => boolean): NonNullable<Signature['check']> =>
+  (types) => (has(firstType(types)) ? undefined : `${what} is not defined for arguments of type ${internalTypeName(firstType(types))}`);
+
 /** Types whose values are equal exactly when they are `===`. */
 const hasPlainEquality = (type: SqlType): boolean => ['BOOL', 'INT64', 'FLOAT64', 'FLOAT32', 'NUMERIC', 'STRING', 'DATE', 'TIMESTAMP', 'UUID', 'ENUM'].includes(type.kind);
 /** Types whose values JavaScript's `<` orders as SQL does, NaN included. */
@@ -111,8 +115,8 @@ function ordering(quick: PlainEvaluator, holds: (order: number) => boolean): (ty
   };
 }
 
-const comparison = (name: string, doc: string, evaluator: (type: SqlType) => PlainEvaluator, accepts: NonNullable<FunctionDefinition['accepts']>): FunctionDefinition =>
-  scalar(name, FAMILY, doc, [on('(ANY1, ANY1) -> BOOL', bound((types) => evaluator(firstType(types.arguments))))], { accepts });
+const comparison = (name: string, doc: string, evaluator: (type: SqlType) => PlainEvaluator, check: NonNullable<Signature['check']>): FunctionDefinition =>
+  scalar(name, FAMILY, doc, [on('(ANY1, ANY1) -> BOOL', bound((types) => evaluator(firstType(types.arguments))), { check })]);
 
 function between(type: SqlType): PlainEvaluator {
   const order = sqlOrder(type);
@@ -146,15 +150,15 @@ const distinct = (negated: boolean) =>
   });
 
 const comparisons: readonly FunctionDefinition[] = [
-  comparison('$equal', 'Whether two values are equal.', equality(false), everyArgument('Equality', supportsEquality)),
-  comparison('$not_equal', 'Whether two values differ.', equality(true), everyArgument('Inequality', supportsEquality)),
-  comparison('$less', 'Whether the first value is less.', ordering((a: Ordered, b: Ordered) => a < b, (o) => o < 0), everyArgument('Less than', supportsOrdering)),
-  comparison('$less_or_equal', 'Whether the first value is less or equal.', ordering((a: Ordered, b: Ordered) => a <= b, (o) => o <= 0), everyArgument('Less than', supportsOrdering)),
-  comparison('$greater', 'Whether the first value is greater.', ordering((a: Ordered, b: Ordered) => a > b, (o) => o > 0), everyArgument('Greater than', supportsOrdering)),
-  comparison('$greater_or_equal', 'Whether the first value is greater or equal.', ordering((a: Ordered, b: Ordered) => a >= b, (o) => o >= 0), everyArgument('Greater than', supportsOrdering)),
+  comparison('$equal', 'Whether two values are equal.', equality(false), compares('Equality', supportsEquality)),
+  comparison('$not_equal', 'Whether two values differ.', equality(true), compares('Inequality', supportsEquality)),
+  comparison('$less', 'Whether the first value is less.', ordering((a: Ordered, b: Ordered) => a < b, (o) => o < 0), compares('Less than', supportsOrdering)),
+  comparison('$less_or_equal', 'Whether the first value is less or equal.', ordering((a: Ordered, b: Ordered) => a <= b, (o) => o <= 0), compares('Less than', supportsOrdering)),
+  comparison('$greater', 'Whether the first value is greater.', ordering((a: Ordered, b: Ordered) => a > b, (o) => o > 0), compares('Greater than', supportsOrdering)),
+  comparison('$greater_or_equal', 'Whether the first value is greater or equal.', ordering((a: Ordered, b: Ordered) => a >= b, (o) => o >= 0), compares('Greater than', supportsOrdering)),
   scalar('$between', FAMILY, 'Whether a value lies within two bounds, which belong to the range.', [
-    on('(ANY1, ANY1, ANY1) -> BOOL', bound((types) => between(firstType(types.arguments)))),
-  ], { nullBehaviour: 'custom', accepts: everyArgument('BETWEEN', supportsOrdering) }),
+    on('(ANY1, ANY1, ANY1) -> BOOL', bound((types) => between(firstType(types.arguments))), { check: compares('BETWEEN', supportsOrdering) }),
+  ], { nullBehaviour: 'custom' }),
   scalar('$in', FAMILY, 'Whether a value is in a list.', [
     on('(ANY1, ANY1...) -> BOOL', bound((types) => {
       const contains = membership(firstType(types.arguments));

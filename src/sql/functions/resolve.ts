@@ -47,7 +47,12 @@ interface Assignment {
 /** Resolves a call to an entry of the table. Throws INVALID_ARGUMENT in Spanner's words when nothing matches. */
 export function resolveCall(definition: FunctionDefinition, args: readonly CallArgument[]): ResolvedCall {
   const literalNull = REFUSE_NULL.has(definition.name) ? args.findIndex(isLiteralNull) : -1;
-  if (literalNull >= 0) throw new ArgumentError(literalNull, `Operands of ${OPERATOR_SIGNS[definition.name] ?? definition.name} cannot be literal NULL`);
+  const refuseNull = (): never => {
+    throw new ArgumentError(literalNull, `Operands of ${OPERATOR_SIGNS[definition.name] ?? definition.name} cannot be literal NULL`);
+  };
+  // Of a comparison the type beside the NULL is looked at first.
+  const compares = definition.signatures.some((s) => s.check !== undefined);
+  if (literalNull >= 0 && !compares) refuseNull();
   const objection = definition.accepts?.(args);
   if (objection !== undefined) throw invalidArgument(objection);
   checkKeywordPlaces(definition, args);
@@ -67,7 +72,7 @@ export function resolveCall(definition: FunctionDefinition, args: readonly CallA
     }
   }
   if (refused !== undefined) throw refused;
-  if (best !== undefined) return best;
+  if (best !== undefined) return literalNull >= 0 ? refuseNull() : best;
   if (reason !== undefined) throw invalidArgument(reason);
   throw noMatch(definition, args);
 }
@@ -92,10 +97,10 @@ function keywordObjection({ signature, slots }: Candidate, args: readonly CallAr
   for (const slot of slots) {
     const given = slot === undefined ? undefined : args[slot];
     if (slot === undefined || given?.kind !== 'keyword') continue;
-    if (given.role === 'KEYWORD' && keywords?.allowed.has(given.word) === false) return new ArgumentError(slot, `Argument is not a valid ${keywords.of}: ${given.word}`);
+    if (given.role === 'KEYWORD' && keywords?.allowed.has(given.word) === false) return new ArgumentError(slot, `Argument is not a valid ${keywords.of}: ${given.written ?? given.word}`);
     if (given.role !== 'PART' || parts === undefined || parts.allowed.has(given.word)) continue;
     if (given.word.includes('(')) return new ArgumentError(slot, 'Date part arguments are not supported');
-    if (!DATE_PARTS.has(given.word)) return new ArgumentError(slot, `A valid date part name is required but found ${given.word}`);
+    if (!DATE_PARTS.has(given.word)) return new ArgumentError(slot, `A valid date part name is required but found ${given.written ?? given.word}`);
     return new ArgumentError(-1, `${parts.of} does not support the ${given.word} date part`);
   }
   return undefined;
