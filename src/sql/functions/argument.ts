@@ -1,5 +1,6 @@
 /** Arguments of a call before a signature is chosen, and how messages name them. */
 import { unreachable } from '../../base/assert.ts';
+import { Code, TrestleError } from '../../base/errors.ts';
 import { internalTypeName, typeName, type SqlType, type TypeKind } from '../types/types.ts';
 
 /** An argument as the analyser knows it before coercion. */
@@ -36,4 +37,15 @@ const PLAIN_LITERALS: ReadonlySet<TypeKind> = new Set(['BOOL', 'INT64', 'FLOAT64
 export function argumentDescription(argument: CallArgument): string {
   if (argument.kind === 'untyped') return argument.emptyArray === true ? 'empty array' : 'NULL';
   return argument.kind === 'value' && argument.source === 'literal' && PLAIN_LITERALS.has(argument.type.kind) ? `literal ${internalTypeName(argument.type)}` : argument.kind === 'value' ? internalTypeName(argument.type) : argumentText(argument);
+}
+
+/** A call is refused for one of its arguments: the error belongs where that argument stands. */
+export class ArgumentError extends TrestleError {
+  /** The argument's index among those given. */
+  readonly argument: number;
+
+  constructor(argument: number, message: string) {
+    super(Code.INVALID_ARGUMENT, message);
+    this.argument = argument;
+  }
 }

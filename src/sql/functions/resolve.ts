@@ -5,11 +5,11 @@
  * then the sum of the distances; the first in table order wins a tie. Errors are in Spanner's form of words.
  */
 import { unreachable } from '../../base/assert.ts';
-import { Code, invalidArgument, TrestleError } from '../../base/errors.ts';
+import { invalidArgument, type TrestleError } from '../../base/errors.ts';
 import { canCoerce, coercionCost, commonSupertype, type CoercionSource, type SupertypeInput } from '../types/coercion.ts';
 import { isNumeric, supportsEquality, supportsGrouping, supportsOrdering } from '../types/traits.ts';
 import { arrayOf, INT64, typeName, typesEqual, type SqlType } from '../types/types.ts';
-import { argumentText, type CallArgument } from './argument.ts';
+import { ArgumentError, argumentText, type CallArgument } from './argument.ts';
 import { DATE_PARTS } from './dateparts.ts';
 import type { AggregateBody, Aggregator, Evaluator, FunctionDefinition, Signature } from './registry.ts';
 import type { Matcher, Parameter, SignatureShape, Trait } from './signature.ts';
@@ -22,17 +22,6 @@ export interface ResolvedCall {
   /** Per slot, the type to which the argument is to be coerced; undefined for lambdas, keywords and omitted ones. */
   readonly argumentTypes: readonly (SqlType | undefined)[];
   readonly resultType: SqlType;
-}
-
-/** A call is refused for one of its arguments: the error belongs where that argument stands. */
-export class ArgumentError extends TrestleError {
-  /** The argument's index among those given. */
-  readonly argument: number;
-
-  constructor(argument: number, message: string) {
-    super(Code.INVALID_ARGUMENT, message);
-    this.argument = argument;
-  }
 }
 
 interface Candidate extends ResolvedCall {
