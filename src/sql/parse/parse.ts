@@ -47,7 +47,7 @@ class Parser extends DdlParser {
   /** GoogleSQL's name for a statement that Spanner does not have, told by how it begins. */
   private unsupportedStatement(): string | undefined {
     const [first = '', second = ''] = this.text.slice(this.start).toUpperCase().split(/\s+/, 2);
-    return UNSUPPORTED.get(`${first} ${second}`) ?? UNSUPPORTED.get(first);
+    return first === 'SET' && second.startsWith('@@') ? 'SystemVariableAssignment' : (UNSUPPORTED.get(`${first} ${second}`) ?? UNSUPPORTED.get(first));
   }
 
   private parseCallStatement(start: number): Call {

@@ -3,7 +3,7 @@
  *
  * Reads are made only where an old row matters. An insert reads nothing of the table (the operation's precondition is checked where the row
  * lives; see conflict.ts), an update or upsert of a table without indexes, foreign keys, checks, generated or defaulted columns
- * neither. Parent rows and referenced rows are read under lock.
+ * neither. Parent rows and referenced rows are read under lock, and of a DML statement the entries that it adds to unique indexes are looked up.
  * Foreign keys are checked by `endStatement`; `finish` has to be called before the commit.
  * Source: Spanner "Mutation" reference, "Foreign keys", "Schemas" (interleaving), "Commit timestamps".
  */
