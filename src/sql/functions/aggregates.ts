@@ -112,20 +112,37 @@ const intSum = (finish: (s: IntSum) => SqlValue): Aggregator =>
 interface FloatSum {
   sum: number;
   lost: number;
+  /** The sum, in units of 2^933, of the finite numbers that are so great that a few of them overflow. */
+  huge: bigint;
   count: number;
 }
 
+/** From here on numbers are huge; fewer than 2^38 of those below cannot overflow. An average's are all below. */
+const HUGE = 2 ** 985;
+/** Of which every huge number is a multiple. */
+const HUGE_UNIT_BITS = 933;
+
+const noFloats = (): FloatSum => ({ sum: 0, lost: 0, huge: 0n, count: 0 });
+
 function addFloat(s: FloatSum, x: number): FloatSum {
+  s.count++;
+  if (Math.abs(x) >= HUGE && Number.isFinite(x)) {
+    s.huge += BigInt(x / 2 ** HUGE_UNIT_BITS);
+    return s;
+  }
   const t = s.sum + x;
   if (Number.isFinite(t)) s.lost += Math.abs(s.sum) >= Math.abs(x) ? s.sum - t + x : x - t + s.sum;
-  else if (Number.isFinite(s.sum) && Number.isFinite(x)) throw outOfRange('double overflow');
   s.sum = t;
-  s.count++;
   return s;
 }
 
 function floatTotal(s: FloatSum): number {
-  return Number.isFinite(s.sum) ? s.sum + s.lost : s.sum;
+  if (!Number.isFinite(s.sum)) return s.sum;
+  if (s.huge === 0n) return s.sum + s.lost;
+  const whole = Math.trunc(s.sum);
+  const total = Number((s.huge << BigInt(HUGE_UNIT_BITS)) + BigInt(whole)) + (s.sum - whole + s.lost);
+  if (!Number.isFinite(total)) throw outOfRange('double overflow');
+  return total;
 }
 
 /** An average sums numbers made smaller by a power of two, so that only the sum and never the average overflows. */
@@ -133,20 +150,21 @@ const AVERAGE_SCALE = 2 ** -40;
 
 const floatSum = (finish: (s: FloatSum) => SqlValue, scale = 1): Aggregator =>
   fold<FloatSum>(
-    (x) => addFloat({ sum: 0, lost: 0, count: 0 }, (x as number) * scale),
+    (x) => addFloat(noFloats(), (x as number) * scale),
     (s, x) => addFloat(s, (x as number) * scale),
     (a, b) => {
       const count = a.count + b.count;
       const s = addFloat(addFloat(a, b.sum), b.lost);
+      s.huge += b.huge;
       s.count = count;
       return s;
     },
     finish,
     {
-      pack: (s) => [s.sum, s.lost, s.count],
+      pack: (s) => [s.sum, s.lost, s.count, ...(s.huge === 0n ? [] : [s.huge])],
       unpack: (value) => {
-        const [sum, lost, count] = parts(value, 3);
-        return { sum: numberIn(sum), lost: numberIn(lost), count: numberIn(count) };
+        const [sum, lost, count, huge = 0n] = parts(value, Array.isArray(value) && value.length === 4 ? 4 : 3);
+        return { sum: numberIn(sum), lost: numberIn(lost), huge: bigIn(huge), count: numberIn(count) };
       },
     },
   );
