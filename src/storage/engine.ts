@@ -371,6 +371,7 @@ class MergedCursor implements Cursor {
   private readonly views: readonly SortedView<Uint8Array | undefined>[];
   private layers: readonly SortedWalk<Uint8Array | undefined>[];
   private readonly iterator: DiskIterator;
+  private readonly from: Key;
   private readonly to: Key;
   private readonly reverse: boolean;
   private readonly fail: (error: unknown) => never;
@@ -383,6 +384,7 @@ class MergedCursor implements Cursor {
     this.views = views;
     this.layers = views.map((view) => view.walk(from, to, reverse));
     this.iterator = iterator;
+    this.from = from;
     this.to = to;
     this.reverse = reverse;
     this.fail = fail;
@@ -406,6 +408,7 @@ class MergedCursor implements Cursor {
 
   seek(key: Key): void {
     assert(!this.reverse && !this.closed, 'a scan is sought in forwards, while it is open');
+    if (key <= this.from) return;
     this.layers = this.layers.map((walk, i) => (walk.key === undefined || walk.key >= key ? walk : (this.views[i] as SortedView<Uint8Array | undefined>).walk(key, this.to, false)));
     while (this.position < this.fetched.length && (this.fetched[this.position]?.key ?? key) < key) this.position++;
     if (this.position < this.fetched.length || this.diskEnded || (this.fetched.at(-1)?.key ?? '') >= key) return;

@@ -84,3 +84,14 @@ describe.each(['in memory', 'on LevelDB'] as const)('%s', (where) => {
     }
   });
 });
+
+describe.each(Object.entries(engines))('a scan, %s,', (_, opened) => {
+  it('does not go back, nor before its beginning, when it is sought', async () => {
+    const cursor = (await opened).scan(k(name(1000)), k(name(1010)));
+    cursor.seek(k(name(0)));
+    expect((await cursor.next(2)).map(({ key }) => key)).toEqual([name(1000), name(1001)]);
+    cursor.seek(k(name(1000)));
+    expect((await cursor.next(9)).map(({ key }) => key)).toEqual([name(1002), name(1004), name(1006), name(1008)]);
+    await cursor.close();
+  });
+});
