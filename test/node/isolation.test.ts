@@ -71,7 +71,7 @@ describe('statements without locks', () => {
       (txn) => txn.query('SELECT V FROM T WHERE K = 2 FOR UPDATE'),
       (txn) => txn.query('@{LOCK_SCANNED_RANGES=exclusive} SELECT V FROM T WHERE V > 15'),
       (txn) => nodes.test.run(nodes.database(1).sql.read(txn.transaction, { ...readAll, table: 'T', columns: ['V'], lock: 'exclusive' }, {}).then(drain)),
-      (txn) => txn.dml('INSERT INTO T (K, V) SELECT MAX(K) + 10, 0 FROM T WHERE V < 1000'),
+      (txn) => txn.dml('INSERT INTO T (K, V) SELECT SUM(V) + 10000, 0 FROM T WHERE V < 1000'),
     ];
     for (const [i, lock] of locking.entries()) {
       const txn = begin(nodes, 1, REPEATABLE);
