@@ -98,7 +98,7 @@ it.each([
   `SELECT w.Id, n FROM ${TEN_MILLION} ORDER BY w.Text, n`,
   `SELECT w.Text, n, COUNT(*) FROM ${TEN_MILLION} GROUP BY w.Text, n`,
   `SELECT ARRAY_LENGTH(ARRAY_AGG(CONCAT(w.Text, CAST(n AS STRING)))) FROM ${TEN_MILLION}`,
-  `SELECT COUNT(*) FROM Wide a JOIN@{HASH_JOIN_BUILD_SIDE=BUILD_RIGHT, FORCE_JOIN_ORDER=TRUE} (SELECT w.Id, w.Text, n FROM ${TEN_MILLION}) b ON a.Id = b.Id + 1`,
+  `SELECT COUNT(*) FROM Wide a JOIN@{JOIN_METHOD=HASH_JOIN, HASH_JOIN_BUILD_SIDE=BUILD_RIGHT, FORCE_JOIN_ORDER=TRUE} (SELECT w.Id, w.Text, n FROM ${TEN_MILLION}) b ON a.Id = b.Id + 1`,
   `SELECT COUNT(DISTINCT CONCAT(w.Text, CAST(n AS STRING))) FROM ${TEN_MILLION}`,
 ])('%s is refused when it needs more memory than a statement may have', { timeout: 120_000 }, async (sql) => {
   const failure: unknown = await database.run(sql).then(() => undefined, (error: unknown) => error);
