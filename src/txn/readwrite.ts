@@ -356,6 +356,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
 
   /** Prepares at each split, or at those that it was cut into meanwhile. */
   private prepareParts(parts: readonly Part[], coordinator: SplitId, options: CommitOptions, round: number): Promise<Prepared[]>[] {
+    if (this.isWounded) throw aborted(WOUNDED);
     if (round > MAX_ROUNDS) throw aborted('Transaction was aborted: its splits moved too often.');
     const common = { coordinator, maxDelayMicros: round === 0 ? (options.maxCommitDelayMicros ?? 0) : 0, schemaVersion: this.schemaVersion(), fixed: this.fixed };
     const calls = parts.map(({ split, ops, reads }) => {
@@ -371,7 +372,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private async prepared({ split, ops, reads }: Part, asked: Promise<Routed>, coordinator: SplitId, options: CommitOptions, round: number): Promise<Prepared[]> {
     const answer = await asked;
     if (answer === 'rerouted') {
-      const pieces = await this.partsOf(ops, reads);
+      const pieces = await partsOf(this.gateway.router, ops, reads);
       // The coordinator must be one that exists; the piece that keeps the id stays it.
       if (split.id === coordinator && !pieces.some((piece) => piece.split.id === coordinator && piece.ops.length > 0)) {
         throw aborted('Transaction was aborted: its coordinator moved.');
@@ -388,7 +389,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
   }
 
   private parts(): Part[] | Promise<Part[]> {
-    return this.partsOf(this.buffer.ops, this.spansToKeep());
+    return partsOf(this.gateway.router, this.buffer.ops, this.spansToKeep());
   }
 
   /** What was read and must be as it was at the commit timestamp. */
@@ -410,15 +411,11 @@ export class GatewayTransaction implements ReadWriteTransaction {
     return timestamp(at === undefined ? 0 : at + 1);
   }
 
-  private partsOf(ops: readonly WriteOp[], spans: readonly Span[]): Part[] | Promise<Part[]> {
-    return partsOf(this.gateway.router, ops, spans);
-  }
-
   // ---- ends -------------------------------------------------------------------------------------------------------
 
-  /** A leader says that the locks there are gone, or that an older transaction waits for them. */
+  /** A leader says that the locks there are gone, or that an older transaction waits for them: again while it does, since a release may have come too soon. */
   wounded(): void {
-    if (this.isWounded || this.deciding || this.state === 'committed' || this.state === 'aborted') return;
+    if (this.deciding || this.state === 'committed' || this.state === 'aborted') return;
     this.isWounded = true;
     if (this.state === 'active') this.end('aborted');
     else this.gateway.release([...this.preparing], this.id);

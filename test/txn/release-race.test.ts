@@ -1,7 +1,9 @@
 /** A release that reaches a leader while it evaluates a prepare, at any of the moments between. */
 import { expect, it } from 'vitest';
+import { Code } from '../../src/base/errors.ts';
 import { splitId, timestamp, txnId, type NodeId } from '../../src/base/ids.ts';
 import { Participant } from '../../src/txn/participant.ts';
+import type { GatewayTransaction } from '../../src/txn/readwrite.ts';
 import { k, put, startCluster, transact } from './cluster.ts';
 
 const MOMENTS = 30;
@@ -35,4 +37,26 @@ it('is either too late or leaves nothing prepared', async () => {
     }
   }
   expect([...outcomes].sort()).toEqual(['aborted', 'prepared']);
+});
+
+it('that came too soon is repeated as long as somebody older waits', async () => {
+  const c = await startCluster();
+  await c.run(c.core(1).cutAt(k('m'), c.nextSplit()));
+  await c.run(transact(c.core(1), (txn) => txn.write([put(k('a'), 1), put(k('z'), 1)])));
+  const holder = c.core(1).gateway.beginReadWrite();
+  await c.run(holder.get([k('z')], { lock: 'exclusive' }));
+  const { gateway } = c.core(2);
+  const waiting = gateway.beginReadWrite();
+  await c.run(waiting.write([put(k('a'), 2), put(k('z'), 2)]));
+  const ended = waiting.commit().then(() => 'committed', (error: { code?: number }) => error.code);
+  await c.settle(0.1);
+  const release = gateway.release.bind(gateway);
+  let lost = 0;
+  gateway.release = () => void lost++;
+  (waiting as GatewayTransaction).wounded();
+  gateway.release = release;
+  expect(lost).toBe(1);
+  (waiting as GatewayTransaction).wounded();
+  expect(await c.run(ended, 1)).toBe(Code.ABORTED);
+  await c.run(holder.rollback());
 });
