@@ -137,11 +137,6 @@ export class ResultStream {
     this.builder = new SetBuilder(spec);
   }
 
-  /** Every set has been answered. */
-  get isOver(): boolean {
-    return this.ended && this.ready.length === 0;
-  }
-
   /** The next set; undefined behind the last. */
   async next(): Promise<Buffer | undefined> {
     while (this.ready.length === 0 && !this.ended) {

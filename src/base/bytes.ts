@@ -137,12 +137,15 @@ export class ByteWriter {
   }
 }
 
+/** The same bytes, with Node's methods. */
+export const asBuffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+
 export class ByteReader {
   private readonly buffer: Buffer;
   private offset = 0;
 
   constructor(bytes: Uint8Array) {
-    this.buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.buffer = asBuffer(bytes);
   }
 
   get remaining(): number {

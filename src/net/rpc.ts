@@ -12,7 +12,7 @@
  * A call to the own node takes the same path without the network: messages are handed over as they are, a microtask later.
  */
 import { AssertionError, assert } from '../base/assert.ts';
-import { CorruptBytes } from '../base/bytes.ts';
+import { asBuffer, CorruptBytes } from '../base/bytes.ts';
 import type { Environment, TimerHandle } from '../base/env.ts';
 import { Code, TrestleError, cancelled, deadlineExceeded, resourceExhausted, unimplemented } from '../base/errors.ts';
 import type { NodeId } from '../base/ids.ts';
@@ -469,7 +469,6 @@ export class Rpc {
 /** Of a message with one body: the rest is its header. */
 const MAX_BODY_BYTES = MAX_PAYLOAD_BYTES - 32;
 const EMPTY = Buffer.alloc(0);
-const asBuffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 const errorOf = (id: number, error: TrestleError): RpcMessage => ({ kind: 'error', id, error: asReceived(error) });
 const noop = (): void => undefined;
 

@@ -8,6 +8,7 @@
  * Contract: transport.ts. A connection that breaks is reported down before its successor is reported up. Plain text;
  * the addresses are those of one machine or of a private network.
  */
+import { asBuffer } from '../base/bytes.ts';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { assert } from '../base/assert.ts';
 import type { Environment, TimerHandle } from '../base/env.ts';
@@ -337,6 +338,3 @@ export class TcpTransport implements Transport, ConnectionOwner {
     for (const stranger of this.strangers) stranger.tick(canJudge);
   }
 }
-
-const asBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -7,6 +7,7 @@
  * treated worse, as the contract allows: its messages are also lost, repeated, delayed beyond later ones, and delivered
  * after the connection, or the process, that they were meant for is gone.
  */
+import { asBuffer } from '../base/bytes.ts';
 import { crc32 } from 'node:zlib';
 import type { Random } from '../base/env.ts';
 import type { NodeId } from '../base/ids.ts';
@@ -90,7 +91,7 @@ export class SimTransport implements Transport {
 
   send(to: NodeId, channel: Channel, payload: Uint8Array): boolean {
     if (!this.process.alive || payload.length > MAX_PAYLOAD_BYTES) return false;
-    const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    const bytes = asBuffer(payload);
     if (to !== this.self) return this.network.send(this.process, to, channel, bytes);
     queueMicrotask(() => {
       this.deliver(this.self, channel, bytes);

@@ -7,6 +7,7 @@
  * Block cache and the two write buffers are 12 MiB together. LevelDB maps its tables into memory: OPEN_FILES, the least
  * that it takes, and FILE_BYTES bound what is mapped to 256 MiB, which the system counts as the process's but can drop.
  */
+import { asBuffer } from '../base/bytes.ts';
 import { mkdir } from 'node:fs/promises';
 import { Level, type Iterator } from 'level';
 import type { Key } from '../base/ids.ts';
@@ -151,7 +152,6 @@ class LevelIterator implements DiskIterator {
   }
 }
 
-const asBuffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 
 /** What the binding reports, in our words. Its errors wrap LevelDB's, which are text with the system's message inside. */
 function diskError(error: unknown): DiskError {

@@ -18,6 +18,7 @@
  * Reads of the present touch the head alone, so a scan is one walk, whatever the number of versions. User keys never
  * continue another key with 00 or 01 (keycodec.ts), so histories don't mix.
  */
+import { asBuffer } from '../base/bytes.ts';
 import { crc32 } from 'node:zlib';
 import { assert } from '../base/assert.ts';
 import type { Key, Timestamp } from '../base/ids.ts';
@@ -106,7 +107,6 @@ export function encodeVersion(record: Uint8Array | undefined, timestamp: Timesta
   return out;
 }
 
-const asBuffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 
 /** Checks and decodes a version; DATA_LOSS when it is damaged. The record is a view of `bytes`. */
 export function decodeVersion(bytes: Uint8Array): Version {

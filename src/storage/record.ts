@@ -29,7 +29,7 @@
  * version that holds them does (mvcc.ts).
  */
 import { assert, AssertionError } from '../base/assert.ts';
-import { ByteWriter, CorruptBytes } from '../base/bytes.ts';
+import { asBuffer, ByteWriter, CorruptBytes } from '../base/bytes.ts';
 import type { Timestamp } from '../base/ids.ts';
 
 /** A type whose values can be stored: `kind` is the name of one in the table above, ARRAY having an `element`. PROTO is stored as BYTES, ENUM as INT64. */
@@ -301,7 +301,6 @@ export function varintAt(bytes: Uint8Array, position: Position): number {
   throw new CorruptBytes('integer in record too long');
 }
 
-const asBuffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 
 export function checkHeader(record: Uint8Array): void {
   if (record.length < HEADER_LENGTH) throw new CorruptBytes('record ends early');

@@ -1,8 +1,7 @@
 /** Records without some of their cells, for reads that want few columns. */
-import { CorruptBytes } from '../base/bytes.ts';
+import { asBuffer, CorruptBytes } from '../base/bytes.ts';
 import { checkHeader, HEADER_LENGTH, varintAt } from './record.ts';
 
-const asBuffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 
 /** Parts up to this length are copied byte by byte, which is faster than a call. */
 const SHORT_PART = 32;

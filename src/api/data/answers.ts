@@ -65,6 +65,7 @@ export class AnswerStream implements AsyncIterableIterator<Buffer, undefined> {
   private sets: ResultStream | undefined;
   private isHeard = false;
   private isOver = false;
+  private pending: Promise<unknown> | undefined;
   private yieldedAt = 0;
 
   /** `ended` is called once, with the error if there was one. */
@@ -78,41 +79,36 @@ export class AnswerStream implements AsyncIterableIterator<Buffer, undefined> {
     return this;
   }
 
-  async next(): Promise<IteratorResult<Buffer, undefined>> {
-    if (this.isOver) return OVER;
+  next(): Promise<IteratorResult<Buffer, undefined>> {
+    if (this.isOver) return Promise.resolve(OVER);
+    const step = this.step();
+    this.pending = step;
+    return step;
+  }
+
+  private async step(): Promise<IteratorResult<Buffer, undefined>> {
     try {
       if (this.sets === undefined) await this.begin();
       else this.taken();
       const set = await this.sets?.next();
       if (set === undefined) {
-        if (!this.isOver) {
-          await this.close();
-          this.ended();
-        }
+        await this.finish(undefined);
         return OVER;
       }
       if (this.answering !== undefined) this.answering.meter.bytes += set.length;
       this.yieldedAt = this.nowMicros();
       return { done: false, value: set };
     } catch (error) {
-      if (!this.isOver) await this.fail(error);
+      if (!this.isOver) await this.finish(error);
       throw error;
     }
   }
 
-  /** The client takes no more. */
+  /** The client takes no more. What is under way ends first, as in a generator: it may only now begin what has to be closed. */
   async return(): Promise<IteratorResult<Buffer, undefined>> {
-    if (this.isOver) return OVER;
-    await this.fail(undefined);
+    await this.pending?.catch(() => undefined);
+    if (!this.isOver) await this.finish(cancelled('The client takes no more of the answer.'));
     return OVER;
-  }
-
-  private async fail(error: unknown): Promise<void> {
-    try {
-      await this.close();
-    } finally {
-      this.ended(error ?? cancelled('The client takes no more of the answer.'));
-    }
   }
 
   private async begin(): Promise<void> {
@@ -153,11 +149,15 @@ export class AnswerStream implements AsyncIterableIterator<Buffer, undefined> {
     if (this.answering !== undefined) this.answering.meter.clientWaitMicros += this.nowMicros() - this.yieldedAt;
   }
 
-  private async close(): Promise<void> {
+  private async finish(error: unknown): Promise<void> {
     this.isOver = true;
     const run = this.answering?.run;
-    if (!this.isHeard) run?.abandon?.();
-    await run?.close();
+    try {
+      if (!this.isHeard) run?.abandon?.();
+      await run?.close();
+    } finally {
+      this.ended(error);
+    }
   }
 }
 

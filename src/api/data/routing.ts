@@ -4,6 +4,7 @@
  * Commit is the exception (see transactions.ts), because it may have happened, and so is partitioned DML, whose progress
  * is the cluster's.
  */
+import { asBuffer } from '../../base/bytes.ts';
 import { assert } from '../../base/assert.ts';
 import { aborted, Code, TrestleError, unavailable } from '../../base/errors.ts';
 import type { NodeId } from '../../base/ids.ts';
@@ -84,5 +85,3 @@ export async function onlyAnswer(answers: AsyncIterable<Uint8Array>): Promise<Bu
 function assertAnswered(): Buffer {
   assert(false, 'a forwarded unary call has one answer');
 }
-
-export const asBuffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));

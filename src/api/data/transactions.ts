@@ -5,6 +5,7 @@
  * gone or has forgotten it, the cluster is asked what became of it. ABORTED is only said of a transaction that can no
  * longer commit. Source: spanner.proto, CommitRequest.
  */
+import { asBuffer } from '../../base/bytes.ts';
 import { aborted, Code, invalidArgument, TrestleError } from '../../base/errors.ts';
 import type { CommitOptions } from '../../txn/types.ts';
 import { NodeUnreachable } from '../backend.ts';
@@ -19,7 +20,7 @@ import { encodeCommitResponse, encodeTransaction } from '../wire/results.ts';
 import type { TransactionEnd } from '../statistics.ts';
 import { blindWrite, checkMutationCount, endOfCommit } from './blind-write.ts';
 import { openSession, type Edge, type OpenSession } from './edge.ts';
-import { asBuffer, forwardedCall, forwardUnary, remoteGateway } from './routing.ts';
+import { forwardedCall, forwardUnary, remoteGateway } from './routing.ts';
 import { beginPartitionedDml, beginReadOnly, beginReadWrite } from './selector.ts';
 
 type ReadWriteId = Extract<TransactionId, { kind: 'readWrite' | 'partitionedDml' }>;

@@ -3,6 +3,7 @@
  * bounded, and bad input throws `MalformedMessage`, which the edge answers as INVALID_ARGUMENT.
  * Source: protobuf.dev/programming-guides/encoding.
  */
+import { asBuffer } from '../../base/bytes.ts';
 import { Code, TrestleError } from '../../base/errors.ts';
 import { WireType } from './writer.ts';
 
@@ -34,7 +35,7 @@ export class ProtoReader {
   wireType = 0;
 
   constructor(bytes: Uint8Array) {
-    this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.bytes = asBuffer(bytes);
     this.position = 0;
     this.end = this.bytes.length;
   }
