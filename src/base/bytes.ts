@@ -212,15 +212,6 @@ export class ByteReader {
     return this.raw(this.varint());
   }
 
-  /** The same, copied. */
-  bytesCopied(): Buffer {
-    const size = this.varint();
-    const at = this.take(size);
-    const out = Buffer.allocUnsafe(size);
-    this.buffer.copy(out, 0, at, at + size);
-    return out;
-  }
-
   string(): string {
     const size = this.varint();
     const at = this.take(size);

@@ -102,9 +102,7 @@ export class Acceptor {
     assert(slot > this.learner.chosenSlot, 'accepted a slot that is chosen');
     const old = this.log.get(slot);
     if (old !== undefined && old.ballot === ballot) return;
-    const entry: LogEntry = { slot, ballot, payload };
-    this.log.set(entry);
-    this.outbox.append(entry);
+    this.outbox.append(this.log.set({ slot, ballot, payload }));
     if (slot === this.matchedThrough + 1) this.extendMatched();
     this.note();
   }

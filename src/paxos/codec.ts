@@ -176,12 +176,12 @@ export function encodePayload(writer: ByteWriter, payload: Payload): void {
   }
 }
 
-/** A command's data is copied, so that a log entry does not keep the whole network buffer alive. */
+/** A command's data is a view of what is read: a log copies what it keeps (log-bytes.ts). */
 export function decodePayload(reader: ByteReader): Payload {
   const tag = reader.u8();
   if (tag === 0) return { kind: 'noop' };
   if (tag === 3) return { kind: 'noop', fence: readNumber(reader) as Ballot };
-  if (tag === 1) return { kind: 'command', data: reader.bytesCopied() };
+  if (tag === 1) return { kind: 'command', data: reader.bytes() };
   if (tag !== 2) throw new CorruptBytes('payload of an unknown kind');
   const version = readNumber(reader);
   const count = reader.count();

@@ -6,7 +6,8 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Slot } from '../base/ids.ts';
-import type { LogEntry, PersistedState } from './types.ts';
+import { LogBytes } from './log-bytes.ts';
+import type { LogEntry, Payload, PersistedState } from './types.ts';
 
 /** What an entry takes in memory beside the data of its command, about. */
 const ENTRY_OVERHEAD = 256;
@@ -26,6 +27,7 @@ export interface HeldLog {
 
 export class ReplicaLog implements HeldLog {
   private readonly entries: (LogEntry | undefined)[] = [];
+  private readonly bytesOf = new LogBytes();
   /** The slot before the first that is held. */
   private base: Slot;
   private size = 0;
@@ -58,7 +60,9 @@ export class ReplicaLog implements HeldLog {
     return this.entries[slot - this.base - 1];
   }
 
-  set(entry: LogEntry): void {
+  /** Returns the entry as it is kept: its data is a copy, and may be a view of anything before. */
+  set({ slot, ballot, payload }: LogEntry): LogEntry {
+    const entry: LogEntry = { slot, ballot, payload: this.kept(payload) };
     const index = entry.slot - this.base - 1;
     assert(index >= 0, 'entry for a truncated slot');
     while (this.entries.length < index) this.entries.push(undefined);
@@ -67,6 +71,11 @@ export class ReplicaLog implements HeldLog {
     this.size += sizeOf(entry) - sizeOf(old);
     if (index === this.entries.length) this.entries.push(entry);
     else this.entries[index] = entry;
+    return entry;
+  }
+
+  private kept(payload: Payload): Payload {
+    return payload.kind === 'command' ? { kind: 'command', data: this.bytesOf.keep(payload.data) } : payload;
   }
 
   /** Forgets everything up to and including `through`, which may be beyond `last`. */

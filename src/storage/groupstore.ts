@@ -78,12 +78,12 @@ export function writePayload(out: ByteWriter, payload: Payload): void {
   }
 }
 
-/** Copies a command's data out of what is read. */
+/** A command's data is a view of what is read: a log copies what it keeps. */
 export function readPayload(input: ByteReader): Payload {
   const kind = input.u8();
   if (kind === NOOP) return { kind: 'noop' };
   if (kind === FENCE) return { kind: 'noop', fence: input.varint() as Ballot };
-  if (kind === COMMAND) return { kind: 'command', data: new Uint8Array(input.bytes()) };
+  if (kind === COMMAND) return { kind: 'command', data: input.bytes() };
   if (kind === MEMBERSHIP) return { kind: 'membership', membership: readMembership(input) };
   throw new CorruptBytes('unknown kind of payload');
 }

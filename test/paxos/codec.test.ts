@@ -118,11 +118,4 @@ describe('payloads', () => {
       }),
     );
   });
-
-  test('a command does not keep the buffer it came in', () => {
-    const bytes = Buffer.from([1, 2, 65, 66]);
-    const payload = decodePayload(new ByteReader(bytes));
-    bytes.fill(0);
-    expect(payload).toEqual({ kind: 'command', data: text('AB') });
-  });
 });

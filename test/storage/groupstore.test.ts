@@ -66,7 +66,7 @@ describe('what is stored of a split', () => {
   it('decodes every payload that it encodes', () => {
     const payload: fc.Arbitrary<Payload> = fc.oneof(
       fc.constant<Payload>({ kind: 'noop' }),
-      fc.uint8Array().map((data): Payload => ({ kind: 'command', data })),
+      fc.uint8Array().map((data): Payload => ({ kind: 'command', data: Buffer.from(data) })),
       fc.constant<Payload>({ kind: 'membership', membership: MEMBERS }),
     );
     fc.assert(

@@ -10,7 +10,7 @@ import type { Engine } from '../../src/storage/types.ts';
 import { drain, hex, k, TestEnvironment, text } from './support.ts';
 
 const MEMBERS: Membership = { version: 3, members: [{ node: nodeId(1), kind: 'read-write' }, { node: nodeId(2), kind: 'witness' }] };
-const entry = (at: number, payload: Payload = { kind: 'command', data: new Uint8Array(text(`command ${String(at)}`)) }, round = 7): LogEntry => ({ slot: slot(at), ballot: ballot(round, nodeId(2)), payload });
+const entry = (at: number, payload: Payload = { kind: 'command', data: text(`command ${String(at)}`) }, round = 7): LogEntry => ({ slot: slot(at), ballot: ballot(round, nodeId(2)), payload });
 const A = splitId(5);
 const B = splitId(6);
 const KNOWN: ReadonlyMap<SplitId, Slot> = new Map([[A, slot(0)], [B, slot(0)]]);
@@ -102,7 +102,7 @@ describe('the journal', () => {
 
   it('moves what a split at rest still wants, so that it does not keep the records of others', async () => {
     const { env, engine, journal } = setUp();
-    const large = { kind: 'command' as const, data: new Uint8Array(50_000) };
+    const large = { kind: 'command' as const, data: Buffer.alloc(50_000) };
     journal.append(B, [entry(1), entry(2)]);
     journal.flush();
     journal.append(B, [entry(2, { kind: 'noop' }, 9)]);
@@ -177,7 +177,7 @@ describe('the journal', () => {
             for (let i = 0; i < at.count; i++) {
               const next = (last.get(at.split) ?? 0) + 1;
               last.set(at.split, next);
-              journal.append(at.split, [entry(next, { kind: 'command', data: new Uint8Array(at.size) })]);
+              journal.append(at.split, [entry(next, { kind: 'command', data: Buffer.alloc(at.size) })]);
             }
             journal.flush();
           } else if (at.do === 'truncate') {
