@@ -17,8 +17,8 @@ import { DEFAULT_TUNING } from '../paxos/tuning.ts';
 import { TcpTransport } from '../net/tcp.ts';
 import { DiskError, type Disk } from '../storage/disk.ts';
 import { checkFormat, openingError } from '../storage/format.ts';
-import { openLevelDisk } from '../storage/level-disk.ts';
 import { MemoryDisk } from '../storage/memory-disk.ts';
+import { openNodeDisk } from '../storage/node-disk.ts';
 import { PAGE_HEADS } from '../storage/pages.ts';
 import { NodeBackend } from './backend.ts';
 import type { HostEvent } from '../splits/types.ts';
@@ -189,7 +189,7 @@ class ServerProcess {
     if (dataDir === undefined) return new MemoryDisk(scheduler);
     let disk: Disk;
     try {
-      disk = await openLevelDisk(dataDir, () => new Promise((resolve) => void setImmediate(resolve)));
+      disk = await openNodeDisk(dataDir, () => new Promise((resolve) => void setImmediate(resolve)));
     } catch (error) {
       throw openingError(error, dataDir);
     }

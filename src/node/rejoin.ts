@@ -24,7 +24,7 @@ import type { Engine } from '../storage/types.ts';
 const REJOIN = 'node.rejoin';
 const ROUND_MICROS = 500_000;
 const CALL_TIMEOUT_MICROS = 2_000_000;
-const MARK = 'j' as Key;
+const MARK = 'r' as Key;
 /** A read-only replica this close to the leader is made a voter, in log entries. */
 const PROMOTION_LAG = 100;
 

@@ -1,6 +1,7 @@
 /**
  * The lowest level of storage: an ordered map of bytes that survives, with atomic synchronous batches. The engine is its
- * only user. Implementations: level-disk.ts (LevelDB), memory-disk.ts (no durability), sim-disk.ts (simulated faults).
+ * only user. Implementations: node-disk.ts (LevelDB, level-disk.ts, and the journal, log-files.ts), memory-disk.ts (no durability),
+ * sim-disk.ts (simulated faults).
  */
 import type { Key } from '../base/ids.ts';
 import type { Entry, WriteOp } from './types.ts';

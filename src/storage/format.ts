@@ -13,7 +13,7 @@ import type { Key } from '../base/ids.ts';
 import { DiskError, type Disk } from './disk.ts';
 
 /** Raised when a format changes. Before 1.0.0 a program reads its own alone. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 const FORMAT_KEY = 'f' as Key;
 const FIRST_KEY = '' as Key;

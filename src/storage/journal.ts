@@ -25,7 +25,7 @@ import { number8, numberAt, readPayload, writePayload } from './groupstore.ts';
 import { begin, REFILL, sealed, unsealed } from './sealed.ts';
 import type { Engine } from './types.ts';
 
-export const JOURNAL_PREFIX = 'j';
+export const JOURNAL_PREFIX = 'j' as Key;
 const JOURNAL_END = 'k' as Key;
 
 /** A record is closed when it is larger; one with a single large entry may be larger by that. */
@@ -40,7 +40,9 @@ const SPARE_BYTES = 4 << 20;
 const SPARE_ENTRIES = 50_000;
 const SPARE_FACTOR = 1.5;
 
-const journalKey = (sequence: number): Key => (JOURNAL_PREFIX + number8(sequence)) as Key;
+export const journalKey = (sequence: number): Key => (JOURNAL_PREFIX + number8(sequence)) as Key;
+export const isJournalKey = (key: Key): boolean => key.startsWith(JOURNAL_PREFIX);
+export const sequenceOf = (key: Key): number => numberAt(key, JOURNAL_PREFIX.length);
 const nameOf = (sequence: number): string => `record ${sequence} of the journal`;
 
 /** What the replicas of a node hold of their logs in memory, about. */
@@ -87,10 +89,10 @@ export class Journal {
       this.truncated.set(split, slot);
       logs.set(split, new Map());
     }
-    const cursor = this.engine.scan(JOURNAL_PREFIX as Key, JOURNAL_END);
+    const cursor = this.engine.scan(JOURNAL_PREFIX, JOURNAL_END);
     try {
       for (let batch = await cursor.next(LOAD_BATCH); batch.length > 0; batch = await cursor.next(LOAD_BATCH)) {
-        for (const { key, value } of batch) this.loadRecord(numberAt(key, 1), value, logs);
+        for (const { key, value } of batch) this.loadRecord(sequenceOf(key), value, logs);
       }
     } finally {
       await cursor.close();
@@ -162,9 +164,9 @@ export class Journal {
     this.drop();
   }
 
-  /** Removes what is at the old end and not wanted. */
+  /** Removes what is at the old end and not wanted. The last record stays: it says which number is next. */
   private drop(): void {
-    for (let record = this.records.get(this.oldest); record !== undefined && this.isDead(record); record = this.records.get(this.oldest)) this.remove(record);
+    for (let record = this.records.get(this.oldest); record !== undefined && this.oldest < this.next - 1 && this.isDead(record); record = this.records.get(this.oldest)) this.remove(record);
   }
 
   private isDead({ entries }: JournalRecord): boolean {

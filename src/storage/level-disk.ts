@@ -4,7 +4,7 @@
  *
  * A key's chars (00..FF) are stored as the UTF-8 encoding of those code points, which keeps their order: a byte above
  * 7F takes two. The binding then hands keys over as strings without a buffer each, so scans are half again as fast.
- * Block cache and the two write buffers are 12 MiB together. LevelDB maps its tables into memory: OPEN_FILES, the least
+ * Block cache and the two write buffers are 36 MiB together. LevelDB maps its tables into memory: OPEN_FILES, the least
  * that it takes, and FILE_BYTES bound what is mapped to 256 MiB, which the system counts as the process's but can drop.
  */
 import { asBuffer } from '../base/bytes.ts';
@@ -15,7 +15,7 @@ import { DiskError, type Disk, type DiskFailure, type DiskIterator } from './dis
 import type { Entry, WriteOp } from './types.ts';
 
 const CACHE_BYTES = 4 << 20;
-const WRITE_BUFFER_BYTES = 4 << 20;
+const WRITE_BUFFER_BYTES = 16 << 20;
 const FILE_BYTES = 4 << 20;
 const OPEN_FILES = 74;
 /** What one read of an iterator may return, in bytes; a single larger entry is returned alone. */

@@ -3,19 +3,22 @@
  *
  * | Fault                      | How                            | What must still hold                                    |
  * |----------------------------|--------------------------------|---------------------------------------------------------|
- * | crash                      | crash()                        | the disk holds a prefix of the batches, each one whole  |
+ * | crash                      | crash()                        | the disk holds a prefix of the batches, each one whole, |
+ * |                            |                                | of the last one perhaps its records of the journal only |
  * | slow disk                  | faults.slowdown                | the same, later                                         |
  * | disk full                  | faults.full                    | the node stops and says so; nothing is half written     |
  * | damaged value              | damage(key)                    | a checksum is found wrong; no damaged data is used      |
  * | lost fsync (planted bug)   | faults.forgetful               | nothing: the checkers are to notice it                  |
  *
- * The disk outlives the node: after `crash` a new engine opens it again. LevelDB writes a batch whole or not at all, so a
- * torn write is a batch that is missing. With one batch in flight, a crash keeps it or drops it.
+ * The disk outlives the node: after `crash` a new engine opens it again. Records of the journal are written first, one by
+ * one, and the rest of a batch whole or not at all (node-disk.ts). With one batch in flight, a crash keeps it, drops it, or
+ * keeps some of its records.
  */
 import { assert } from '../base/assert.ts';
 import type { Random, Scheduler, TimerHandle } from '../base/env.ts';
 import type { Key } from '../base/ids.ts';
 import { DiskError, type Disk, type DiskIterator } from './disk.ts';
+import { isJournalKey } from './journal.ts';
 import { applyOps, bytesOf, WalkIterator } from './memory-disk.ts';
 import { SortedMap } from './sorted.ts';
 import type { WriteOp } from './types.ts';
@@ -109,7 +112,13 @@ export class SimDisk implements Disk {
     this.inFlight = undefined;
     if (inFlight === undefined) return;
     inFlight.timer.cancel();
-    if (!this.faults.forgetful && !this.faults.full && this.random.int(2) === 0) this.complete(inFlight.ops);
+    if (this.faults.forgetful || this.faults.full) return;
+    if (this.random.int(2) === 0) this.complete(inFlight.ops);
+    else {
+      const records = inFlight.ops.filter(({ key, value }) => isJournalKey(key) && value !== undefined);
+      const kept = records.length === 0 ? 0 : this.random.int(records.length + 1);
+      if (kept > 0) this.complete(records.slice(0, kept));
+    }
   }
 
   /** Everything on it is gone: the folder was removed, or the machine replaced. Only between two engines. */

@@ -9,7 +9,9 @@ import { Code } from '../../src/base/errors.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { openEngine } from '../../src/storage/engine.ts';
 import { openingError } from '../../src/storage/format.ts';
+import { JOURNAL_PREFIX, sequenceOf } from '../../src/storage/journal.ts';
 import { openLevelDisk } from '../../src/storage/level-disk.ts';
+import { openNodeDisk } from '../../src/storage/node-disk.ts';
 import { drain, k, RealEnvironment } from './support.ts';
 
 const WRITER = fileURLToPath(new URL('crash-writer.ts', import.meta.url));
@@ -48,13 +50,19 @@ describe('a killed process', () => {
     for (let round = 0; round < 4; round++) {
       const durable = await writeAndKill(folder, first, 50 + random.int(2000));
       expect(durable.length).toBeGreaterThan(0);
-      const engine = openEngine(await openLevelDisk(folder), new RealEnvironment());
+      const engine = openEngine(await openNodeDisk(folder), new RealEnvironment());
+      const records = (await drain(engine.scan(JOURNAL_PREFIX, k('k')), 1000)).map(({ key }) => sequenceOf(key));
       const [as, bs] = [await drain(engine.scan(k('a'), k('b')), 1000), await drain(engine.scan(k('b'), k('c')), 1000)];
       expect(as.map(({ key }) => key.slice(1))).toEqual(bs.map(({ key }) => key.slice(1)));
       // A prefix of what was written, without gaps: no later write without the earlier ones.
       expect(as.map(({ key }) => Number(key.slice(1)))).toEqual(as.map((_, i) => i));
       expect(as.length).toBeGreaterThan(durable.at(-1) ?? Infinity);
-      first = as.length;
+      // The journal is at least as far, without gaps from what is wanted on.
+      expect(records).toEqual(records.map((_, i) => (records[0] ?? 0) + i));
+      expect(records.at(-1)).toBeGreaterThanOrEqual(as.length);
+      expect(records[0]).toBeLessThanOrEqual(Math.max(1, as.length));
+      first = records.at(-1) ?? 0;
+      for (let n = as.length; n < first; n++) engine.write([{ key: k(`a${String(n).padStart(8, '0')}`), value: Buffer.of(1) }, { key: k(`b${String(n).padStart(8, '0')}`), value: Buffer.of(1) }]);
       await engine.close();
     }
   });

@@ -4,7 +4,7 @@ import { Code } from '../../src/base/errors.ts';
 import { ballot, nodeId, slot, splitId, type Slot, type SplitId } from '../../src/base/ids.ts';
 import type { LogEntry, Membership, Payload } from '../../src/paxos/types.ts';
 import { openEngine } from '../../src/storage/engine.ts';
-import { Journal, JOURNAL_PREFIX, type HeldLogs } from '../../src/storage/journal.ts';
+import { Journal, JOURNAL_PREFIX, sequenceOf, type HeldLogs } from '../../src/storage/journal.ts';
 import { SimDisk } from '../../src/storage/sim-disk.ts';
 import type { Engine } from '../../src/storage/types.ts';
 import { drain, hex, k, TestEnvironment, text } from './support.ts';
@@ -30,6 +30,12 @@ function sync(engine: Engine, env: TestEnvironment): void {
   engine.sync(() => (done = true));
   while (!done && env.step());
   expect(done).toBe(true);
+}
+
+async function closed(engine: Engine, env: TestEnvironment): Promise<void> {
+  const end = engine.close();
+  while (env.step());
+  await end;
 }
 
 async function records(engine: Engine): Promise<number> {
@@ -77,10 +83,28 @@ describe('the journal', () => {
     journal.truncate(B, slot(1));
     expect(await records(engine)).toBe(2);
     expect(await loaded(engine, new Map([[A, slot(8)], [B, slot(1)]]))).toEqual({ 5: [entry(9), entry(10)], 6: [] });
-    journal.truncate(A, slot(10));
     journal.append(A, [entry(11)]);
     journal.flush();
+    journal.truncate(A, slot(10));
     expect(await records(engine)).toBe(1);
+  });
+
+  it('keeps its last record, which says where it goes on', async () => {
+    const { env, disk, engine, journal } = setUp();
+    for (let i = 1; i <= 3; i++) {
+      journal.append(A, [entry(i)]);
+      journal.flush();
+    }
+    journal.truncate(A, slot(3));
+    expect(await records(engine)).toBe(1);
+    sync(engine, env);
+    await closed(engine, env);
+    const opened = openEngine(disk, env);
+    const again = new Journal(opened, NOTHING_HELD);
+    await again.load(new Map([[A, slot(3)], [B, slot(0)]]));
+    again.append(A, [entry(4)]);
+    again.flush();
+    expect((await drain(opened.scan(k(JOURNAL_PREFIX), k('k')))).map(({ key }) => sequenceOf(key))).toEqual([3, 4]);
   });
 
   it('does not lose the record before the state that has its entries', async () => {

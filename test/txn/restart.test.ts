@@ -46,6 +46,21 @@ it.each([0, 0.001, 0.1, 1])('at once, when it has its data: another is killed %f
   for (const other of others) expect(other).toBeLessThan(FAILOVER_SECONDS);
 });
 
+it('again, when it is killed while it asks for what it has lost', async () => {
+  for (const seed of SEEDS) {
+    const c = await behind(seed, true);
+    c.cluster.start(idOf(c, 3));
+    await c.settle(0.05);
+    expect(hasLostData(c.core(3).engine)).toBe(true);
+    c.cluster.crash(idOf(c, 3), false);
+    await c.settle(0.5);
+    c.cluster.start(idOf(c, 3));
+    await c.settle(REJOIN_SECONDS + 1);
+    expect(hasLostData(c.core(3).engine)).toBe(false);
+    expect(new Set(kinds(c))).toEqual(new Set(['read-write']));
+  }
+});
+
 it('soon, when it has lost its data', async () => {
   for (const seed of SEEDS) {
     const c = await behind(seed, true);
