@@ -39,6 +39,7 @@ const WOUNDED = 'Transaction was aborted: an older transaction needed its locks.
 const MAX_ROUNDS = 100;
 const NOWHERE: ReadonlySet<SplitId> = new Set();
 const WRITTEN = Promise.resolve();
+const NO_WRITES = new WriteBuffer();
 
 interface Prepared {
   readonly floor: Timestamp;
@@ -63,7 +64,8 @@ export class GatewayTransaction implements ReadWriteTransaction {
   private readonly pointLock: LockMode;
   private readonly ended: () => void;
   readonly hooks: TransactionHooks | undefined;
-  private readonly buffer = new WriteBuffer();
+  /** An empty one once it has ended: a transaction is remembered for long, for clients that repeat calls, and its rows must not be. */
+  private buffer = new WriteBuffer();
   /** When reads take no locks. */
   private readonly snapshotReads: SnapshotReads | undefined;
   /** What was read, and locked, at each split. */
@@ -423,6 +425,7 @@ export class GatewayTransaction implements ReadWriteTransaction {
 
   private end(state: 'committed' | 'aborted'): void {
     this.state = state;
+    this.buffer = NO_WRITES;
     this.ended();
     // Otherwise a participant would take back what the coordinator committed; leaders ask after this transaction by themselves.
     if (this.inDoubt) return;
