@@ -26,6 +26,7 @@ export class Candidate {
   private readonly agreed = new Set<NodeId>();
   private readonly refused = new Set<NodeId>();
   private readonly suspecting = new Set<NodeId>();
+  private mayLead = false;
   /** The latest end of a lease that stood in the way. */
   private refusedUntil = 0;
   /** Phase 1: the slot from which each asked voter's answer is still to come; 0 when it is complete. */
@@ -66,7 +67,9 @@ export class Candidate {
 
   // ---- probe
 
-  probe(now: Instant): void {
+  /** `mayLead`: this replica is read-write, as far as it knows. */
+  probe(now: Instant, mayLead: boolean): void {
+    this.mayLead = mayLead;
     this.agreed.add(this.core.self);
     this.sendProbes(now);
   }
@@ -74,10 +77,9 @@ export class Candidate {
   private sendProbes(now: Instant): void {
     this.sentAt = now.monotonic;
     const { learner, outbox, self } = this.core;
-    const mayLead = this.group.kindOf(self) === 'read-write';
     for (const voter of this.group.voters) {
       if (voter === self || this.agreed.has(voter)) continue;
-      outbox.send(voter, { kind: 'probe', ballot: this.ballot, chosen: learner.chosenSlot, mayLead, latest: now.latest });
+      outbox.send(voter, { kind: 'probe', ballot: this.ballot, chosen: learner.chosenSlot, mayLead: this.mayLead, latest: now.latest });
     }
   }
 

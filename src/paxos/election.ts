@@ -8,7 +8,9 @@
  * time, a node whose clock a majority found wrong. A read-only replica never leads, but after everybody else it asks too: it may
  * have become read-write without having heard of it, and be the only one left that can lead. Of voter and asker, the one
  * that knows more of the log decides what the asker is, so a replica that is read-only gets no further than the question.
+ * One that is told yes by somebody says so to the others from then on: the other voter that it needs may know less than both.
  */
+import type { Slot } from '../base/ids.ts';
 import type { Core } from './core.ts';
 import type { Instant } from './types.ts';
 
@@ -25,6 +27,8 @@ export class ElectionTimer {
   /** Drawn anew for each attempt, and not for each message of a leader. */
   private jitter: number;
   private quarantineUntil = Number.NEGATIVE_INFINITY;
+  /** What was chosen, as far as this replica knew, when it was told last that it may lead. */
+  private grantedAt: Slot | undefined;
   /** At phase 1, of this replica and of others, since there was a leader. */
   private attempts = 0;
 
@@ -50,6 +54,17 @@ export class ElectionTimer {
   promised(now: Instant): void {
     this.attempts++;
     this.retry(now.earliest + this.core.tuning.electionRoundMicros * this.patience, now);
+  }
+
+  /** A voter would promise. If this replica does not know that it may lead, that voter knows more. */
+  granted(): void {
+    this.grantedAt = this.core.learner.chosenSlot;
+  }
+
+  /** By what this replica knows, or has been told. */
+  get mayLead(): boolean {
+    const { learner, self } = this.core;
+    return learner.group.kindOf(self) === 'read-write' || this.grantedAt === learner.chosenSlot;
   }
 
   /** There is a leader that has done something. */

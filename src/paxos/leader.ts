@@ -1,8 +1,8 @@
 /**
  * The leader of one ballot after phase 1 (Lamport 2001, §3): gives values to slots, counts acceptances, keeps the lease.
  *
- * Proposals wait in `pending` until `flush`, which the host's `takeEffects` calls once per turn: all of a turn's entries
- * leave in one accept per peer, and go to this node's own log at the same time (accepts need not wait for the local
+ * Proposals wait in `pending` until `flush`, which the host's `takeEffects` calls once per turn: short commands of a turn are
+ * joined to one entry if they may be, and all of a turn's entries leave in one accept per peer, and go to this node's own log at the same time (accepts need not wait for the local
  * disk; the leader's own vote does). An entry enters the acceptor's log only then, so that entries held back, by the
  * window or behind an unchosen membership entry, are never accepted anywhere.
  *
@@ -15,6 +15,7 @@
  * governs it has it durably under this ballot.
  */
 import { assert, defined } from '../base/assert.ts';
+import { ByteWriter } from '../base/bytes.ts';
 import type { Ballot, NodeId, Slot, Timestamp } from '../base/ids.ts';
 import { SLOT_ZERO, TIMESTAMP_ZERO } from '../base/ids.ts';
 import type { Core } from './core.ts';
@@ -31,6 +32,8 @@ import type { Instant, Membership, Payload } from './types.ts';
 export type Verdict = { readonly kind: 'lead' } | { readonly kind: 'stepDown' } | { readonly kind: 'clockWrong' } | { readonly kind: 'handOver'; readonly to: NodeId };
 
 const LEAD: Verdict = { kind: 'lead' };
+/** Commands of a turn are joined up to this. */
+const MAX_JOINED_BYTES = 64 * 1024;
 
 interface Unsynced {
   readonly sequence: number;
@@ -49,6 +52,9 @@ export class Leader {
   private readonly ownNoop: Slot;
   private isReady = false;
   private readonly pending: Payload[] = [];
+  /** What stands in `pending` for commands to which others can be joined, and their data so far. */
+  private open: Payload | undefined;
+  private readonly joined = new ByteWriter();
   private emitted: Slot;
   /** A membership entry that is proposed and not yet chosen; nothing after it leaves `pending`. */
   private stopSlot: Slot = SLOT_ZERO;
@@ -115,10 +121,29 @@ export class Leader {
     return this.lastSlot;
   }
 
-  propose(data: Uint8Array, now: Instant): Slot | undefined {
+  propose(data: Uint8Array, now: Instant, joins: boolean): Slot | undefined {
     if (!this.isReady || this.transfer !== undefined || !this.hasLease(now)) return undefined;
     if (this.unchosenBytes >= this.core.tuning.maxPendingBytes) return undefined;
-    return this.push({ kind: 'command', data });
+    return joins ? this.join(data) : this.push({ kind: 'command', data });
+  }
+
+  private join(data: Uint8Array): Slot {
+    const { joined, pending } = this;
+    if (this.open !== undefined && this.open === pending.at(-1) && joined.size + data.length <= MAX_JOINED_BYTES) {
+      joined.raw(data);
+      this.unchosenBytes += data.length;
+      return this.lastSlot;
+    }
+    if (this.open !== undefined) pending[pending.indexOf(this.open)] = this.closed();
+    joined.reset().raw(data);
+    this.open = { kind: 'command', data };
+    return this.push(this.open);
+  }
+
+  /** What `open` stands for. */
+  private closed(): Payload {
+    this.open = undefined;
+    return { kind: 'command', data: this.joined.copy() };
   }
 
   changeMembership(next: Membership, now: Instant): Slot | { readonly error: string } {
@@ -295,7 +320,8 @@ export class Leader {
     const limit = learner.chosenSlot + tuning.maxUnchosenEntries;
     let count = 0;
     while (count < this.pending.length && this.emitted < limit && this.stopSlot === 0) {
-      const payload = defined(this.pending[count++], 'pending queue has a hole');
+      const next = defined(this.pending[count++], 'pending queue has a hole');
+      const payload = next === this.open ? this.closed() : next;
       this.emitted = (this.emitted + 1) as Slot;
       acceptor.accept(this.emitted, this.ballot, payload);
       if (payload.kind === 'membership') this.stopSlot = this.emitted;

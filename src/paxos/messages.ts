@@ -14,7 +14,7 @@ export interface Probe {
   /** The ballot that would be used. Nobody promises it yet. */
   readonly ballot: Ballot;
   readonly chosen: Slot;
-  /** The asker is read-write by the membership at `chosen`, which the one asked may not have heard of yet. */
+  /** The asker is read-write by the membership at `chosen`, or by what somebody told it who knows more; the one asked may not have heard of it. */
   readonly mayLead: boolean;
   /** The asker's clock: a fast one is told so and must not lead. */
   readonly latest: Timestamp;

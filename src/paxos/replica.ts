@@ -49,8 +49,7 @@ export class Replica {
   private readonly snapshotsAnnounced = new Map<NodeId, number>();
   /** Some read-write replica that is not the leader has everything up to here. */
   private copied: Slot = SLOT_ZERO;
-  // What must not go back, as of the last call.
-  private lastPromised: Ballot;
+  private lastPromised: Ballot; // As of the last call: must not go back, nor `lastChosen`.
   private lastChosen: Slot;
 
   constructor(options: ReplicaOptions) {
@@ -88,6 +87,7 @@ export class Replica {
         break;
       case 'probeReply':
         this.noteRound(message.promised);
+        if (message.granted) this.timer.granted();
         if (this.candidate?.phase === 'probe' && this.candidate.ballot === message.ballot) this.candidate.onProbeReply(from, message);
         break;
       case 'prepare':
@@ -120,16 +120,18 @@ export class Replica {
 
   /** The common heartbeat of all splits of a host. Without it a leader sends its own when they are due. */
   beat(now: Instant): void {
-    if (this.leader === undefined) return;
     this.enter(now);
     this.leader?.beat(now);
     this.leave(now);
   }
 
-  /** Leader only; the entry leaves with the next effects. Undefined: cannot take it now (not ready, no lease, transferring, or full). */
-  propose(data: Uint8Array, now: Instant): Slot | undefined {
+  /**
+   * Leader only; the entry leaves with the next effects. Undefined: not now (not ready, no lease, transferring, or full).
+   * `joins`: the data says where it ends, and may be followed, in the same entry, by what is proposed before it leaves.
+   */
+  propose(data: Uint8Array, now: Instant, joins = false): Slot | undefined {
     this.now = now;
-    return this.leader?.propose(data, now);
+    return this.leader?.propose(data, now, joins);
   }
 
   /** Everything in effects up to this sequence is durable. */
@@ -394,7 +396,7 @@ export class Replica {
     this.noteRound(acceptor.promised);
     const next = ballot(this.highestRound + 1, this.self);
     this.candidate = new Candidate(this.core, next, released, now);
-    if (released === NOT_RELEASED) this.candidate.probe(now);
+    if (released === NOT_RELEASED) this.candidate.probe(now, this.timer.mayLead);
     else this.candidate.prepare(now, this.timer.attempt());
   }
 

@@ -1,6 +1,8 @@
 /**
  * What goes into a split's log and its stored state, above Paxos and below transactions: a command is either the
- * application's, or a cut of the range.
+ * application's, or a cut of the range. An entry has one or more:
+ *
+ *   0 length data | 1 split, key
  */
 import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
 import { NO_BALLOT, SLOT_ZERO, type Key, type SplitId } from '../base/ids.ts';
@@ -12,25 +14,28 @@ import type { SplitDescriptor } from './types.ts';
 const APPLICATION = 0;
 const CUT = 1;
 
-export type SplitEntry = { readonly kind: 'application'; readonly data: Uint8Array } | { readonly kind: 'cut'; readonly at: Key; readonly right: SplitId };
+export type SplitCommand = { readonly kind: 'application'; readonly data: Uint8Array } | { readonly kind: 'cut'; readonly at: Key; readonly right: SplitId };
 
-export function encodeApplication(data: Uint8Array): Uint8Array {
-  const out = Buffer.allocUnsafe(data.length + 1);
-  out[0] = APPLICATION;
-  out.set(data, 1);
-  return out;
+/** In `out`, one after the other. */
+export function writeApplication(out: ByteWriter, data: Uint8Array): ByteWriter {
+  return out.u8(APPLICATION).bytes(data);
 }
 export function encodeCut(at: Key, right: SplitId): Uint8Array {
   return new ByteWriter().u8(CUT).varint(right).binary(at).finish();
 }
-export function decodeEntry(bytes: Uint8Array): SplitEntry {
-  if (bytes[0] === APPLICATION) return { kind: 'application', data: bytes.subarray(1) };
+/** What an entry consists of: commands that were proposed in one turn. */
+export function decodeEntry(bytes: Uint8Array): SplitCommand[] {
   const input = new ByteReader(bytes);
-  if (input.u8() !== CUT) throw new CorruptBytes('unknown split command');
-  const right = readSplitId(input);
-  const at = input.binary() as Key;
-  input.end();
-  return { kind: 'cut', at, right };
+  const commands: SplitCommand[] = [];
+  do {
+    const kind = input.u8();
+    if (kind === APPLICATION) commands.push({ kind: 'application', data: input.bytes() });
+    else if (kind === CUT) {
+      const right = readSplitId(input);
+      commands.push({ kind: 'cut', at: input.binary() as Key, right });
+    } else throw new CorruptBytes('unknown split command');
+  } while (input.remaining > 0);
+  return commands;
 }
 
 /** What is stored beside a replica's applied slot. */

@@ -10,7 +10,7 @@
  * hundred milliseconds later, and the end of what a log no longer keeps behind it.
  */
 import { assert } from '../base/assert.ts';
-import { ByteReader, CorruptBytes } from '../base/bytes.ts';
+import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
 import type { Environment } from '../base/env.ts';
 import { untilGrid } from '../base/grid.ts';
 import { NO_BALLOT, SLOT_ZERO, splitId, type Key, type NodeId, type Slot, type SplitId } from '../base/ids.ts';
@@ -23,7 +23,7 @@ import type { ChosenEntry, Instant, Membership, PersistedState } from '../paxos/
 import * as groups from '../storage/groupstore.ts';
 import { Journal, type HeldLogs } from '../storage/journal.ts';
 import type { Engine, WriteOp } from '../storage/types.ts';
-import { decodeEntry, decodeState, encodeApplication, encodeCut, emptyState, encodeState, MAX_ANCESTORS } from './entries.ts';
+import { decodeEntry, decodeState, encodeCut, emptyState, encodeState, MAX_ANCESTORS, writeApplication } from './entries.ts';
 import { HostedSplit, type HostInternals } from './hosted.ts';
 import { mayBeTruncated } from './log-budget.ts';
 import { Outgoing } from './outgoing.ts';
@@ -36,6 +36,8 @@ import type { HostEvent, ProposalOutcome, SplitApplication, SplitContext, SplitD
 
 /** Three beats, so that a node at rest does not wake for it. */
 const HOUSEKEEPING_MICROS = 1_200_000;
+/** Commands up to this share an entry with others of the turn. */
+const MAX_JOINED_BYTES = 16 << 10;
 /** A node at rest looks at its replicas at least this often. */
 const MAX_TICK_MICROS = 1_000_000;
 
@@ -68,6 +70,7 @@ export class SplitHost implements HostInternals {
   /** What was chosen in this turn, and what else came of it, in order. */
   private unapplied: { readonly hosted: HostedSplit; readonly effects: Effects }[] = [];
   private turnScheduled = false;
+  private readonly scratch = new ByteWriter();
   private readonly ticks: Ticks;
   private readonly telling: Telling<HostedSplit>;
   /** The number of the last common heartbeat. */
@@ -177,9 +180,7 @@ export class SplitHost implements HostInternals {
   get count(): number {
     return this.splits.size;
   }
-  all(): IterableIterator<HostedSplit> {
-    return this.splits.values();
-  }
+  readonly all = (): IterableIterator<HostedSplit> => this.splits.values();
   descriptors(): readonly SplitDescriptor[] {
     return [...this.splits.values()].filter((hosted) => !hosted.installing).map((hosted) => hosted.descriptor());
   }
@@ -190,12 +191,11 @@ export class SplitHost implements HostInternals {
     }
     return undefined;
   }
-  instant(): Instant {
-    return this.env.clock.interval();
-  }
+  readonly instant = (): Instant => this.env.clock.interval();
 
   propose(hosted: HostedSplit, data: Uint8Array, done: (outcome: ProposalOutcome) => void): boolean {
-    return this.proposeRaw(hosted, encodeApplication(data), done);
+    const joins = data.length <= MAX_JOINED_BYTES;
+    return this.proposeRaw(hosted, writeApplication(joins ? this.scratch.reset() : new ByteWriter(data.length + 8), data).view(), done, joins);
   }
 
   /**
@@ -218,7 +218,7 @@ export class SplitHost implements HostInternals {
       // Another cut may have come first: then the caller finds the right split.
       if (!isWithin(at, hosted.descriptor()) || at === hosted.descriptor().from) return true;
       return await new Promise<boolean>((resolve) => {
-        if (!this.proposeRaw(hosted, encodeCut(at, right), (outcome) => resolve(outcome === 'applied'))) resolve(false);
+        if (!this.proposeRaw(hosted, encodeCut(at, right), (outcome) => resolve(outcome === 'applied'), false)) resolve(false);
       });
     } finally {
       hosted.application.resume();
@@ -296,8 +296,8 @@ export class SplitHost implements HostInternals {
 
   // ---- the turn -----------------------------------------------------------------------------------------------------------
 
-  private proposeRaw(hosted: HostedSplit, data: Uint8Array, done: (outcome: ProposalOutcome) => void): boolean {
-    const slot = hosted.replica.propose(data, this.instant());
+  private proposeRaw(hosted: HostedSplit, data: Uint8Array, done: (outcome: ProposalOutcome) => void, joins: boolean): boolean {
+    const slot = hosted.replica.propose(data, this.instant(), joins);
     if (slot === undefined) return false;
     hosted.expect(slot, done);
     this.touch(hosted);
@@ -354,11 +354,12 @@ export class SplitHost implements HostInternals {
       const effects = replica.takeEffects();
       const { hardState, appends, sendsAfterPersist: held } = effects;
       const isPersisting = hardState !== undefined || appends.length > 0;
+      const proposed = hosted.takeFresh();
       if (hardState !== undefined) this.engine.writeLog(groups.hardStateOps(split, hardState));
       this.journal.append(split, appends);
       if (isPersisting || held.length > 0) {
         const unsynced = { split: hosted, sequence: isPersisting ? effects.sequence : undefined, held };
-        if (hardState === undefined && held.length === 0 && replica.othersCanChoose(now)) this.syncs.addOwn(unsynced, appends.length);
+        if (hardState === undefined && held.length === 0 && replica.othersCanChoose(now)) this.syncs.addOwn(unsynced, Math.max(proposed, 1));
         else this.syncs.add(unsynced);
       }
       for (const { to, message } of effects.sends) this.outgoing.add(split, to, message);
@@ -387,8 +388,8 @@ export class SplitHost implements HostInternals {
 
   private onSynced(done: readonly Unsynced<HostedSplit>[]): void {
     if (this.stopped) return;
-    for (const { split, held } of done) for (const { to, message } of held) this.outgoing.add(split.split, to, message);
     const now = this.instant();
+    for (const { split, held } of done) for (const { to, message } of held) this.outgoing.add(split.split, to, message);
     for (const { split, sequence } of done) {
       if (sequence === undefined) continue;
       split.replica.persisted(sequence, now);
@@ -402,27 +403,26 @@ export class SplitHost implements HostInternals {
   private apply(hosted: HostedSplit, chosen: readonly ChosenEntry[]): void {
     if (chosen.length === 0) return;
     for (const entry of chosen) this.applyEntry(hosted, entry);
-    const last = chosen[chosen.length - 1];
-    assert(last !== undefined, 'there is a last entry');
-    const through = mayBeTruncated(hosted.replica, last.slot, this.splits.size, this.options.logKeepSlots);
+    const through = mayBeTruncated(hosted.replica, hosted.replica.appliedSlot, this.splits.size, this.options.logKeepSlots);
     if (through !== undefined) this.truncate(hosted, through);
   }
 
   private applyEntry(hosted: HostedSplit, { slot, payload }: ChosenEntry): void {
-    const ops: WriteOp[] = [];
     if (payload.kind === 'membership') hosted.membership = payload.membership;
     // Exactly as of this slot: a fence from further ahead, found on disk after a restart, would void entries that are chosen.
     else if (payload.kind === 'noop' && payload.fence !== undefined) hosted.membership = { ...hosted.membership, fence: payload.fence };
+    this.stateEnds.add(hosted);
     let right: HostedSplit | undefined;
     if (payload.kind === 'command' && this.holdsRows(hosted)) {
-      const entry = decodeEntry(payload.data);
-      if (entry.kind === 'application') hosted.application.apply(entry.data, ops);
-      else right = this.applyCut(hosted, entry.at, entry.right, ops);
+      for (const command of decodeEntry(payload.data)) {
+        const ops: WriteOp[] = [];
+        if (command.kind === 'application') hosted.application.apply(command.data, ops);
+        else right = this.applyCut(hosted, command.at, command.right, ops);
+        // What the new split promises must not be on disk before the split is.
+        if (right === undefined) this.engine.writeState(ops);
+        else this.engine.write(ops);
+      }
     }
-    this.stateEnds.add(hosted);
-    // What the new split promises must not be on disk before the split is.
-    if (right === undefined) this.engine.writeState(ops);
-    else this.engine.write(ops);
     hosted.replica.applied(slot);
     hosted.application.applied();
     if (right !== undefined) {

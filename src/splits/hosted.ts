@@ -34,7 +34,10 @@ export class HostedSplit implements SplitContext {
   /** Ends with the cut of it that is under way here. */
   cutting: Promise<unknown> | undefined;
   private stored: { readonly descriptor: SplitDescriptor; readonly bytes: Uint8Array } | undefined;
-  private readonly proposals = new Map<Slot, (outcome: ProposalOutcome) => void>();
+  /** Proposed since the last flush. */
+  private fresh = 0;
+  /** Several may be in one entry. */
+  private readonly proposals = new Map<Slot, ((outcome: ProposalOutcome) => void)[]>();
 
   /** As of the applied slot: the log's own membership may be ahead, by entries chosen and not yet applied. */
   membership: Membership;
@@ -110,18 +113,27 @@ export class HostedSplit implements SplitContext {
   }
 
   expect(slot: Slot, done: (outcome: ProposalOutcome) => void): void {
-    this.proposals.set(slot, done);
+    this.fresh++;
+    const others = this.proposals.get(slot);
+    if (others === undefined) this.proposals.set(slot, [done]);
+    else others.push(done);
+  }
+  /** How many commands were proposed since this was asked last. */
+  takeFresh(): number {
+    const { fresh } = this;
+    this.fresh = 0;
+    return fresh;
   }
   settle(slot: Slot): void {
     if (this.proposals.size === 0) return;
-    const done = this.proposals.get(slot);
-    if (done === undefined) return;
+    const waiting = this.proposals.get(slot);
+    if (waiting === undefined) return;
     this.proposals.delete(slot);
-    done('applied');
+    for (const done of waiting) done('applied');
   }
   loseProposals(): void {
     const lost = [...this.proposals.values()];
     this.proposals.clear();
-    for (const done of lost) done('lost');
+    for (const waiting of lost) for (const done of waiting) done('lost');
   }
 }

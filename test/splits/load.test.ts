@@ -5,7 +5,7 @@ import { ballot, nodeId, slot, splitId, timestamp, type Key } from '../../src/ba
 import { Channel, type MessageHandler, type Transport } from '../../src/net/transport.ts';
 import { encodeMessage } from '../../src/paxos/codec.ts';
 import { DEFAULT_TUNING } from '../../src/paxos/tuning.ts';
-import { encodeApplication } from '../../src/splits/entries.ts';
+import { writeApplication } from '../../src/splits/entries.ts';
 import { SplitHost } from '../../src/splits/host.ts';
 import type { SplitApplication } from '../../src/splits/types.ts';
 import { openEngine } from '../../src/storage/engine.ts';
@@ -72,7 +72,7 @@ function world() {
 function accept(n: number, command: string, chosen: number): Buffer {
   const out = new ByteWriter();
   encodeMessage(out, {
-    kind: 'accept', ballot: ballot(1, LEADER), first: slot(n), payloads: [{ kind: 'command', data: encodeApplication(text(command)) }], chosen: slot(chosen),
+    kind: 'accept', ballot: ballot(1, LEADER), first: slot(n), payloads: [{ kind: 'command', data: writeApplication(new ByteWriter(), text(command)).finish() }], chosen: slot(chosen),
     leaseUntil: timestamp(0), closed: timestamp(0), closedSlot: slot(0), copied: slot(0),
   });
   return Buffer.from(new ByteWriter().varint(SPLIT).bytes(out.view()).view());

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { Code, invalidArgument } from '../../src/base/errors.ts';
 import { nodeId, splitId, type Key } from '../../src/base/ids.ts';
 import { notLeaderAnswer, okAnswer, readAnswer, wrongSplitAnswer } from '../../src/splits/answer.ts';
-import { decodeEntry, decodeState, encodeApplication, encodeCut, encodeState } from '../../src/splits/entries.ts';
+import { ByteWriter } from '../../src/base/bytes.ts';
+import { decodeEntry, decodeState, encodeCut, encodeState, writeApplication } from '../../src/splits/entries.ts';
 import { Router } from '../../src/splits/router.ts';
 import type { SplitDescriptor } from '../../src/splits/types.ts';
 import { expectOnlyCorruptBytes, keys, splitIds } from '../txn/arbitraries.ts';
@@ -250,17 +251,21 @@ describe('answers, entries and states of splits', () => {
       expect(readAnswer(wrongSplitAnswer(known))).toEqual({ directions: { kind: 'wrongSplit', known } });
     }));
     fc.assert(fc.property(keys, splitIds, (at, right) => {
-      expect(decodeEntry(encodeCut(at, right))).toEqual({ kind: 'cut', at, right });
+      expect(decodeEntry(encodeCut(at, right))).toEqual([{ kind: 'cut', at, right }]);
     }));
     fc.assert(fc.property(fc.record({ descriptor: descriptors, ancestors: fc.array(splitIds, { maxLength: 8 }), installing: fc.boolean() }), (state) => {
       expect(decodeState(encodeState(state))).toEqual(state);
     }));
-    expect(decodeEntry(encodeApplication(Buffer.of(1, 2)))).toEqual({ kind: 'application', data: Buffer.of(1, 2) });
+    fc.assert(fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { minLength: 1 }), (commands) => {
+      const entry = commands.reduce((out, data) => writeApplication(out, data), new ByteWriter()).finish();
+      expect(decodeEntry(entry)).toEqual(commands.map((data) => ({ kind: 'application', data: Buffer.from(data) })));
+    }));
     expect(readAnswer(notLeaderAnswer(nodeId(3)))).toEqual({ directions: { kind: 'notLeader', hint: 3 } });
   });
 
   it('that are corrupt are refused as such', () => {
     expectOnlyCorruptBytes(fc.tuple(keys, splitIds).map(([at, right]) => encodeCut(at, right)), decodeEntry);
+    expectOnlyCorruptBytes(fc.uint8Array().map((data) => writeApplication(new ByteWriter(), data).finish()), decodeEntry);
     expectOnlyCorruptBytes(fc.record({ descriptor: descriptors, ancestors: fc.array(splitIds), installing: fc.boolean() }).map(encodeState), decodeState);
   });
 
