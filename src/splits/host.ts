@@ -244,6 +244,7 @@ export class SplitHost implements HostInternals {
     if (hosted === undefined) hosted = this.create(descriptor, ancestors, membership, ops);
     else if (descriptor.generation > hosted.descriptor().generation) hosted.narrow(descriptor);
     hosted.installing = true;
+    hosted.installs++;
     this.stateEnds.delete(hosted);
     const state = encodeState({ descriptor: hosted.descriptor(), ancestors: hosted.ancestors, installing: true });
     ops.push(...groups.appliedOps(hosted.split, hosted.replica.appliedSlot, membership, state));

@@ -31,6 +31,8 @@ export class HostedSplit implements SplitContext {
   ready = false;
   /** A snapshot is being fetched: nothing is served or applied meanwhile. */
   installing = false;
+  /** How often that began: a read that it overtook has seen rows go and come. */
+  installs = 0;
   /** Ends with the cut of it that is under way here. */
   cutting: Promise<unknown> | undefined;
   private stored: { readonly descriptor: SplitDescriptor; readonly bytes: Uint8Array } | undefined;

@@ -37,6 +37,8 @@ const END_OF_TIME = Number.MAX_SAFE_INTEGER as Timestamp;
 interface Served {
   readonly participant: Participant;
   readonly descriptor: () => SplitDescriptor;
+  /** The rows have not been replaced by a snapshot since. */
+  readonly isWhole: () => boolean;
 }
 
 type SnapshotRead = (participant: Participant) => MaybePromise<Uint8Array>;
@@ -169,7 +171,7 @@ export class TxnService {
     const { participant } = served;
     if (at < participant.horizon.now()) return this.tooOld(split, participant, at);
     if (!participant.leads()) {
-      if (participant.safeTime.now() >= at) return this.reading(participant, at, read);
+      if (participant.safeTime.now() >= at) return this.reading(split, served, at, read);
       return participant.safeTime.wait(at, SAFE_TIME_WAIT_MICROS).then((safe) => (safe ? this.recheckSnapshot(split, at, spans, read) : this.notLeader(split)));
     }
     const ahead = at - this.env.clock.interval().latest;
@@ -183,11 +185,11 @@ export class TxnService {
       const busy = participant.writersBelow(span, at);
       if (busy !== undefined) return busy.then(() => this.serveSnapshot(split, at, spans, read));
     }
-    return this.reading(participant, at, read);
+    return this.reading(split, served, at, read);
   }
 
-  /** Versions that the read may need stay until it has ended. */
-  private reading(participant: Participant, at: Timestamp, read: SnapshotRead): MaybePromise<Uint8Array> {
+  /** Versions that the read may need stay until it has ended. One that a snapshot has overtaken is to be made elsewhere. */
+  private reading(split: SplitId, { participant, isWhole }: Served, at: Timestamp, read: SnapshotRead): MaybePromise<Uint8Array> {
     const leave = participant.horizon.enter(at);
     let answer: MaybePromise<Uint8Array>;
     try {
@@ -196,7 +198,7 @@ export class TxnService {
       leave();
       throw error;
     }
-    if (answer instanceof Promise) return answer.finally(leave);
+    if (answer instanceof Promise) return answer.then((rows) => (isWhole() ? rows : this.notLeader(split))).finally(leave);
     leave();
     return answer;
   }
@@ -333,7 +335,7 @@ export class TxnService {
   private recheckSnapshot(split: SplitId, at: Timestamp, spans: Extent, read: SnapshotRead): MaybePromise<Uint8Array> {
     const served = this.find(split, spans);
     if (served instanceof Uint8Array) return served;
-    return at < served.participant.horizon.now() ? this.tooOld(split, served.participant, at) : this.reading(served.participant, at, read);
+    return at < served.participant.horizon.now() ? this.tooOld(split, served.participant, at) : this.reading(split, served, at, read);
   }
 
   private find(split: SplitId, spans: Extent): Served | Uint8Array {
@@ -344,7 +346,8 @@ export class TxnService {
     if (!inside) return this.wrongSplit(split, spans);
     const participant = hosted.application as Participant;
     participant.requests++;
-    return { participant, descriptor: () => hosted.descriptor() };
+    const { installs } = hosted;
+    return { participant, descriptor: () => hosted.descriptor(), isWhole: () => hosted.installs === installs };
   }
 
   private wrongSplit(split: SplitId, spans: Extent): Uint8Array {
