@@ -25,6 +25,8 @@ const DELAYED_ONE_IN = 10;
 const MAX_DELAY_MICROS = 100_000;
 /** One transaction in so many reads without locks. */
 const OPTIMISTIC_ONE_IN = 3;
+/** Nobody keeps what an optimistic transaction reads for it, however old it is: then it takes locks, as applications are told to. */
+const OPTIMISTIC_ATTEMPTS = 8;
 
 export type Outcome = 'ok' | 'fail' | 'exists' | 'unknown';
 
@@ -140,7 +142,9 @@ export class Clients {
       const node = at ?? ids[random.int(ids.length)] ?? (1 as NodeId);
       const attempt: Attempt = { id: this.nextId++, start: this.world.sim.now, end: Infinity, outcome: 'unknown', timestamp: undefined, snapshot: undefined };
       const shared: Shared = { committing: false, abandoned: false };
-      const run = action.kind === 'update' ? this.update(action.body(attempt), random, shared, { ...(action.options ?? optimistic), ...(age === undefined ? {} : { age }) }, (given) => (age = given)) : snapshot(action);
+      const options = action.kind === 'update' && action.options !== undefined ? action.options : optimistic;
+      const patient = count > OPTIMISTIC_ATTEMPTS && options.readLockMode === 'optimistic' ? {} : options;
+      const run = action.kind === 'update' ? this.update(action.body(attempt), random, shared, { ...patient, ...(age === undefined ? {} : { age }) }, (given) => (age = given)) : snapshot(action);
       this.send(node, random, shared, run, ({ outcome, timestamp, snapshot: readAt, code }) => {
         attempt.outcome = outcome;
         attempt.timestamp = timestamp;
