@@ -1,5 +1,8 @@
 /** The log of a split is in memory: large commits must not make it large. */
 import { expect, it } from 'vitest';
+import { SLOT_ZERO, type Ballot, type Slot } from '../../src/base/ids.ts';
+import { ReplicaLog } from '../../src/paxos/log.ts';
+import { mayBeTruncated } from '../../src/splits/log-budget.ts';
 import { encodeCell } from '../../src/storage/record.ts';
 import { k, startCluster, transact } from '../txn/cluster.ts';
 
@@ -23,4 +26,26 @@ it('keeps a bounded number of bytes, at the leader and at the others', async () 
   }
   const longest = Math.max(...[...c.core(1).host.all()].map(({ replica }) => replica.log.bytes));
   expect(longest).toBeGreaterThan(CELL_BYTES);
+});
+
+it('logs of many splits keep about as much together as those of a few', () => {
+  const MIB = 1 << 20;
+  const keptOf = (splits: number): number => {
+    const log = new ReplicaLog(SLOT_ZERO);
+    const data = Buffer.allocUnsafeSlow(MIB / 16);
+    let most = 0;
+    for (let n = 1; n <= 500; n++) {
+      const slot = n as Slot;
+      log.set({ slot, ballot: 1 as Ballot, payload: { kind: 'command', data } });
+      const through = mayBeTruncated({ log }, slot, splits);
+      if (through !== undefined) log.truncate(through);
+      most = Math.max(most, log.bytes);
+    }
+    return most;
+  };
+  // Of 32 MiB a quarter more, and of a small log one entry.
+  for (const splits of [1, 2, 10, 100, 250]) {
+    expect(keptOf(splits)).toBeLessThan(20.1 * MIB);
+    expect(splits * keptOf(splits)).toBeLessThan(60 * MIB);
+  }
 });
