@@ -26,8 +26,11 @@ export interface TimerHandle {
 export interface Scheduler {
   /** Calls `run` once, after `delayMicros`, never in the current call stack. */
   after(delayMicros: number, run: () => void): TimerHandle;
-  /** Calls `run` at the end of the current event-loop turn: the point at which a turn's work is batched. */
-  endOfTurn(run: () => void): void;
+  /**
+   * Calls `run` at the end of the current event-loop turn: the point at which a turn's work is batched. What `isBehind` comes
+   * after everything else that waits for the end, and before what that causes there: messages leave together.
+   */
+  endOfTurn(run: () => void, isBehind?: boolean): void;
 }
 
 /** A source of randomness. Seeded in the simulator; `fork` gives an independent stream, so that users don't disturb each other. */

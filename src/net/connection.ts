@@ -230,12 +230,13 @@ export class Connection {
 
   private writeNow(parts: readonly Buffer[]): void {
     const before = this.bytesOut;
-    this.socket.cork();
+    // Corking gathers buffers in a list, to no purpose when there is one.
+    if (parts.length > 1) this.socket.cork();
     for (const part of parts) {
       this.bytesOut += part.length;
       this.socket.write(part);
     }
-    this.socket.uncork();
+    if (parts.length > 1) this.socket.uncork();
     this.bePatient(this.bytesOut - before);
   }
 }

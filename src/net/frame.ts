@@ -19,10 +19,11 @@ export interface Message {
   readonly payload: Uint8Array;
 }
 
-/** The buffers of one frame, header first. */
+/** The buffers of one frame: a single one when all its messages are small. */
 export function encodeFrame(messages: readonly Message[]): Buffer[] {
   const parts: Buffer[] = [];
-  let w = new ByteWriter(smallBytes(messages));
+  // Room for the header.
+  let w = new ByteWriter(HEADER_BYTES + smallBytes(messages)).u32(0).u32(0);
   for (const { channel, payload } of messages) {
     w.u8(channel).varint(payload.length);
     if (payload.length <= COPY_MAX_BYTES) {
@@ -33,24 +34,23 @@ export function encodeFrame(messages: readonly Message[]): Buffer[] {
     w = new ByteWriter(COPY_MAX_BYTES);
   }
   if (w.size > 0) parts.push(w.view());
-  return withHeader(parts);
+  return fillHeader(parts);
 }
 
 export function encodeRawFrame(body: Buffer): Buffer[] {
-  return withHeader([body]);
+  return fillHeader([new ByteWriter(HEADER_BYTES + body.length).u32(0).u32(0).raw(body).view()]);
 }
 
-function withHeader(parts: Buffer[]): Buffer[] {
-  let length = 0;
+/** The first part begins with the room for the header. */
+function fillHeader(parts: Buffer[]): Buffer[] {
+  let length = -HEADER_BYTES;
   let crc = 0;
-  for (const part of parts) {
+  for (const [i, part] of parts.entries()) {
     length += part.length;
-    crc = crc32(part, crc);
+    crc = crc32(i === 0 ? part.subarray(HEADER_BYTES) : part, crc);
   }
-  const header = Buffer.allocUnsafe(HEADER_BYTES);
-  header.writeUInt32BE(length, 0);
-  header.writeUInt32BE(crc, 4);
-  parts.unshift(header);
+  parts[0]?.writeUInt32BE(length, 0);
+  parts[0]?.writeUInt32BE(crc, 4);
   return parts;
 }
 

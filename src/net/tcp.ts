@@ -212,7 +212,7 @@ export class TcpTransport implements Transport, ConnectionOwner {
         const connections = this.dirtyConnections;
         this.dirtyConnections = [];
         for (const one of connections) one.flush();
-      });
+      }, true);
     }
     this.dirtyConnections.push(connection);
   }

@@ -14,6 +14,7 @@ const MAX_PASSES = 4;
 export class SystemScheduler implements Scheduler {
   private readonly clock: SystemClock;
   private ending: (() => void)[] = [];
+  private behind: (() => void)[] = [];
   private isEnding = false;
   private passes = 0;
   private readonly endTurn = (): void => this.runEnding();
@@ -44,8 +45,8 @@ export class SystemScheduler implements Scheduler {
     };
   }
 
-  endOfTurn(run: () => void): void {
-    this.ending.push(run);
+  endOfTurn(run: () => void, isBehind = false): void {
+    (isBehind ? this.behind : this.ending).push(run);
     if (this.isEnding) return;
     this.isEnding = true;
     setImmediate(this.endTurn);
@@ -56,10 +57,14 @@ export class SystemScheduler implements Scheduler {
    * commits that it completed when their promises have run. Each would be a pass through the event loop otherwise.
    */
   private runEnding(): void {
-    for (let rounds = 0; this.ending.length > 0 && rounds < MAX_ROUNDS; rounds++) {
+    for (let rounds = 0; this.isWaiting && rounds < MAX_ROUNDS; rounds++) {
       const { ending } = this;
       this.ending = [];
       for (const run of ending) run();
+      const { behind } = this;
+      if (behind.length === 0) continue;
+      this.behind = [];
+      for (const run of behind) run();
     }
     this.passes++;
     // A tick comes before the microtasks that are there, a microtask after them, and a tick from there after all that
@@ -67,8 +72,12 @@ export class SystemScheduler implements Scheduler {
     process.nextTick(queueMicrotask, this.settle);
   }
 
+  private get isWaiting(): boolean {
+    return this.ending.length > 0 || this.behind.length > 0;
+  }
+
   private goOn(): void {
-    if (this.ending.length === 0) {
+    if (!this.isWaiting) {
       this.isEnding = false;
       this.passes = 0;
     } else if (this.passes < MAX_PASSES) this.runEnding();

@@ -33,6 +33,21 @@ test('what the end of a turn causes, at once or by promises, goes in the same pa
   expect(ran.at(-1)).toBe('again');
 });
 
+test('what is to come behind the others comes once for all of them, and before what they cause', async () => {
+  const scheduler = new SystemScheduler(new SystemClock(250));
+  const ran: string[] = [];
+  const note = (what: string): void => void ran.push(what);
+  scheduler.endOfTurn(() => note('sent'), true);
+  scheduler.endOfTurn(() => {
+    note('first');
+    scheduler.endOfTurn(() => note('caused'));
+    scheduler.endOfTurn(() => note('sent, too'), true);
+  });
+  scheduler.endOfTurn(() => note('second'));
+  await pass();
+  expect(ran).toEqual(['first', 'second', 'sent', 'sent, too', 'caused']);
+});
+
 test('ends of turns that cause each other without end let timers and sockets go on', async () => {
   const scheduler = new SystemScheduler(new SystemClock(250));
   let rounds = 0;
