@@ -88,6 +88,13 @@ export class ByteWriter {
     return this.varint(bytes.length).raw(bytes);
   }
 
+  /** What another writer holds, with its length. */
+  written(other: ByteWriter): this {
+    this.varint(other.length).reserve(other.length);
+    this.length += other.buffer.copy(this.buffer, this.length, 0, other.length);
+    return this;
+  }
+
   /** Text as UTF-8 with its length in bytes. */
   string(text: string): this {
     const size = Buffer.byteLength(text, 'utf8');

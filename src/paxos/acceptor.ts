@@ -67,7 +67,7 @@ export class Acceptor {
   /** What is accepted and promised now goes to the disk with the next effects. */
   private note(): void {
     const mark = { sequence: this.outbox.nextSequence, ballot: this.promisedBallot, matched: this.matched };
-    if (this.unsynced.at(-1)?.sequence === mark.sequence) this.unsynced.pop();
+    if (this.unsynced[this.unsynced.length - 1]?.sequence === mark.sequence) this.unsynced.pop();
     this.unsynced.push(mark);
   }
 

@@ -55,6 +55,10 @@ export class Outbox {
     return this.lastSequence + 1;
   }
 
+  get isEmpty(): boolean {
+    return !this.isPersisting && this.sends === undefined && this.sendsAfterPersist === undefined && this.chosen === undefined && this.events === undefined;
+  }
+
   /** Is there something to persist? */
   get isPersisting(): boolean {
     return this.hardState !== undefined || this.appends !== undefined;

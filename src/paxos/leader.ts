@@ -64,6 +64,8 @@ export class Leader {
   /** The last slot that this node's disk has. */
   private ownMatched: Slot;
   private readonly unsynced: Unsynced[] = [];
+  /** A peer was heard of after a silence: its answers are waited for again. */
+  private isStirred = false;
   private transfer: { readonly to: NodeId; readonly deadline: number } | undefined = undefined;
   private promisedClosed: Timestamp = TIMESTAMP_ZERO;
   private ownGrantAt = Number.NEGATIVE_INFINITY;
@@ -191,6 +193,7 @@ export class Leader {
   onAccepted(from: NodeId, message: Accepted, now: Instant): void {
     const peer = this.peers.get(from);
     if (peer === undefined) return;
+    if (peer.sentAt - peer.heardAt >= this.core.tuning.heartbeatMicros * 2) this.isStirred = true;
     peer.heardAt = now.monotonic;
     if (message.applied > peer.applied) peer.applied = message.applied;
     this.judgeClock(from, message, now);
@@ -298,6 +301,7 @@ export class Leader {
     this.emitPending();
     if (!this.hasQuietPeers()) this.flushPeers(now);
     this.tells = !this.core.tuning.holdsChosen;
+    this.isStirred = false;
   }
 
   /** The last slot that every member was told is chosen. */
@@ -305,6 +309,11 @@ export class Leader {
     let told = this.core.learner.chosenSlot;
     for (const peer of this.peerList) if (peer.toldChosen < told) told = peer.toldChosen;
     return told;
+  }
+
+  /** See replica.ts. A leader that is not in its stride wants it always. */
+  get wantsAttention(): boolean {
+    return this.pending.length > 0 || !this.isReady || this.transfer !== undefined || this.isStirred || !this.hasQuietPeers();
   }
 
   private hasQuietPeers(): boolean {

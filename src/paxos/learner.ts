@@ -116,7 +116,7 @@ export class Learner {
       if (timestamp > this.safe.timestamp) this.safe = { timestamp, slot };
       return;
     }
-    const newest = this.waiting.at(-1);
+    const newest = this.waiting[this.waiting.length - 1];
     if (newest !== undefined) {
       // Out of order, or nothing new: what arrives later will tell as much.
       if (slot < newest.slot || timestamp <= newest.timestamp) return;

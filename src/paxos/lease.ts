@@ -109,6 +109,24 @@ export interface Abdication {
 
 /** The largest value that at least `n` of the nodes reach; 0 when there are fewer than `n` nodes. */
 export function nthHighest(nodes: readonly NodeId[], n: number, valueOf: (node: NodeId) => number): number {
+  return n === 2 ? secondHighest(nodes, valueOf) : anyHighest(nodes, n, valueOf);
+}
+
+/** Of three voters, as most groups have, in one walk. */
+function secondHighest(nodes: readonly NodeId[], valueOf: (node: NodeId) => number): number {
+  let first = 0;
+  let second = 0;
+  for (const node of nodes) {
+    const value = valueOf(node);
+    if (value > first) {
+      second = first;
+      first = value;
+    } else if (value > second) second = value;
+  }
+  return second;
+}
+
+function anyHighest(nodes: readonly NodeId[], n: number, valueOf: (node: NodeId) => number): number {
   let best = 0;
   // Groups have at most a dozen voters: for each value count who reaches it, without sorting or allocating.
   for (const candidate of nodes) {

@@ -153,10 +153,7 @@ export class Replica {
     this.core.learner.stateDurable(through);
   }
 
-  /**
-   * Forgets applied entries up to here, or fewer: a witness keeps what only the leader has besides. The host deletes from
-   * disk what is before `log.first` afterwards.
-   */
+  /** Forgets applied entries up to here, or fewer: a witness keeps what only the leader has besides. */
   truncate(through: Slot): void {
     if (this.leader?.isChangingMembership === true) return;
     const { learner, log, self } = this.core;
@@ -198,6 +195,11 @@ export class Replica {
     this.leave(now);
   }
 
+  /** False: nothing is there to be taken. If nothing but `accepted` came and `persisted` was called, no tick is wanted sooner, either. */
+  get wantsAttention(): boolean {
+    return !this.core.outbox.isEmpty || this.candidate !== undefined || this.abdication !== undefined || this.leader?.wantsAttention === true;
+  }
+
   takeEffects(): Effects {
     this.leader?.flush(this.now);
     return this.core.outbox.take();
@@ -229,7 +231,6 @@ export class Replica {
   get lastSlot(): Slot {
     return this.leader?.lastSlot ?? this.core.log.last;
   }
-  /** What is held of it. */
   get log(): HeldLog {
     return this.core.log;
   }
@@ -278,8 +279,7 @@ export class Replica {
   /** Monotonic microseconds: before then a tick does nothing, if nothing else happens. Infinity: never. */
   nextWakeup(now: Instant): number {
     const own = this.leader?.nextWakeup() ?? this.candidate?.nextWakeup() ?? this.timer.nextWakeup();
-    if (this.abdication === undefined) return own;
-    return Math.min(own, now.monotonic + Math.max(0, this.abdication.safeAfter + 1 - now.earliest));
+    return this.abdication === undefined ? own : Math.min(own, now.monotonic + Math.max(0, this.abdication.safeAfter + 1 - now.earliest));
   }
 
   // ---- acceptor

@@ -21,11 +21,11 @@ import { Replica } from '../paxos/replica.ts';
 import type { PaxosTuning } from '../paxos/tuning.ts';
 import type { ChosenEntry, Instant, Membership, PersistedState } from '../paxos/types.ts';
 import * as groups from '../storage/groupstore.ts';
-import { Journal, type HeldLogs } from '../storage/journal.ts';
+import { Journal } from '../storage/journal.ts';
 import type { Engine, WriteOp } from '../storage/types.ts';
 import { decodeEntry, decodeState, encodeCut, emptyState, encodeState, MAX_ANCESTORS, writeApplication } from './entries.ts';
 import { HostedSplit, type HostInternals } from './hosted.ts';
-import { mayBeTruncated } from './log-budget.ts';
+import { heldLogs, mayBeTruncated } from './log-budget.ts';
 import { Outgoing } from './outgoing.ts';
 import { isWithin } from './ranges.ts';
 import { StateEnds } from './state-ends.ts';
@@ -62,7 +62,7 @@ export class SplitHost implements HostInternals {
   private readonly options: HostOptions;
   private readonly transport: Transport;
   private readonly splits = new Map<SplitId, HostedSplit>();
-  private readonly dirty = new Set<HostedSplit>();
+  private dirty: HostedSplit[] = [];
   private readonly stateEnds = new StateEnds();
   private readonly journal: Journal;
   private readonly outgoing: Outgoing;
@@ -85,7 +85,7 @@ export class SplitHost implements HostInternals {
     this.transport = options.transport;
     this.ticks = new Ticks(options.env, options.tuning.tickMicros, () => this.tick());
     this.telling = new Telling(options.env, (hosted) => this.tickNow(hosted, this.instant()));
-    this.journal = new Journal(options.engine, () => this.heldLogs());
+    this.journal = new Journal(options.engine, () => heldLogs(this.splits.values()));
     this.outgoing = new Outgoing(options.transport);
     this.syncs = new Syncs(options.env, options.engine, (done) => this.onSynced(done));
     this.engine.onStateFlush(() => this.stateEnds.take());
@@ -142,11 +142,15 @@ export class SplitHost implements HostInternals {
     for (const hosted of this.splits.values()) {
       if (hosted.installing) continue;
       const { replica } = hosted;
-      if (beats && replica.role === 'leader') {
-        replica.beat(now);
+      let wakeup = replica.nextWakeup(now);
+      const isBeating = beats && replica.role === 'leader';
+      if (isBeating || wakeup <= now.monotonic) {
+        if (isBeating) replica.beat(now);
+        else replica.tick(now);
         this.touch(hosted);
-      } else if (replica.nextWakeup(now) <= now.monotonic) this.tickNow(hosted, now);
-      next = Math.min(next, replica.nextWakeup(now));
+        wakeup = replica.nextWakeup(now);
+      }
+      next = Math.min(next, wakeup);
       if (replica.role === 'leader') next = Math.min(next, nextBeat);
     }
     this.ticks.before(next);
@@ -320,7 +324,7 @@ export class SplitHost implements HostInternals {
         if (hosted === undefined) this.options.onEvent?.({ kind: 'unknownSplit', split: id, from });
         else if (!hosted.installing) {
           hosted.replica.receive(from, message, now);
-          this.touch(hosted);
+          if (message.kind !== 'accepted' || hosted.replica.wantsAttention) this.touch(hosted);
         }
       }
     } catch (error) {
@@ -331,7 +335,9 @@ export class SplitHost implements HostInternals {
   }
 
   private touch(hosted: HostedSplit): void {
-    this.dirty.add(hosted);
+    if (hosted.isDirty) return;
+    hosted.isDirty = true;
+    this.dirty.push(hosted);
     if (this.turnScheduled) return;
     this.turnScheduled = true;
     this.env.scheduler.endOfTurn(() => {
@@ -347,10 +353,13 @@ export class SplitHost implements HostInternals {
   private flushTurn(): void {
     if (this.stopped) return;
     this.applyChosen();
-    const batch = [...this.dirty];
-    this.dirty.clear();
+    const batch = this.dirty;
+    this.dirty = [];
     const now = this.instant();
+    const isTickNear = this.ticks.isNear(now.monotonic);
+    let entries = 0;
     for (const hosted of batch) {
+      hosted.isDirty = false;
       const { replica, split } = hosted;
       const effects = replica.takeEffects();
       const { hardState, appends, sendsAfterPersist: held } = effects;
@@ -358,6 +367,7 @@ export class SplitHost implements HostInternals {
       const proposed = hosted.takeFresh();
       if (hardState !== undefined) this.engine.writeLog(groups.hardStateOps(split, hardState));
       this.journal.append(split, appends);
+      entries += appends.length;
       if (isPersisting || held.length > 0) {
         const unsynced = { split: hosted, sequence: isPersisting ? effects.sequence : undefined, held };
         if (hardState === undefined && held.length === 0 && replica.othersCanChoose(now)) this.syncs.addOwn(unsynced, Math.max(proposed, 1));
@@ -365,13 +375,15 @@ export class SplitHost implements HostInternals {
       }
       for (const { to, message } of effects.sends) this.outgoing.add(split, to, message);
       if (effects.chosen.length > 0 || effects.events.length > 0) this.unapplied.push({ hosted, effects });
-      this.ticks.before(replica.nextWakeup(now));
+      if (!isTickNear) this.ticks.before(replica.nextWakeup(now));
       this.telling.look(hosted);
       hosted.application.closedAdvanced();
     }
     this.journal.flush();
     this.outgoing.send();
     this.syncs.flush();
+    // While entries come so do ticks, and nobody has to be asked when the next one is wanted.
+    if (entries > 0) this.ticks.before(now.monotonic);
     if (this.unapplied.length > 0) this.env.scheduler.endOfTurn(() => this.applyChosen());
   }
 
@@ -394,7 +406,7 @@ export class SplitHost implements HostInternals {
     for (const { split, sequence } of done) {
       if (sequence === undefined) continue;
       split.replica.persisted(sequence, now);
-      this.touch(split);
+      if (split.replica.wantsAttention) this.touch(split);
     }
     this.outgoing.send();
   }
@@ -414,7 +426,7 @@ export class SplitHost implements HostInternals {
     else if (payload.kind === 'noop' && payload.fence !== undefined) hosted.membership = { ...hosted.membership, fence: payload.fence };
     this.stateEnds.add(hosted);
     let right: HostedSplit | undefined;
-    if (payload.kind === 'command' && this.holdsRows(hosted)) {
+    if (payload.kind === 'command' && hosted.holdsRows) {
       for (const command of decodeEntry(payload.data)) {
         const ops: WriteOp[] = [];
         if (command.kind === 'application') hosted.application.apply(command.data, ops);
@@ -433,11 +445,6 @@ export class SplitHost implements HostInternals {
       this.touch(right);
     }
     hosted.settle(slot);
-  }
-
-  private holdsRows(hosted: HostedSplit): boolean {
-    const me = hosted.membership.members.find((member) => member.node === this.self);
-    return me?.kind !== 'witness';
   }
 
   private applyCut(hosted: HostedSplit, at: Key, id: SplitId, ops: WriteOp[]): HostedSplit | undefined {
@@ -461,15 +468,6 @@ export class SplitHost implements HostInternals {
     if (kept <= first) return;
     this.engine.writeState(groups.truncateOps(hosted.split, (kept - 1) as Slot));
     this.journal.truncate(hosted.split, (kept - 1) as Slot);
-  }
-
-  private heldLogs(): HeldLogs {
-    const held = { bytes: 0, entries: 0 };
-    for (const { replica } of this.splits.values()) {
-      held.bytes += replica.log.bytes;
-      held.entries += replica.lastSlot - replica.log.first + 1;
-    }
-    return held;
   }
 
   private onPaxosEvent(hosted: HostedSplit, event: PaxosEvent): void {

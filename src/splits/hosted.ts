@@ -33,6 +33,8 @@ export class HostedSplit implements SplitContext {
   installing = false;
   /** How often that began: a read that it overtook has seen rows go and come. */
   installs = 0;
+  /** Will be looked at when the turn ends. */
+  isDirty = false;
   /** Ends with the cut of it that is under way here. */
   cutting: Promise<unknown> | undefined;
   private stored: { readonly descriptor: SplitDescriptor; readonly bytes: Uint8Array } | undefined;
@@ -92,6 +94,11 @@ export class HostedSplit implements SplitContext {
   }
   neighbours(): readonly SplitDescriptor[] {
     return this.host.descriptors();
+  }
+
+  /** As of the applied slot: a witness has the log only. */
+  get holdsRows(): boolean {
+    return this.membership.members.find((member) => member.node === this.self)?.kind !== 'witness';
   }
 
   isLeading(): boolean {

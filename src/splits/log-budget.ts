@@ -4,6 +4,7 @@
  */
 import type { Slot } from '../base/ids.ts';
 import type { Replica } from '../paxos/replica.ts';
+import type { HeldLogs } from '../storage/journal.ts';
 
 const KEEP_SLOTS = 20_000;
 /** The logs of all splits keep about so much, and each of them between these: seconds of the heaviest load, minutes of any other. */
@@ -18,4 +19,14 @@ export function mayBeTruncated(replica: Pick<Replica, 'log'>, applied: Slot, spl
   const keepBytes = Math.min(Math.max(ALL_KEEP_BYTES / splits, KEEP_BYTES_MIN), KEEP_BYTES_MAX);
   if (replica.log.bytes > keepBytes * (1 + SLACK_SHARE)) return replica.log.slotBefore(keepBytes);
   return applied - keepSlots - replica.log.first > keepSlots * SLACK_SHARE ? ((applied - keepSlots) as Slot) : undefined;
+}
+
+/** What the logs of all splits hold now. */
+export function heldLogs(splits: Iterable<{ readonly replica: Replica }>): HeldLogs {
+  const held = { bytes: 0, entries: 0 };
+  for (const { replica } of splits) {
+    held.bytes += replica.log.bytes;
+    held.entries += replica.lastSlot - replica.log.first + 1;
+  }
+  return held;
 }

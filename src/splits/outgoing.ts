@@ -26,7 +26,7 @@ export class Outgoing {
     this.encoded = message;
     // Several large ones would make a message that the transport refuses, again and again.
     if (out.size > 0 && out.size + this.scratch.size > MAX_BUNDLE_BYTES) this.sendBundle(to, out);
-    out.varint(split).bytes(this.scratch.view());
+    out.varint(split).written(this.scratch);
   }
 
   send(): void {

@@ -16,6 +16,11 @@ export class Ticks {
     this.run = run;
   }
 
+  /** Whatever is due from now on, there is a tick for it: `before` would change nothing. */
+  isNear(now: number): boolean {
+    return this.nextAt <= now + this.tickMicros;
+  }
+
   /** There will be a tick at the first moment of the grid that is not before `at`, or earlier. */
   before(at: number): void {
     const { env, tickMicros } = this;

@@ -6,6 +6,7 @@
  * durable are gone. Disk: writes become durable in order. Clocks: anywhere within the declared uncertainty of true time
  * (beyond it only where a test says so).
  */
+import { assert } from '../../src/base/assert.ts';
 import { ByteReader, ByteWriter } from '../../src/base/bytes.ts';
 import { ballot as makeBallot, nodeId, NO_BALLOT, SLOT_ZERO } from '../../src/base/ids.ts';
 import type { Ballot, NodeId, Slot, Timestamp } from '../../src/base/ids.ts';
@@ -190,7 +191,10 @@ export class Cluster {
     const node = this.nodes.get(flying.to);
     if (node === undefined || !node.isUp) return;
     const message = this.options.tamper?.message?.(flying) ?? flying.message;
-    node.replica.receive(flying.from, message, this.now(node));
+    const now = this.now(node);
+    const wanted = node.replica.nextWakeup(now);
+    node.replica.receive(flying.from, message, now);
+    if (message.kind === 'accepted') assert(node.replica.wantsAttention || node.replica.nextWakeup(now) >= wanted, 'a replica wants a tick sooner, and no attention');
     this.collect(node);
   }
 
@@ -232,7 +236,10 @@ export class Cluster {
 
   /** What a host does at the end of a turn. */
   collect(node: TestNode): void {
+    const { wantsAttention } = node.replica;
     const taken = node.replica.takeEffects();
+    const isNothing = taken.hardState === undefined && [taken.appends, taken.sends, taken.sendsAfterPersist, taken.chosen, taken.events].every(({ length }) => length === 0);
+    assert(wantsAttention || isNothing, 'a replica has effects and wants no attention');
     const effects = this.options.tamper?.effects?.(taken, node) ?? taken;
     this.onEffects?.(node, effects);
     if (effects.hardState !== undefined || effects.appends.length > 0) {

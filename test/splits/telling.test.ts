@@ -75,3 +75,17 @@ test('one that has nothing more to send tells after a while, with all others tha
   expect(asked).toHaveLength(2);
   expect(timers()).toBe(0);
 });
+
+test('many splits that wait wait longer, so that most of them hear of it by an entry', () => {
+  const { env, advance, timers } = world();
+  const asked: Split[] = [];
+  const telling = new Telling<Split>(env, (split) => asked.push(split.told(split.replica.chosenSlot)));
+  const splits = Array.from({ length: 8 }, () => new Split().choose(5));
+  for (const split of splits) telling.look(split);
+  advance(AFTER);
+  expect(asked).toEqual([]);
+  for (const split of splits.slice(1)) telling.look(split.told(5));
+  advance(4 * AFTER);
+  expect(asked).toEqual(splits.slice(0, 1));
+  expect(timers()).toBe(0);
+});

@@ -74,3 +74,20 @@ test('a tick comes at the first moment of the grid that is wanted, once, however
   advance(1_000_000);
   expect(ticked).toHaveLength(2);
 });
+
+test('when a tick is near, nothing that is due from now on needs another', () => {
+  const { env, advance, wall } = stoppedTime();
+  const ticked: number[] = [];
+  const ticks = new Ticks(env, TICK, () => ticked.push(wall()));
+  const now = (): number => env.clock.monotonicMicros();
+  expect(ticks.isNear(now())).toBe(false);
+  ticks.before(now() + 10 * TICK);
+  expect(ticks.isNear(now())).toBe(false);
+  ticks.before(now());
+  const isNear = ticks.isNear(now());
+  advance(TICK / 4);
+  expect(isNear || ticks.isNear(now())).toBe(true);
+  for (const at of [0, now(), now() + TICK / 2, now() + TICK]) ticks.before(at);
+  advance(1.125 * TICK);
+  expect(ticked).toHaveLength(1);
+});
