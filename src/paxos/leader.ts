@@ -197,8 +197,12 @@ export class Leader {
     peer.heardAt = now.monotonic;
     if (message.applied > peer.applied) peer.applied = message.applied;
     this.judgeClock(from, message, now);
-    // It may know as chosen what this leader has yet to propose again, but nothing beyond: phase 1 found all of that.
-    assert(message.matched <= this.lastSlot, 'acknowledged beyond what is known');
+    // It may know as chosen what this leader has yet to propose again. Phase 1 found all of that, so what is beyond was chosen
+    // under a later ballot, of which a member that got a snapshot need not have heard otherwise.
+    if (message.matched > this.lastSlot) {
+      this.currentVerdict = { kind: 'stepDown' };
+      return;
+    }
     const matched = message.matched < this.emitted ? message.matched : this.emitted;
     const isNew = peer.acknowledge(matched);
     if (message.gap) peer.rewind(matched, now.monotonic, this.core.tuning);
