@@ -236,12 +236,7 @@ export class LogFiles {
     } finally {
       closeSync(descriptor);
     }
-    const folder = openSync(this.folder, 'r');
-    try {
-      if (platform() !== 'win32') fsyncSync(folder);
-    } finally {
-      closeSync(folder);
-    }
+    if (platform() !== 'win32') syncFolder(this.folder);
     return number;
   }
 
@@ -329,11 +324,12 @@ function headerOf(sequence: number, parts: readonly Uint8Array[]): Buffer {
   return header;
 }
 
+/** -1 where there is no room for a header. */
 const sequenceAt = (bytes: Buffer, at: number): number => (at + HEADER_BYTES > bytes.length ? -1 : Number(bytes.readBigUInt64BE(at + SEQUENCE_AT)));
 
 /** Where the group at `at` ends, if it is the one that begins with that record, and whole. */
 function groupEnd(bytes: Buffer, at: number, sequence: number): number | undefined {
-  if (sequenceAt(bytes, at) !== sequence || bytes.compare(MAGIC, 0, MAGIC.length, at, at + MAGIC.length) !== 0) return undefined;
+  if (sequence < 0 || sequenceAt(bytes, at) !== sequence || bytes.compare(MAGIC, 0, MAGIC.length, at, at + MAGIC.length) !== 0) return undefined;
   const end = at + HEADER_BYTES + bytes.readUInt32BE(at + LENGTH_AT);
   if (end > bytes.length) return undefined;
   const checksum = crc32(bytes.subarray(at + HEADER_BYTES, end), crc32(bytes.subarray(at + SEQUENCE_AT, at + CRC_AT)));
@@ -364,6 +360,15 @@ function segmentIn(number: number, bytes: Buffer): Segment | undefined {
 }
 
 // ---- files ------------------------------------------------------------------------------------------------------------
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
 
 /** Durably. */
 function writeAll(descriptor: number, parts: readonly Uint8Array[], position: number, done: Written): void {

@@ -120,6 +120,18 @@ describe('the files of the journal', () => {
     }
   });
 
+  it('do not mind a file that was being made, nor one that is not theirs', async () => {
+    const folder = newFolder();
+    await written(folder, ['one']);
+    for (const [name, bytes] of [['000008.log', 0], ['000009.log', 10], ['000010.log', 1 << 20], ['notes.txt', 5]] as const) writeFileSync(join(folder, 'journal', name), Buffer.alloc(bytes));
+    const log = LogFiles.open(folder, { floor: 1, last: 1 });
+    expect(contents(log)).toEqual(['one']);
+    expect(readdirSync(join(folder, 'journal')).toSorted()).toEqual(['000001.log', 'notes.txt']);
+    await append(log, Buffer.alloc(SEGMENT_BYTES - 20));
+    await log.close();
+    expect(readdirSync(join(folder, 'journal'))).toContain('000011.log');
+  });
+
   it('do not mistake what earlier use left behind for records', async () => {
     const folder = newFolder();
     let log = LogFiles.open(folder, FROM_THE_START);
