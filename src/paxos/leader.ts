@@ -2,7 +2,8 @@
  * The leader of one ballot after phase 1 (Lamport 2001, §3): gives values to slots, counts acceptances, keeps the lease.
  *
  * Proposals wait in `pending` until `flush`, which the host's `takeEffects` calls once per turn: short commands of a turn are
- * joined to one entry if they may be, and all of a turn's entries leave in one accept per peer, and go to this node's own log at the same time (accepts need not wait for the local
+ * joined to one entry if they may be, and all of a turn's entries leave in one accept per peer, and go to this node's own
+ * log at the same time (accepts need not wait for the local
  * disk; the leader's own vote does). An entry enters the acceptor's log only then, so that entries held back, by the
  * window or behind an unchosen membership entry, are never accepted anywhere.
  *
@@ -52,7 +53,7 @@ export class Leader {
   private readonly ownNoop: Slot;
   private isReady = false;
   private readonly pending: Payload[] = [];
-  /** What stands in `pending` for commands to which others can be joined, and their data so far. */
+  /** What stands in `pending` for commands to which others can be joined; its own data counts for nothing. Theirs so far is `joined`. */
   private open: Payload | undefined;
   private readonly joined = new ByteWriter();
   private emitted: Slot;

@@ -37,7 +37,7 @@ import type { HostEvent, ProposalOutcome, SplitApplication, SplitContext, SplitD
 /** Three beats, so that a node at rest does not wake for it. */
 const HOUSEKEEPING_MICROS = 1_200_000;
 /** Commands up to this share an entry with others of the turn. */
-const MAX_JOINED_BYTES = 16 << 10;
+const JOINED_COMMAND_BYTES = 16 << 10;
 /** A node at rest looks at its replicas at least this often. */
 const MAX_TICK_MICROS = 1_000_000;
 
@@ -198,7 +198,7 @@ export class SplitHost implements HostInternals {
   readonly instant = (): Instant => this.env.clock.interval();
 
   propose(hosted: HostedSplit, data: Uint8Array, done: (outcome: ProposalOutcome) => void): boolean {
-    const joins = data.length <= MAX_JOINED_BYTES;
+    const joins = data.length <= JOINED_COMMAND_BYTES;
     return this.proposeRaw(hosted, writeApplication(joins ? this.scratch.reset() : new ByteWriter(data.length + 8), data).view(), done, joins);
   }
 

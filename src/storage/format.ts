@@ -8,7 +8,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { ByteReader, ByteWriter, CorruptBytes } from '../base/bytes.ts';
-import { dataLoss, failedPrecondition, type TrestleError } from '../base/errors.ts';
+import { dataLoss, failedPrecondition, TrestleError } from '../base/errors.ts';
 import type { Key } from '../base/ids.ts';
 import { DiskError, type Disk } from './disk.ts';
 
@@ -98,6 +98,7 @@ function writeFormat(disk: Disk, identity: FolderIdentity): Promise<void> {
 
 /** What a DiskError at opening means to whoever started the node. */
 export function openingError(error: unknown, folder: string): TrestleError {
+  if (error instanceof TrestleError) return error;
   const detail = error instanceof Error ? error.message : String(error);
   const failure = error instanceof DiskError ? error.failure : 'io';
   if (failure === 'locked') return failedPrecondition(`data folder ${folder} is in use by another process. Stop that one first, or use another folder`);

@@ -186,11 +186,15 @@ export class LogFiles {
   }
 
   private write(segment: Segment, parts: readonly Uint8Array[], done: Written): void {
-    if (this.file?.number !== segment.number) {
-      if (this.file !== undefined) closeSync(this.file.descriptor);
-      this.file = { number: segment.number, descriptor: openSync(this.pathOf(segment.number), constants.O_RDWR | (SYNCS_ITSELF ? constants.O_DSYNC : 0)) };
+    try {
+      if (this.file?.number !== segment.number) {
+        if (this.file !== undefined) closeSync(this.file.descriptor);
+        this.file = { number: segment.number, descriptor: openSync(this.pathOf(segment.number), constants.O_RDWR | (SYNCS_ITSELF ? constants.O_DSYNC : 0)) };
+      }
+      writeAll(this.file.descriptor, parts, segment.end, done);
+    } catch (error) {
+      queueMicrotask(() => done(fileError(error)));
     }
-    writeAll(this.file.descriptor, parts, segment.end, done);
   }
 
   /** The next segment, whose first group has `bytes`. What is larger than a segment gets one to its measure. */

@@ -1,29 +1,22 @@
 /** What a killed process leaves on a real disk. A kill loses nothing of the operating system's, so it shows our own order of writes, not fsync. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Code } from '../../src/base/errors.ts';
+import type { Key } from '../../src/base/ids.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { openEngine } from '../../src/storage/engine.ts';
 import { openingError } from '../../src/storage/format.ts';
-import { JOURNAL_PREFIX, sequenceOf } from '../../src/storage/journal.ts';
+import { JOURNAL_PREFIX, journalKey, sequenceOf } from '../../src/storage/journal.ts';
 import { openLevelDisk } from '../../src/storage/level-disk.ts';
 import { openNodeDisk } from '../../src/storage/node-disk.ts';
+import { temporaryFolders } from './folders.ts';
 import { drain, k, RealEnvironment } from './support.ts';
 
 const WRITER = fileURLToPath(new URL('crash-writer.ts', import.meta.url));
-const folders: string[] = [];
-const newFolder = (): string => {
-  const folder = mkdtempSync(join(tmpdir(), 'crash-'));
-  folders.push(folder);
-  return folder;
-};
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-});
+const newFolder = temporaryFolders('crash-');
 
 /** Lets the writer write for a while and kills it; the numbers that it called durable. */
 function writeAndKill(folder: string, first: number, acknowledgements: number): Promise<number[]> {
@@ -76,6 +69,28 @@ describe('a damaged store', () => {
     for (const name of readdirSync(folder)) if (name.startsWith('MANIFEST')) writeFileSync(join(folder, name), 'garbage garbage garbage garbage');
     const error: unknown = await openLevelDisk(folder).catch((e: unknown) => e);
     expect(error).toMatchObject({ failure: 'corrupt' });
+    expect(openingError(error, folder)).toMatchObject({ code: Code.DATA_LOSS });
+  });
+});
+
+async function damageMark(folder: string): Promise<void> {
+  const level = await openLevelDisk(folder);
+  await new Promise<void>((resolve) => level.batch([{ key: k('l'), value: Buffer.from('nonsense') }], () => resolve()));
+  await level.close();
+}
+
+describe('a damaged journal', () => {
+  it.each([
+    ['its files are gone', async (folder: string): Promise<void> => rmSync(join(folder, 'journal'), { recursive: true })],
+    ['its mark is damaged', damageMark],
+  ])('is lost data: %s', async (_, damage) => {
+    const folder = newFolder();
+    const disk = await openNodeDisk(folder);
+    const written = (ops: readonly { key: Key; value: Buffer }[]): Promise<void> => new Promise((resolve, reject) => disk.batch(ops, (error) => (error === undefined ? resolve() : reject(error))));
+    await written([{ key: journalKey(1), value: Buffer.from('one') }, { key: k('a'), value: Buffer.from('x') }]);
+    await disk.close();
+    await damage(folder);
+    const error: unknown = await openNodeDisk(folder).catch((e: unknown) => e);
     expect(openingError(error, folder)).toMatchObject({ code: Code.DATA_LOSS });
   });
 });

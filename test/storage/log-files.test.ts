@@ -1,20 +1,12 @@
 /** The files of the journal on a real disk: what comes back after a good end, a torn one, and damage. */
 import * as fc from 'fast-check';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { LogFiles, SEGMENT_BYTES, type LogBounds } from '../../src/storage/log-files.ts';
+import { temporaryFolders } from './folders.ts';
 
-const folders: string[] = [];
-const newFolder = (): string => {
-  const folder = mkdtempSync(join(tmpdir(), 'log-'));
-  folders.push(folder);
-  return folder;
-};
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-});
+const newFolder = temporaryFolders('log-');
 
 const FROM_THE_START: LogBounds = { floor: 1, last: 0 };
 /** Of a group of one record. */
