@@ -4,6 +4,7 @@
  */
 import { aborted, resourceExhausted } from '../base/errors.ts';
 import type { Timestamp } from '../base/ids.ts';
+import { TransientMap } from '../base/transient-map.ts';
 import type { GatewayState, GatewayTransaction } from './gateway-transaction.ts';
 import { ENDED_TRANSACTION_MICROS, IDLE_TRANSACTION_MICROS, MAX_ACTIVE_TRANSACTIONS, MAX_ENDED_TRANSACTIONS, MAX_TRANSACTIONS_PER_SESSION } from './limits.ts';
 
@@ -15,11 +16,11 @@ export interface RegistryOptions {
 const SWEEP_MS = 500;
 
 export class TransactionRegistry {
-  private readonly active = new Map<string, GatewayTransaction>();
+  private readonly active = new TransientMap<string, GatewayTransaction>();
   /** In the order in which they ended. */
-  private readonly ended = new Map<string, { readonly entry: GatewayTransaction; readonly endMicros: number }>();
+  private readonly ended = new TransientMap<string, { readonly entry: GatewayTransaction; readonly endMicros: number }>();
   /** Active transactions of sessions that take one at a time, oldest first. */
-  private readonly bySession = new Map<string, GatewayTransaction[]>();
+  private readonly bySession = new TransientMap<string, GatewayTransaction[]>();
   /** Age of the last transaction of a session that was aborted: the next one there retries it. */
   private readonly retryAges = new Map<string, Timestamp>();
   private readonly nowMicros: () => number;
@@ -116,8 +117,8 @@ export class TransactionRegistry {
     }
     this.ended.set(key, { entry, endMicros: this.nowMicros() });
     if (this.ended.size > MAX_ENDED_TRANSACTIONS) {
-      const oldest = this.ended.keys().next();
-      if (oldest.done !== true) this.ended.delete(oldest.value);
+      const oldest = this.ended.oldest();
+      if (oldest !== undefined) this.ended.delete(oldest[0]);
     }
   }
 
@@ -133,7 +134,8 @@ export class TransactionRegistry {
       if (entry.active) this.drop(entry, { kind: 'aborted', error: aborted('The transaction was rolled back because it was idle for too long.') });
       else this.retire(entry);
     }
-    for (const [key, { entry, endMicros }] of this.ended) {
+    for (let oldest = this.ended.oldest(); oldest !== undefined; oldest = this.ended.oldest()) {
+      const [key, { entry, endMicros }] = oldest;
       if (now - endMicros < ENDED_TRANSACTION_MICROS) break;
       entry.forgetReplies();
       if (entry.active) entry.transaction.rollback().catch(() => undefined);

@@ -17,6 +17,7 @@ import type { Environment, TimerHandle } from '../base/env.ts';
 import { Code, TrestleError, cancelled, deadlineExceeded, resourceExhausted, unimplemented } from '../base/errors.ts';
 import type { NodeId } from '../base/ids.ts';
 import { SignalSource, type Signal } from '../base/signal.ts';
+import { TransientMap } from '../base/transient-map.ts';
 import { DEADLINE_GRID_MICROS, MAX_CALLS_PER_PEER, MAX_CALLS_TOGETHER, MAX_PAYLOAD_BYTES, MAX_STREAMS_PER_PEER, STREAM_WINDOW_CHUNKS } from './limits.ts';
 import { RpcUnavailable } from './rpc-error.ts';
 import { GatheredAnswers, OpenCalls, type OnAnswer } from './rpc-each.ts';
@@ -65,7 +66,7 @@ interface Incoming {
 
 /** What is in flight between one peer and this node. */
 class PeerCalls {
-  readonly incoming = new Map<number, Incoming>();
+  readonly incoming = new TransientMap<number, Incoming>();
   outgoing = 0;
   streams = 0;
 }
@@ -78,7 +79,7 @@ export class Rpc {
   private readonly handlers = new Map<number, { readonly name: string; readonly run: Handler }>();
   private readonly streamHandlers = new Map<number, { readonly name: string; readonly run: StreamHandler }>();
   private readonly hashes = new Map<string, number>();
-  private readonly outgoing = new Map<number, Outgoing>();
+  private readonly outgoing = new TransientMap<number, Outgoing>();
   private readonly peers = new Map<NodeId, PeerCalls>();
   private nextId: number;
   private sweepTimer: TimerHandle | undefined;
@@ -276,7 +277,7 @@ export class Rpc {
     this.sweepTimer = undefined;
     const now = this.env.clock.monotonicMicros();
     let next = Infinity;
-    for (const [id, call] of this.outgoing) {
+    for (const [id, call] of this.outgoing.entries()) {
       if (call.deadline <= now) this.abandon(id, deadlineExceeded(`no answer from node ${call.to} to ${call.method} in time`));
       else if (call.deadline < next) next = call.deadline;
     }
@@ -287,10 +288,10 @@ export class Rpc {
   private peerDown(node: NodeId, reason: string): void {
     const peer = this.peers.get(node);
     if (peer === undefined) return;
-    const incoming = [...peer.incoming.values()];
+    const incoming = peer.incoming.values();
     // Emptied first: what these handlers still answer finds its call gone, also once the peer is back.
     peer.incoming.clear();
-    for (const [id, call] of this.outgoing) {
+    for (const [id, call] of this.outgoing.entries()) {
       if (call.to !== node) continue;
       this.finish(id);
       call.reject(new RpcUnavailable(`${reason} (${call.method})`, true));

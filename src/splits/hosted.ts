@@ -4,6 +4,7 @@
 import { assert } from '../base/assert.ts';
 import type { Environment } from '../base/env.ts';
 import type { NodeId, Slot, SplitId, Timestamp } from '../base/ids.ts';
+import { TransientMap } from '../base/transient-map.ts';
 import type { Instant, Membership } from '../paxos/types.ts';
 import type { Replica } from '../paxos/replica.ts';
 import type { Engine } from '../storage/types.ts';
@@ -41,7 +42,7 @@ export class HostedSplit implements SplitContext {
   /** Proposed since the last flush. */
   private fresh = 0;
   /** Several may be in one entry. */
-  private readonly proposals = new Map<Slot, ((outcome: ProposalOutcome) => void)[]>();
+  private readonly proposals = new TransientMap<Slot, ((outcome: ProposalOutcome) => void)[]>();
 
   /** As of the applied slot: the log's own membership may be ahead, by entries chosen and not yet applied. */
   membership: Membership;
@@ -141,7 +142,7 @@ export class HostedSplit implements SplitContext {
     for (const done of waiting) done('applied');
   }
   loseProposals(): void {
-    const lost = [...this.proposals.values()];
+    const lost = this.proposals.values();
     this.proposals.clear();
     for (const waiting of lost) for (const done of waiting) done('lost');
   }

@@ -40,7 +40,10 @@ export class ValueCache {
 
   add(key: string, value: Uint8Array | undefined): void {
     const size = key.length + (value?.length ?? 0) + ENTRY_OVERHEAD;
-    if (size > this.generationBytes / 4) return;
+    if (size > this.generationBytes / 4) {
+      this.young.delete(key);
+      return;
+    }
     this.kinds[key.charCodeAt(0)] = 1;
     this.young.set(key, value === undefined ? undefined : this.detached(value));
     this.youngBytes += size;
@@ -55,10 +58,8 @@ export class ValueCache {
   /** The key has a new value: replaces the one that is cached, if one is. */
   update(key: string, value: Uint8Array | undefined): void {
     if (this.kinds[key.charCodeAt(0)] !== 1) return;
-    if (this.old.delete(key) || this.young.has(key)) {
-      this.young.delete(key);
-      this.add(key, value);
-    }
+    // In its place, and not deleted before: holes in a Map make V8 replace its table, and keep the old one (transient-map.ts).
+    if (this.young.has(key) || this.old.delete(key)) this.add(key, value);
   }
 
   /** A copy, unless the value has a buffer of its own: a view of a large one, such as Node's pool for small buffers, would keep all of it. */

@@ -20,6 +20,7 @@
 import { ByteWriter, type ByteReader } from '../base/bytes.ts';
 import { dataLoss } from '../base/errors.ts';
 import { SLOT_ZERO, slot as slotOf, splitId, type Ballot, type Key, type Slot, type SplitId } from '../base/ids.ts';
+import { TransientMap } from '../base/transient-map.ts';
 import type { LogEntry } from '../paxos/types.ts';
 import { number8, numberAt, readPayload, writePayload } from './groupstore.ts';
 import { begin, REFILL, sealed, unsealed } from './sealed.ts';
@@ -61,7 +62,7 @@ interface JournalRecord {
 export class Journal {
   private readonly engine: Engine;
   private readonly held: () => HeldLogs;
-  private readonly records = new Map<number, JournalRecord>();
+  private readonly records = new TransientMap<number, JournalRecord>();
   private readonly truncated = new Map<SplitId, Slot>();
   private oldest = 1;
   private next = 1;

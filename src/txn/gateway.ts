@@ -9,6 +9,7 @@ import type { SplitHost } from '../splits/host.ts';
 import type { Router, SplitCall } from '../splits/router.ts';
 import { readTxnId } from './commands.ts';
 import { ByteReader } from '../base/bytes.ts';
+import { TransientMap } from '../base/transient-map.ts';
 import { decodeIds, encodeFence, encodeIds, encodeOutcome, encodeReference, Method, readStatus, type StatusAnswer } from './protocol.ts';
 import { RequestSender } from './large.ts';
 import { Lead } from './lead.ts';
@@ -39,7 +40,7 @@ export class Gateway implements TransactionSystem {
   readonly select: (split: SplitId, replicas: ReplicaSelection) => readonly NodeId[];
   /** How far ahead commit timestamps are fixed. */
   readonly lead = new Lead();
-  private readonly active = new Map<TxnId, GatewayTransaction>();
+  private readonly active = new TransientMap<TxnId, GatewayTransaction>();
 
   constructor(options: GatewayOptions) {
     this.env = options.env;

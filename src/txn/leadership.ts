@@ -6,6 +6,7 @@ import { assert } from '../base/assert.ts';
 import { aborted } from '../base/errors.ts';
 import type { Scheduler } from '../base/env.ts';
 import { timestamp, type Key, type NodeId, type Timestamp, type TxnId } from '../base/ids.ts';
+import { TransientMap } from '../base/transient-map.ts';
 import type { PhysicalWrite, PrepareCommand } from './commands.ts';
 import { EndedTxns, type EndReason } from './ended.ts';
 import { LockTable, type HeldMode, type LockEvents, type LockOwner, type Span } from './locks.ts';
@@ -62,7 +63,7 @@ export class LeaderTxn {
 export class Leadership {
   readonly token: string;
   readonly locks: LockTable;
-  readonly txns = new Map<TxnId, LeaderTxn>();
+  readonly txns = new TransientMap<TxnId, LeaderTxn>();
   /** Every timestamp given out, or read at, is at most this. */
   lastAssigned: Timestamp = timestamp(0);
   /** No commit may begin at or below it: followers were told so, or it was read there. At most `lastAssigned`. */
@@ -228,7 +229,7 @@ export class Leadership {
 
   /** The gateway is gone: transactions that have not prepared here end. */
   releaseGateway(gateway: NodeId): void {
-    for (const [id, txn] of [...this.txns]) if (txn.owner.gateway === gateway) this.abandon(id);
+    for (const [id, txn] of this.txns.entries()) if (txn.owner.gateway === gateway) this.abandon(id);
   }
 
   /**
@@ -245,7 +246,7 @@ export class Leadership {
   /** Transactions that nothing was heard of for `idleMicros` and that have logged nothing, by gateway: are they still alive? */
   idle(now: number, idleMicros: number): Map<NodeId, TxnId[]> {
     const found = new Map<NodeId, TxnId[]>();
-    for (const [id, txn] of this.txns) {
+    for (const [id, txn] of this.txns.entries()) {
       if (txn.isEnding || txn.hasLogged || now - txn.lastUsed < idleMicros) continue;
       const ids = found.get(txn.owner.gateway);
       if (ids === undefined) found.set(txn.owner.gateway, [id]);
@@ -317,7 +318,7 @@ export class Leadership {
 
   /** Leadership is over. */
   end(error: unknown): void {
-    for (const id of [...this.txns.keys()]) this.forget(id, () => error);
+    for (const id of this.txns.keys()) this.forget(id, () => error);
     for (const wake of [...this.onRelease]) wake();
     this.resume();
   }

@@ -9,6 +9,7 @@
  */
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { timestamp, type Key, type SplitId, type Timestamp, type TxnId } from '../base/ids.ts';
+import { TransientMap } from '../base/transient-map.ts';
 import type { StateRange } from '../splits/types.ts';
 import { stageWrite } from '../storage/mvcc.ts';
 import { resolveCommitTimestamps } from '../storage/record.ts';
@@ -34,10 +35,10 @@ export class Ledger {
   /** Of the splits that this one was cut from: their outcomes are this one's too, up to the cut. */
   private readonly inherited: readonly string[];
   /** Prepared and undecided, as of the last applied entry. */
-  readonly prepared = new Map<TxnId, PrepareCommand>();
+  readonly prepared = new TransientMap<TxnId, PrepareCommand>();
   /** Those that the engine has, and the commands of those that it has not. */
   private readonly told = new Set<TxnId>();
-  private readonly untold = new Map<TxnId, Uint8Array>();
+  private readonly untold = new TransientMap<TxnId, Uint8Array>();
   readonly parts: LoggedParts;
   /** The highest timestamp that an applied command carried. */
   highest: Timestamp = timestamp(0);
@@ -121,7 +122,7 @@ export class Ledger {
 
   /** The engine is to have everything that was applied. */
   tell(ops: WriteOp[]): void {
-    for (const [txn, value] of this.untold) {
+    for (const [txn, value] of this.untold.entries()) {
       ops.push({ key: (this.preparedPrefix + txn) as Key, value });
       this.told.add(txn);
     }

@@ -15,6 +15,7 @@
  * The table is memory of the leader only. It is lost with leadership; `epoch` tells transactions that this happened.
  */
 import type { Key, NodeId, TxnId } from '../base/ids.ts';
+import { TransientMap } from '../base/transient-map.ts';
 import { PointLocks } from './point-locks.ts';
 import { RangeLocks } from './range-locks.ts';
 
@@ -87,7 +88,7 @@ const conflicting = (a: HeldMode, b: HeldMode): boolean => a === 'exclusive' || 
 export class LockTable {
   private readonly points = new PointLocks<HeldLock>();
   private readonly ranges = new RangeLocks<RangeLock>();
-  private readonly byOwner = new Map<TxnId, OwnedLocks>();
+  private readonly byOwner = new TransientMap<TxnId, OwnedLocks>();
   /** Oldest first. */
   private waiters: Waiter[] = [];
   private readonly events: LockEvents;
@@ -192,7 +193,7 @@ export class LockTable {
    * Waiting requests stay, and are granted what moved away: the participant finds that it no longer holds their keys.
    */
   cut(at: Key, right: LockTable, ownerOf: (owner: LockOwner) => LockOwner): void {
-    for (const [id, owned] of [...this.byOwner]) {
+    for (const [id, owned] of this.byOwner.entries()) {
       const locks = this.locksOf(owned);
       this.remove(id, owned);
       for (const { span, mode } of locks) {

@@ -4,6 +4,7 @@
  * tables hold a few.
  */
 import type { Key } from '../base/ids.ts';
+import { TransientMap } from '../base/transient-map.ts';
 import { SortedMap } from '../storage/sorted.ts';
 
 /** The order is kept from more than `MANY` keys on, until there are fewer than `FEW`. */
@@ -11,7 +12,7 @@ const MANY = 64;
 const FEW = 16;
 
 export class PointLocks<L> {
-  private readonly byKey = new Map<Key, L[]>();
+  private readonly byKey = new TransientMap<Key, L[]>();
   /** The same arrays, by key in order. */
   private ordered: SortedMap<L[]> | undefined;
 
@@ -40,7 +41,7 @@ export class PointLocks<L> {
   /** Looks at the locks with from <= key < to. Nothing may change meanwhile. */
   within(from: Key, to: Key, look: (lock: L) => void): void {
     if (this.ordered === undefined) {
-      for (const [key, locks] of this.byKey) if (from <= key && key < to) locks.forEach(look);
+      for (const [key, locks] of this.byKey.entries()) if (from <= key && key < to) locks.forEach(look);
       return;
     }
     for (const walk = this.ordered.walk(from, to, false); walk.key !== undefined; walk.advance()) walk.value?.forEach(look);
@@ -51,7 +52,7 @@ export class PointLocks<L> {
     if (this.ordered !== undefined) this.ordered.set(key, locks);
     else if (this.byKey.size > MANY) {
       this.ordered = new SortedMap();
-      for (const [each, there] of this.byKey) this.ordered.set(each, there);
+      for (const [each, there] of this.byKey.entries()) this.ordered.set(each, there);
     }
   }
 }

@@ -4,6 +4,7 @@
  */
 import { cancelled } from '../../base/errors.ts';
 import { FollowingSignal } from '../../base/signal.ts';
+import { TransientMap } from '../../base/transient-map.ts';
 import type { SessionRecord } from '../backend.ts';
 import type { Call } from '../call.ts';
 
@@ -31,7 +32,7 @@ class SessionCall implements Call {
 }
 
 export class SessionCalls {
-  private readonly bySession = new Map<string, Set<SessionCall>>();
+  private readonly bySession = new TransientMap<string, Set<SessionCall>>();
 
   get count(): number {
     let count = 0;

@@ -22,6 +22,8 @@ export interface CallOwner {
 }
 
 export class GrpcCall implements Call, StreamOwner {
+  /** Of all calls of the server. */
+  readonly number: number;
   readonly method: string;
   readonly forwarded = false;
   /** Milliseconds since the epoch. */
@@ -40,7 +42,8 @@ export class GrpcCall implements Call, StreamOwner {
   /** Bytes of a request that is not complete. */
   private buffered = 0;
 
-  constructor(method: string, stream: Http2Stream, headers: Headers, owner: CallOwner) {
+  constructor(number: number, method: string, stream: Http2Stream, headers: Headers, owner: CallOwner) {
+    this.number = number;
     this.method = method;
     this.stream = stream;
     this.owner = owner;

@@ -8,6 +8,7 @@ import { createServer, type Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../../base/env.ts';
 import { Code } from '../../base/errors.ts';
+import { TransientMap } from '../../base/transient-map.ts';
 import type { MethodHandler } from '../call.ts';
 import { Http2Connection, type ConnectionEvents } from '../http2/connection.ts';
 import type { Headers } from '../http2/hpack.ts';
@@ -35,7 +36,8 @@ export class GrpcServer implements CallOwner {
   private readonly connections = new Set<Http2Connection>();
   private readonly events: ConnectionEvents;
   /** Calls with a deadline. */
-  private readonly timed = new Set<GrpcCall>();
+  private readonly timed = new TransientMap<number, GrpcCall>();
+  private calls = 0;
   private timer: NodeJS.Timeout | undefined;
   /** Of requests that are not complete. */
   private bufferedBytes = 0;
@@ -87,7 +89,7 @@ export class GrpcServer implements CallOwner {
   }
 
   ended(call: GrpcCall): void {
-    if (this.timed.delete(call) && this.timed.size === 0) {
+    if (this.timed.delete(call.number) && this.timed.size === 0) {
       clearInterval(this.timer);
       this.timer = undefined;
     }
@@ -112,7 +114,7 @@ export class GrpcServer implements CallOwner {
       stream.hangUp();
       return undefined;
     }
-    const call = new GrpcCall(path, stream, headers, this);
+    const call = new GrpcCall(++this.calls, path, stream, headers, this);
     const fail = (error: unknown): void => call.fail(statusOf(error, path, this.log), handler.kind !== 'unary');
     if (call.deadlineMs !== undefined) this.watch(call);
     if (handler.kind === 'unary') call.onRequest((request) => this.unary(call, handler.run, request, fail), fail);
@@ -144,12 +146,12 @@ export class GrpcServer implements CallOwner {
 
   /** One timer for all deadlines. */
   private watch(call: GrpcCall): void {
-    this.timed.add(call);
+    this.timed.set(call.number, call);
     this.timer ??= setInterval(() => {
       const now = Date.now();
-      for (const one of this.timed) {
+      for (const one of this.timed.values()) {
         if ((one.deadlineMs ?? Infinity) > now) continue;
-        this.timed.delete(one);
+        this.timed.delete(one.number);
         const handler = this.methods.get(one.method);
         one.expire((error) => one.fail(statusOf(error, one.method, this.log), handler?.kind !== 'unary'));
       }

@@ -7,6 +7,7 @@
  * nothing (a budget that fills with time, against CVE-2023-44487 and its relatives). A client that breaks the
  * protocol or a bound loses its connection, told why.
  */
+import { TransientMap } from '../../base/transient-map.ts';
 import type { Duplex } from 'node:stream';
 import { MAX_CONCURRENT_STREAMS } from '../limits.ts';
 import { ConnectionFault, ErrorCode, Flag, FRAME_HEADER_BYTES, frameOf, Frames, FrameType, MAX_FRAME_BYTES, numberFrame, Setting, settingsFrame, unpadded, writeFrameHeader } from './frames.ts';
@@ -63,7 +64,7 @@ export class Http2Connection {
   private readonly frames = new Frames();
   private readonly decoder = new HeaderDecoder();
   private readonly nuisance = new Nuisance();
-  private readonly streams = new Map<number, Http2Stream>();
+  private readonly streams = new TransientMap<number, Http2Stream>();
   private readonly waiting = new Set<Http2Stream>();
   private readonly flush = (): void => this.flushNow();
   private readonly deliverMore = (): void => this.deliverNext();
@@ -230,7 +231,7 @@ export class Http2Connection {
   private destroyStreams(): void {
     this.over = true;
     this.out = [];
-    for (const stream of [...this.streams.values()]) stream.close();
+    for (const stream of this.streams.values()) stream.close();
     this.events.closed(this);
   }
 
@@ -449,7 +450,7 @@ export class Http2Connection {
     if (value > MAX_WINDOW) throw new ConnectionFault(ErrorCode.flowControl, 'the window is too large');
     const change = value - this.initialSendWindow;
     this.initialSendWindow = value;
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.values()) {
       stream.sendWindow += change;
       if (stream.sendWindow > MAX_WINDOW) throw new ConnectionFault(ErrorCode.flowControl, 'the window is too large');
       stream.pump();

@@ -2,6 +2,7 @@
  * The statistics of one database at one node, as the edge and the splits led here report them. What runs now is kept by
  * itself; what has ended is added to the interval that runs. See kinds.ts for what is summed up.
  */
+import { TransientMap } from '../../base/transient-map.ts';
 import { hash } from 'node:crypto';
 import type { StatementPlan } from '../../api/sql.ts';
 import type { ActivePartitionedDml, ActiveRead, ActiveStatement, DatabaseStatistics, Footprint, ReadEnd, StatementEnd, StatementStart, TransactionEnd } from '../../api/statistics.ts';
@@ -56,7 +57,7 @@ export class DatabaseRecorder implements DatabaseStatistics {
   readonly splits = new IntervalStore(SPLITS);
   readonly profiles = new IntervalStore(PROFILES);
   private readonly sampler = new Sampler();
-  readonly active = new Map<number, ActiveQuery>();
+  readonly active = new TransientMap<number, ActiveQuery>();
   /** All of them, also those that found no room in `active`. */
   activeCount = 0;
   lastUseMicros = 0;

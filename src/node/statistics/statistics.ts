@@ -152,7 +152,7 @@ export class Statistics {
 
   private localActive(recorder: DatabaseRecorder): ActiveStatements {
     const now = this.now();
-    const all = [...recorder.active.values()];
+    const all = recorder.active.values();
     const older = (seconds: number): number => all.filter(({ startMicros }) => now - startMicros >= seconds * 1_000_000).length;
     return { oldest: all.slice(0, MAX_ACTIVE_TOLD), count: recorder.activeCount, olderThan1s: older(1), olderThan10s: older(10), olderThan100s: older(100) };
   }
