@@ -42,7 +42,7 @@ const STATE_BYTES = 1 << 18;
  * transaction becomes rows in one write of up to 128 MiB, and every node may lead one that does so at the same time.
  */
 const PENDING_BYTES_MAX = 1 << 30;
-const CACHE_BYTES = 8 << 20;
+const CACHE_BYTES = 16 << 20;
 /** Of pages: columns of about a million rows that are often scanned, and 304 MB + 48 MB are less than the 400 MB that a node may take. */
 const PAGES: PageOptions = { bytes: 48 << 20, heads: PAGE_HEADS };
 /** What an entry takes beside its key and value. */
@@ -246,7 +246,8 @@ class DiskEngine implements Engine {
     assert(this.life === 'open', 'engine is closed');
     for (const op of ops) {
       this.state.put(op);
-      this.cache.update(op.key, op.value);
+      if (op.isHot === true) this.cache.add(op.key, op.value);
+      else this.cache.update(op.key, op.value);
       this.pages.noteWrite(op.key);
     }
     if (this.pendingBytes() > PENDING_BYTES_MAX) this.fail(new DiskError('io', 'the disk has fallen too far behind'));

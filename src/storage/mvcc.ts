@@ -289,7 +289,7 @@ export async function* scanLatest(engine: Engine, from: Key, to: Key): AsyncGene
  */
 export function stageWrite(engine: Engine, out: WriteOp[], key: Key, record: Uint8Array | undefined, timestamp: Timestamp): void {
   const at = headKey(key);
-  // Rows that are only written are not kept in memory: what is, the new head replaces.
+  // Rows that are written once are not kept in memory.
   const head = engine.getOnce(at);
   if (head === undefined) {
     if (record !== undefined) out.push({ key: at, value: encodeVersion(record, timestamp) });
@@ -299,7 +299,7 @@ export function stageWrite(engine: Engine, out: WriteOp[], key: Key, record: Uin
   assert(timestamp > version.timestamp, 'row is written at or below the timestamp of its newest version');
   // A deletion of what is deleted changes no read.
   if (record === undefined && version.record === undefined) return;
-  out.push({ key: historyKey(key, version.timestamp), value: head }, { key: at, value: encodeVersion(record, timestamp) });
+  out.push({ key: historyKey(key, version.timestamp), value: head }, { key: at, value: encodeVersion(record, timestamp), isHot: true });
 }
 
 /** Whether any row in a range was written, or deleted, after `since`, which must not be below the horizon of garbage collection. */

@@ -20,6 +20,8 @@ export interface WriteOp {
   readonly value: Uint8Array | undefined;
   /** The engine has no such key: if it is deleted before the disk has it, the disk need not hear of it. */
   readonly isNew?: boolean;
+  /** It will be looked for again, probably: it stays in memory for a while. */
+  readonly isHot?: boolean;
 }
 
 export interface ScanOptions {
