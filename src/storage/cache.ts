@@ -13,10 +13,13 @@ const SLAB_SHARE = 16;
 /** Of typed arrays up to this size V8 keeps the bytes beside the object. */
 const IN_HEAP_BYTES = 64;
 
+/** In place of a value: the key is known not to exist. One look into a map then tells both. */
+const ABSENT = Buffer.alloc(0);
+
 export class ValueCache {
   private readonly generationBytes: number;
-  private young = new Map<string, Uint8Array | undefined>();
-  private old = new Map<string, Uint8Array | undefined>();
+  private young = new Map<string, Uint8Array>();
+  private old = new Map<string, Uint8Array>();
   private youngBytes = 0;
   private slab = Buffer.alloc(0);
   private slabUsed = 0;
@@ -29,10 +32,12 @@ export class ValueCache {
 
   /** null: not known. undefined: known not to exist. */
   get(key: string): Uint8Array | undefined | null {
+    if (this.kinds[key.charCodeAt(0)] !== 1) return null;
     const young = this.young.get(key);
-    if (young !== undefined || this.young.has(key)) return young;
-    if (!this.old.has(key)) return null;
-    const value = this.old.get(key);
+    if (young !== undefined) return young === ABSENT ? undefined : young;
+    const old = this.old.get(key);
+    if (old === undefined) return null;
+    const value = old === ABSENT ? undefined : old;
     this.old.delete(key);
     this.add(key, value);
     return value;
@@ -45,7 +50,7 @@ export class ValueCache {
       return;
     }
     this.kinds[key.charCodeAt(0)] = 1;
-    this.young.set(key, value === undefined ? undefined : this.detached(value));
+    this.young.set(key, value === undefined ? ABSENT : this.detached(value));
     this.youngBytes += size;
     if (this.youngBytes < this.generationBytes) return;
     this.old = this.young;

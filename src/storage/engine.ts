@@ -179,7 +179,7 @@ class DiskEngine implements Engine {
 
   private lookUp(key: Key): Uint8Array | undefined {
     const { state, log, flushing } = this;
-    const written = state.get(key) ?? log.get(key) ?? flushing?.state.get(key) ?? flushing?.log.get(key);
+    const written = state.get(key) ?? (log.size > 0 ? log.get(key) : undefined) ?? (flushing === undefined ? undefined : (flushing.state.get(key) ?? flushing.log.get(key)));
     if (written !== undefined) return written.value;
     assert(this.life === 'open' || this.life === 'closing', 'engine is closed');
     try {

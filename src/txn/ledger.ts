@@ -72,7 +72,8 @@ export class Ledger {
   }
 
   private outcomeAt(prefix: string, txn: TxnId): Timestamp | undefined {
-    const bytes = this.engine.get((prefix + txn) as Key);
+    // Asked for once: what is kept in memory is what leaders remember of late (ended.ts).
+    const bytes = this.engine.getOnce((prefix + txn) as Key);
     return bytes === undefined ? undefined : timestamp(new ByteReader(bytes).varint());
   }
 

@@ -84,6 +84,19 @@ export class ReadMeter implements AnswerMeter {
   }
 }
 
+const FOOTPRINTS_KEPT = 16;
+const footprints: { readonly table: string; readonly columns: readonly string[]; readonly footprint: Footprint }[] = [];
+
+/** What a write of these columns touches: of the shapes of late the same object each time, so that names are made and hashed once. */
+function footprintOf(table: string, columns: readonly string[]): Footprint {
+  const known = footprints.find((kept) => kept.table === table && kept.columns.length === columns.length && kept.columns.every((column, i) => column === columns[i]));
+  if (known !== undefined) return known.footprint;
+  const footprint = { ...NO_FOOTPRINT, writeColumns: columns.map((column) => `${table}.${column}`) };
+  if (footprints.length >= FOOTPRINTS_KEPT) footprints.shift();
+  footprints.push({ table, columns: [...columns], footprint });
+  return footprint;
+}
+
 /** What the statements and mutations of a transaction touch and write. */
 export class TransactionMeter {
   readonly footprints = new Set<Footprint>();
@@ -115,7 +128,7 @@ export class TransactionMeter {
         this.deleted(table, mutation.keySet.keys.length + mutation.keySet.ranges.length);
         continue;
       }
-      this.touched({ ...NO_FOOTPRINT, writeColumns: mutation.columns.map((column) => `${table}.${column}`) });
+      this.touched(footprintOf(table, mutation.columns));
       let bytes = 0;
       for (const row of mutation.rows) for (const value of row) bytes += typeof value === 'string' ? value.length : FIXED_BYTES;
       this.wrote(table, mutation.rows.length, bytes);

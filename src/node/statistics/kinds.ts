@@ -88,12 +88,14 @@ export type TransactionSums = {
 };
 
 export function addTables(into: Record<string, TableWrites>, from: Readonly<Record<string, TableWrites>>): void {
-  for (const [table, { rows, bytes, deleted }] of Object.entries(from)) {
-    const sums = (into[table] ??= { rows: 0, bytes: 0, deleted: 0 });
-    sums.rows += rows;
-    sums.bytes += bytes;
-    sums.deleted += deleted;
-  }
+  for (const [table, { rows, bytes, deleted }] of Object.entries(from)) addTable(into, table, rows, bytes, deleted);
+}
+
+export function addTable(into: Record<string, TableWrites>, table: string, rows: number, bytes: number, deleted: number): void {
+  const sums = (into[table] ??= { rows: 0, bytes: 0, deleted: 0 });
+  sums.rows += rows;
+  sums.bytes += bytes;
+  sums.deleted += deleted;
 }
 
 export const TRANSACTIONS: EntryKind<TransactionLabels, TransactionSums> = {

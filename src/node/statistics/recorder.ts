@@ -8,7 +8,7 @@ import type { StatementPlan } from '../../api/sql.ts';
 import type { ActivePartitionedDml, ActiveRead, ActiveStatement, DatabaseStatistics, Footprint, ReadEnd, StatementEnd, StatementStart, TransactionEnd } from '../../api/statistics.ts';
 import { addLatency } from './histogram.ts';
 import { IntervalStore } from './intervals.ts';
-import { addTables, COLUMNS, LOCKS, MAX_LOCK_SAMPLES, QUERIES, READS, SPLITS, TABLES, TRANSACTIONS, type LockSample, type SplitLabels, type TableWrites } from './kinds.ts';
+import { addTable, COLUMNS, LOCKS, MAX_LOCK_SAMPLES, QUERIES, READS, SPLITS, TABLES, TRANSACTIONS, type LockSample, type SplitLabels, type TableWrites } from './kinds.ts';
 import { PROFILES, sampleOf, Sampler } from './profiles.ts';
 import type { ProcessorShare } from './processor.ts';
 
@@ -161,7 +161,7 @@ export class DatabaseRecorder implements DatabaseStatistics {
     const now = this.now();
     this.lastUseMicros = now;
     const shape = shapeOf(end.footprints);
-    const key = end.tag === '' ? `f${shape.readColumns.join(',')};${shape.writeColumns.join(',')};${shape.deleteTables.join(',')}` : `t${end.tag}`;
+    const key = end.tag === '' ? keyOf(shape) : `t${end.tag}`;
     const { sums, histogram, labels } = this.transactions.entry(now, key, { ...shape, tag: end.tag, tables: {} });
     sums.attempts++;
     if (end.repeatableRead) sums.repeatableRead++;
@@ -182,7 +182,7 @@ export class DatabaseRecorder implements DatabaseStatistics {
 
   private written(now: number, end: TransactionEnd, shape: Footprint, tables: Record<string, TableWrites>, sums: { bytes: number }): void {
     for (const [table, { rows, bytes }] of end.writes) {
-      addTables(tables, { [table]: { rows, bytes, deleted: 0 } });
+      addTable(tables, table, rows, bytes, 0);
       sums.bytes += bytes;
       this.tables.entry(now, table, { name: table }).sums.writes += rows;
     }
@@ -219,6 +219,15 @@ export class DatabaseRecorder implements DatabaseStatistics {
   splitLoad(labels: SplitLabels, score: number): void {
     this.splits.entry(this.now(), `${labels.start}\0${labels.limit}`, labels).sums.score += score;
   }
+}
+
+/** By shapes that come again and again. */
+const keys = new WeakMap<Footprint, string>();
+
+function keyOf(shape: Footprint): string {
+  let key = keys.get(shape);
+  if (key === undefined) keys.set(shape, (key = `f${shape.readColumns.join(',')};${shape.writeColumns.join(',')};${shape.deleteTables.join(',')}`));
+  return key;
 }
 
 /** What all statements and writes of a transaction touch, each once. */
