@@ -8,15 +8,16 @@
  *
  * The log is what others are told of once it is durable. State can be made again from the log that is on disk, so it
  * goes there seldom: what is written over and struck again meanwhile costs the disk nothing. `write` is for everything
- * that is neither, and takes the state before it along.
+ * that is neither, and takes the state before it along. It ends a batch with its turn: the disk may have a batch's log without
+ * the rest of it, and what is logged in later turns, in a new split say, needs what was written here.
  *
  * Invariants
- *  1. A key's newest value is in the first of state, log, flushing, disk that knows the key.
+ *  1. A key's newest value is in the first of state, log, sealed (the last batch first), flushing, disk that knows the key.
  *  2. At most one batch is in flight. The disk holds a prefix of what was written to the log, and a prefix of everything
  *     else, no longer than what was written before the end of the former; both are cut between turns of the event loop.
  *  3. `sync` callbacks run after the batch that carries every `write` and `writeLog` before them, in the order they were given.
  *  4. A scan reads the parts as they were when it began: `flushing` no longer changes, the others are snapshots, and
- *     whether the disk's iterator sees the batch in flight does not matter, because `flushing` covers the same keys.
+ *     nor do sealed batches; whether the disk's iterator sees the batch in flight does not matter, because `flushing` covers the same keys.
  *
  * Nothing written stays in memory for long: a batch starts by itself FLUSH_DELAY_MICROS after the first unsynced write,
  * or when FLUSH_BYTES have gathered; STATE_DELAY_MICROS and STATE_BYTES for state. A disk error is fatal.
@@ -149,6 +150,9 @@ class DiskEngine implements Engine {
   private stateIsDue = false;
   /** For the next batch. */
   private waiting: (() => void)[] = [];
+  /** Batches that wait for the one in flight, and that nothing is added to any more. */
+  private readonly sealed: Batch[] = [];
+  private isSealing = false;
   private flushing: Batch | undefined;
   private flushTimer: TimerHandle | undefined;
   private stateTimer: TimerHandle | undefined;
@@ -178,8 +182,10 @@ class DiskEngine implements Engine {
   }
 
   private lookUp(key: Key): Uint8Array | undefined {
-    const { state, log, flushing } = this;
-    const written = state.get(key) ?? (log.size > 0 ? log.get(key) : undefined) ?? (flushing === undefined ? undefined : (flushing.state.get(key) ?? flushing.log.get(key)));
+    const { state, log, flushing, sealed } = this;
+    let written = state.get(key) ?? (log.size > 0 ? log.get(key) : undefined);
+    for (let i = sealed.length - 1; written === undefined && i >= 0; i--) written = inBatch(sealed[i], key);
+    written ??= inBatch(flushing, key);
     if (written !== undefined) return written.value;
     assert(this.life === 'open' || this.life === 'closing', 'engine is closed');
     try {
@@ -191,8 +197,9 @@ class DiskEngine implements Engine {
 
   /** What is in memory, the newest first. */
   private parts(): readonly Writes[] {
-    const { state, log, flushing } = this;
-    return flushing === undefined ? [state, log] : [state, log, flushing.state, flushing.log];
+    const { state, log, sealed, flushing } = this;
+    const batches = flushing === undefined ? sealed : [flushing, ...sealed];
+    return [state, log, ...batches.toReversed().flatMap((batch) => [batch.state, batch.log])];
   }
 
   scan(from: Key, to: Key, options?: ScanOptions): Cursor {
@@ -210,7 +217,7 @@ class DiskEngine implements Engine {
   write(ops: readonly WriteOp[]): void {
     this.addState(ops);
     this.stateIsDue = true;
-    this.flushLater();
+    this.sealAtEndOfTurn();
   }
 
   writeLog(ops: readonly WriteOp[]): void {
@@ -255,9 +262,10 @@ class DiskEngine implements Engine {
 
   sync(done: () => void): void {
     assert(this.life === 'open', 'engine is closed');
-    if (this.log.size === 0 && !this.stateIsDue && this.waiting.length === 0 && this.flushing !== undefined) {
+    const last = this.sealed.at(-1) ?? this.flushing;
+    if (this.log.size === 0 && !this.stateIsDue && this.waiting.length === 0 && last !== undefined) {
       // What it is to wait for is under way.
-      this.flushing.waiting.push(done);
+      last.waiting.push(done);
       return;
     }
     this.waiting.push(done);
@@ -281,7 +289,9 @@ class DiskEngine implements Engine {
   }
 
   private pendingBytes(): number {
-    return this.parts().reduce((bytes, part) => bytes + part.bytes, 0);
+    let bytes = this.state.bytes + this.log.bytes + (this.flushing === undefined ? 0 : this.flushing.state.bytes + this.flushing.log.bytes);
+    for (const { state, log } of this.sealed) bytes += state.bytes + log.bytes;
+    return bytes;
   }
 
   /** Soon, though nobody may ask for it. */
@@ -297,12 +307,23 @@ class DiskEngine implements Engine {
     this.env.scheduler.endOfTurn(() => this.flush());
   }
 
+  private sealAtEndOfTurn(): void {
+    if (this.isSealing) return;
+    this.isSealing = true;
+    this.env.scheduler.endOfTurn(() => {
+      this.isSealing = false;
+      if (!this.stateIsDue || this.life === 'failed' || this.life === 'closed') return;
+      if (this.flushing === undefined && this.sealed.length === 0) this.flush();
+      else this.sealed.push(this.cut());
+    });
+  }
+
   private flush(): void {
     this.flushTimer?.cancel();
     this.flushTimer = undefined;
     this.flushSoon = false;
     if (this.flushing !== undefined || this.life === 'failed' || this.life === 'closed') return;
-    const batch = this.nextBatch();
+    const batch = this.sealed.shift() ?? this.cut();
     const ops = opsOf(batch);
     if (ops.length === 0) {
       this.settle(batch);
@@ -319,7 +340,8 @@ class DiskEngine implements Engine {
     });
   }
 
-  private nextBatch(): Batch {
+  /** What was written until now. */
+  private cut(): Batch {
     const { log, state, waiting } = this;
     this.log = new Writes();
     this.waiting = [];
@@ -336,8 +358,8 @@ class DiskEngine implements Engine {
     batch.stateDurable?.();
     for (const done of batch.waiting) done();
     if (this.flushing !== undefined || this.flushSoon) return;
-    const isEmpty = this.log.size === 0 && !this.stateIsDue;
-    if (this.waiting.length > 0 || this.state.bytes >= STATE_BYTES || (this.life === 'closing' && !isEmpty)) this.flushAtEndOfTurn();
+    const isEmpty = this.log.size === 0 && !this.stateIsDue && this.sealed.length === 0;
+    if (this.sealed.length > 0 || this.waiting.length > 0 || this.state.bytes >= STATE_BYTES || (this.life === 'closing' && !isEmpty)) this.flushAtEndOfTurn();
     else if (!isEmpty) this.flushLater();
     else if (this.life === 'closing') for (const idle of this.whenIdle.splice(0)) idle();
   }
@@ -346,6 +368,10 @@ class DiskEngine implements Engine {
     this.life = 'failed';
     return this.env.fatal(reasonOf(error), error);
   }
+}
+
+function inBatch(batch: Batch | undefined, key: Key): Written | undefined {
+  return batch === undefined ? undefined : (batch.state.get(key) ?? batch.log.get(key));
 }
 
 function opsOf({ log, state }: Batch): WriteOp[] {

@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest';
+import { SeededRandom } from '../../src/base/random.ts';
+import { openEngine } from '../../src/storage/engine.ts';
+import { journalKey } from '../../src/storage/journal.ts';
+import { SimDisk } from '../../src/storage/sim-disk.ts';
+import { k, TestEnvironment, text } from './support.ts';
+
+it('has nothing in the journal on the disk before what was written in earlier turns', () => {
+  let mixed = 0;
+  for (let seed = 0; seed < 300; seed++) {
+    const env = new TestEnvironment(seed);
+    const disk = new SimDisk(env.scheduler, new SeededRandom(seed));
+    const engine = openEngine(disk, env);
+    const record = (sequence: number): void => {
+      engine.writeLog([{ key: journalKey(sequence), value: text('entries') }]);
+      engine.sync(() => undefined);
+    };
+    record(1);
+    env.step();
+    // While a batch is on its way a split is made, and in the next turn it has an entry.
+    engine.write([{ key: k('split'), value: text('x') }]);
+    env.step();
+    record(2);
+    for (let n = env.random.int(6); n > 0; n--) env.step();
+    disk.crash();
+    const made = disk.getSync(k('split')) !== undefined;
+    if (disk.getSync(journalKey(2)) !== undefined) expect(made, `seed ${String(seed)}`).toBe(true);
+    else if (made) mixed++;
+  }
+  expect(mixed).toBeGreaterThan(0);
+});
