@@ -5,13 +5,9 @@
 import { enableCompileCache } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 
-// Flags of the collector, here and not on the command line, since a V8 that does not know them may go without.
-// What most often lived on for a while, when rows were loaded, say, V8 would put among the old from the start, and there it
+// Here and not on the command line, since a V8 that does not know the flag may go without. What most often lived on for a while, when rows were loaded, say, V8 would put among the old from the start, and there it
 // would keep whatever it refers to until the next collection of everything.
 setFlagsFromString('--no-allocation-site-pretenuring');
-// Some 30 MB live, and buffers outside the heap count as well, which logs drop all the time: under load everything would be
-// looked through every second or two.
-setFlagsFromString('--heap-growing-percent=400');
 enableCompileCache();
 const { runNode } = await import('./process.ts');
 await runNode();
