@@ -5,8 +5,9 @@
 import { enableCompileCache } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 
-// Here and not on the command line, since a V8 that does not know the flag may go without. What most often lived on for a while, when rows were loaded, say, V8 would put among the old from the start, and there it
-// would keep whatever it refers to until the next collection of everything.
+// Here and not on the command line, since a V8 that does not know the flag may go without. What most often lived on for a
+// while, when rows were loaded, say, V8 would put among the old from the start, and there it would keep whatever it refers
+// to until the next collection of everything.
 setFlagsFromString('--no-allocation-site-pretenuring');
 enableCompileCache();
 const { runNode } = await import('./process.ts');

@@ -11,6 +11,7 @@ import { asBuffer } from '../base/bytes.ts';
 import { mkdir } from 'node:fs/promises';
 import { Level, type Iterator } from 'level';
 import type { Key } from '../base/ids.ts';
+import { TransientMap } from '../base/transient-map.ts';
 import { DiskError, type Disk, type DiskFailure, type DiskIterator } from './disk.ts';
 import type { Entry, WriteOp } from './types.ts';
 
@@ -24,6 +25,35 @@ const READ_AHEAD_BYTES = 1 << 18;
 /** The typings leave out what stores of browsers do not have. */
 type Database = Level<string, Buffer> & { readonly approximateSize?: (from: string, to: string) => Promise<number> };
 
+const NUMBER = Symbol('number');
+
+interface Resource {
+  [NUMBER]?: number;
+  close(): Promise<void>;
+}
+
+/**
+ * The iterators and batches of a store that are open, in place of the Set that it has for them: that keeps what has left it
+ * from the collector of the young (transient-map.ts), and each of them keeps what it read, or wrote, until it is collected.
+ */
+class OpenResources {
+  private readonly open = new TransientMap<number, Resource>();
+  private last = 0;
+
+  attachResource = (resource: Resource): void => {
+    resource[NUMBER] = ++this.last;
+    this.open.set(this.last, resource);
+  };
+
+  detachResource = (resource: Resource): void => {
+    this.open.delete(resource[NUMBER] ?? 0);
+  };
+
+  async close(): Promise<void> {
+    await Promise.all(this.open.values().map(async (resource) => await resource.close()));
+  }
+}
+
 /** Opens the store in a folder, making both if need be. Throws DiskError. `othersTurn` resolves when other events had their turn. */
 export async function openLevelDisk(folder: string, othersTurn: () => Promise<void> = () => Promise.resolve()): Promise<Disk> {
   const database: Database = new Level<string, Buffer>(folder, {
@@ -34,21 +64,26 @@ export async function openLevelDisk(folder: string, othersTurn: () => Promise<vo
     maxFileSize: FILE_BYTES,
     maxOpenFiles: OPEN_FILES,
   });
+  const resources = new OpenResources();
+  const { attachResource, detachResource } = resources;
+  Object.assign(database, { attachResource, detachResource });
   try {
     await mkdir(folder, { recursive: true });
     await database.open();
   } catch (error) {
     throw diskError(error);
   }
-  return new LevelDisk(database, othersTurn);
+  return new LevelDisk(database, resources, othersTurn);
 }
 
 class LevelDisk implements Disk {
   private readonly database: Database;
+  private readonly resources: OpenResources;
   private readonly othersTurn: () => Promise<void>;
 
-  constructor(database: Database, othersTurn: () => Promise<void>) {
+  constructor(database: Database, resources: OpenResources, othersTurn: () => Promise<void>) {
     this.database = database;
+    this.resources = resources;
     this.othersTurn = othersTurn;
   }
 
@@ -103,6 +138,7 @@ class LevelDisk implements Disk {
   }
 
   async close(): Promise<void> {
+    await this.resources.close();
     await this.database.close();
   }
 }
