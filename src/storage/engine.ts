@@ -43,7 +43,7 @@ const STATE_BYTES = 1 << 18;
  * transaction becomes rows in one write of up to 128 MiB, and every node may lead one that does so at the same time.
  */
 const PENDING_BYTES_MAX = 1 << 30;
-const CACHE_BYTES = 16 << 20;
+const CACHE_BYTES = 12 << 20;
 /** Of pages: columns of about a million rows that are often scanned, and 304 MB + 48 MB are less than the 400 MB that a node may take. */
 const PAGES: PageOptions = { bytes: 48 << 20, heads: PAGE_HEADS };
 /** What an entry takes beside its key and value. */
