@@ -4,7 +4,7 @@
  *   writeLog ───▶ log ────┐
  *                         ├─(batch starts)──▶ flushing ──(durable)──▶ gone, the disk has it
  *   writeState ─▶ state ──┘ (when it is due)
- *   get, scan read state, log, both parts of flushing, then the disk
+ *   get, scan read state, log, both parts of what is sealed and of flushing, then the disk
  *
  * The log is what others are told of once it is durable. State can be made again from the log that is on disk, so it
  * goes there seldom: what is written over and struck again meanwhile costs the disk nothing. `write` is for everything
@@ -16,8 +16,8 @@
  *  2. At most one batch is in flight. The disk holds a prefix of what was written to the log, and a prefix of everything
  *     else, no longer than what was written before the end of the former; both are cut between turns of the event loop.
  *  3. `sync` callbacks run after the batch that carries every `write` and `writeLog` before them, in the order they were given.
- *  4. A scan reads the parts as they were when it began: `flushing` no longer changes, the others are snapshots, and
- *     nor do sealed batches; whether the disk's iterator sees the batch in flight does not matter, because `flushing` covers the same keys.
+ *  4. A scan reads the parts as they were when it began: `flushing` and `sealed` no longer change, the others are snapshots,
+ *     and whether the disk's iterator sees the batch in flight does not matter, because `flushing` covers the same keys.
  *
  * Nothing written stays in memory for long: a batch starts by itself FLUSH_DELAY_MICROS after the first unsynced write,
  * or when FLUSH_BYTES have gathered; STATE_DELAY_MICROS and STATE_BYTES for state. A disk error is fatal.

@@ -140,7 +140,7 @@ function write(engine: Engine, expected: Expected, at: Extract<Step, { ops: unkn
       expected.write('all', at.ops);
       break;
     case 'writeState':
-      engine.writeState(toOps(at.ops).map((op) => (expected.model.has(op.key) ? op : { ...op, isNew: true })));
+      engine.writeState(toOps(at.ops).map((op) => ({ ...op, isHot: op.key.length % 2 === 0, ...(expected.model.has(op.key) ? {} : { isNew: true }) })));
       expected.write('state', at.ops);
       break;
     case 'writeLog': {

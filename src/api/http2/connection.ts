@@ -7,8 +7,8 @@
  * nothing (a budget that fills with time, against CVE-2023-44487 and its relatives). A client that breaks the
  * protocol or a bound loses its connection, told why.
  */
-import { TransientMap } from '../../base/transient-map.ts';
 import type { Duplex } from 'node:stream';
+import { TransientMap } from '../../base/transient-map.ts';
 import { MAX_CONCURRENT_STREAMS } from '../limits.ts';
 import { ConnectionFault, ErrorCode, Flag, FRAME_HEADER_BYTES, frameOf, Frames, FrameType, MAX_FRAME_BYTES, numberFrame, Setting, settingsFrame, unpadded, writeFrameHeader } from './frames.ts';
 import { HeaderEncoder, type CommonHeaders, type HeaderList } from './header-encoder.ts';
