@@ -18,6 +18,9 @@ import { GatewayTransaction } from './readwrite.ts';
 import { GatewaySnapshot } from './snapshot.ts';
 import type { KeyRange, ReadWriteOptions, ReadWriteTransaction, ReplicaSelection, Snapshot, TimestampBound, TransactionHooks, TransactionSystem } from './types.ts';
 
+/** An id is 32 hexadecimal digits: the microseconds of the age, and what nobody guesses. */
+const AGE_DIGITS = 14;
+const RANDOM_BYTES = 9;
 /** How long messages that finish a transaction are tried; whoever misses them finds out by itself. */
 const FINISH_LIMIT_MICROS = 5_000_000;
 
@@ -64,11 +67,16 @@ export class Gateway implements TransactionSystem {
   }
 
   beginReadWrite(options: ReadWriteOptions = {}, hooks?: TransactionHooks): ReadWriteTransaction {
-    const id = txnId(this.env.random.hex(16));
     const age = options.age ?? this.env.clock.interval().latest;
+    const id = this.newId(age);
     const transaction = new GatewayTransaction(this, id, { ...options, age }, options.age !== undefined, () => this.active.delete(id), hooks);
     this.active.set(id, transaction);
     return transaction;
+  }
+
+  /** In about the order in which transactions begin, so that their outcomes are written next to each other (ledger.ts). */
+  private newId(age: Timestamp): TxnId {
+    return txnId(age.toString(16).padStart(AGE_DIGITS, '0') + this.env.random.hex(RANDOM_BYTES));
   }
 
   async snapshot(bound: TimestampBound, replicas?: ReplicaSelection): Promise<Snapshot> {
