@@ -29,13 +29,16 @@ export interface DiskIterator {
 }
 
 export interface Disk {
-  /** Sees every batch that has completed; one in flight may or may not be seen. Throws DiskError. */
+  /** Sees every batch that has completed; those in flight may or may not be seen. Throws DiskError. */
   getSync(key: Key): Uint8Array | undefined;
   /** Entries with from <= key < to, as of this call. */
   iterate(from: Key, to: Key, reverse: boolean): DiskIterator;
   /** About how many bytes entries with from <= key < to take where they lie; what was written lately may not be counted. */
   approximateBytes(from: Key, to: Key): Promise<number>;
-  /** Writes all or nothing; calls `done`, never synchronously, when it is durable, or with what went wrong. One at a time. */
+  /**
+   * Writes all or nothing; calls `done`, never synchronously, when it is durable, or with what went wrong. One at a time, but
+   * beside one that only adds records to the journal there may be one that adds none.
+   */
   batch(ops: readonly WriteOp[], done: (error?: DiskError) => void): void;
   close(): Promise<void>;
 }

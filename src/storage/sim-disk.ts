@@ -11,8 +11,8 @@
  * | lost fsync (planted bug)   | faults.forgetful               | nothing: the checkers are to notice it                  |
  *
  * The disk outlives the node: after `crash` a new engine opens it again. Records of the journal are written first, one by
- * one, and the rest of a batch whole or not at all (node-disk.ts). With one batch in flight, a crash keeps it, drops it, or
- * keeps some of its records.
+ * one, and the rest of a batch whole or not at all (node-disk.ts). Of each batch in flight, a crash keeps all, nothing, or some
+ * of its records.
  */
 import { assert } from '../base/assert.ts';
 import type { Random, Scheduler, TimerHandle } from '../base/env.ts';
@@ -41,8 +41,12 @@ export interface SimDiskOptions {
 
 interface InFlight {
   readonly ops: readonly WriteOp[];
+  /** Adds records to the journal, and does nothing else. */
+  readonly isLog: boolean;
   readonly timer: TimerHandle;
 }
+
+const isRecord = ({ key, value }: WriteOp): boolean => isJournalKey(key) && value !== undefined;
 
 /** Undoes a batch that was acknowledged but is not durable. */
 type Undo = readonly WriteOp[];
@@ -61,7 +65,7 @@ export class SimDisk implements Disk {
   private readonly minLatency: number;
   private readonly maxLatency: number;
   private readonly bytesPerMicro: number;
-  private inFlight: InFlight | undefined;
+  private inFlight: readonly InFlight[] = [];
   private undo: Undo[] = [];
   private batches = 0;
 
@@ -92,9 +96,11 @@ export class SimDisk implements Disk {
   }
 
   batch(ops: readonly WriteOp[], done: (error?: DiskError) => void): void {
-    assert(this.inFlight === undefined, 'one batch is in flight at a time');
+    const isLog = ops.every(isRecord);
+    const [other] = this.inFlight;
+    assert(other === undefined || (this.inFlight.length === 1 && other.isLog !== isLog && (isLog || !ops.some(isRecord))), 'one batch is in flight at a time, or one of records and one of others');
     const timer = this.scheduler.after(this.latencyOf(ops), () => {
-      this.inFlight = undefined;
+      this.inFlight = this.inFlight.filter((batch) => batch.timer !== timer);
       if (this.faults.full) {
         done(new DiskError('full', 'no space left on device'));
         return;
@@ -102,28 +108,33 @@ export class SimDisk implements Disk {
       this.complete(ops);
       done();
     });
-    this.inFlight = { ops, timer };
+    this.inFlight = [...this.inFlight, { ops, isLog, timer }];
   }
 
   /** The machine loses power: what is not durable goes, and no callback of the old engine runs any more. */
   crash(): void {
     for (const undo of this.undo.splice(0).reverse()) applyOps(this.map, undo);
     const { inFlight } = this;
-    this.inFlight = undefined;
-    if (inFlight === undefined) return;
-    inFlight.timer.cancel();
-    if (this.faults.forgetful || this.faults.full) return;
-    if (this.random.int(2) === 0) this.complete(inFlight.ops);
-    else {
-      const records = inFlight.ops.filter(({ key, value }) => isJournalKey(key) && value !== undefined);
-      const kept = records.length === 0 ? 0 : this.random.int(records.length + 1);
-      if (kept > 0) this.complete(records.slice(0, kept));
+    this.inFlight = [];
+    for (const { ops, timer } of inFlight) {
+      timer.cancel();
+      if (!this.faults.forgetful && !this.faults.full) this.tear(ops);
     }
+  }
+
+  private tear(ops: readonly WriteOp[]): void {
+    if (this.random.int(2) === 0) {
+      this.complete(ops);
+      return;
+    }
+    const records = ops.filter(isRecord);
+    const kept = records.length === 0 ? 0 : this.random.int(records.length + 1);
+    if (kept > 0) this.complete(records.slice(0, kept));
   }
 
   /** Everything on it is gone: the folder was removed, or the machine replaced. Only between two engines. */
   erase(): void {
-    assert(this.inFlight === undefined, 'a disk in use is not erased');
+    assert(this.inFlight.length === 0, 'a disk in use is not erased');
     this.undo = [];
     const keys: string[] = [];
     for (const walk = this.map.view().walk('', AFTER_ALL, false); walk.key !== undefined; walk.advance()) keys.push(walk.key);
@@ -142,7 +153,7 @@ export class SimDisk implements Disk {
   }
 
   async close(): Promise<void> {
-    assert(this.inFlight === undefined, 'the disk is closed when no batch is in flight');
+    assert(this.inFlight.length === 0, 'the disk is closed when no batch is in flight');
     // What a forgetful disk acknowledged reaches the platter when the machine is shut down in good order.
     this.undo = [];
   }

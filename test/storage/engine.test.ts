@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { SeededRandom } from '../../src/base/random.ts';
 import type { Disk } from '../../src/storage/disk.ts';
 import { openEngine } from '../../src/storage/engine.ts';
+import { journalKey } from '../../src/storage/journal.ts';
 import { openLevelDisk } from '../../src/storage/level-disk.ts';
 import { MemoryDisk } from '../../src/storage/memory-disk.ts';
 import { SimDisk } from '../../src/storage/sim-disk.ts';
@@ -65,8 +66,9 @@ interface Home {
 }
 
 const END = '\xff\xff\xff';
-/** What only `writeLog` writes. */
-const LOG_PREFIX = '!';
+/** What only `writeLog` writes lies between: records of the journal, one after the other. */
+const LOG_FROM = 'j';
+const LOG_TO = 'k';
 const STATE_BEGIN = 'a';
 
 /** A part of the engine after one of its writes. */
@@ -75,6 +77,9 @@ interface Past {
   /** How much had been written to the log by then. */
   readonly logWrites: number;
 }
+
+const logOf = (model: Model): [string, string][] => slice(model, LOG_FROM, LOG_TO, false);
+const stateOf = (model: Model): [string, string][][] => [slice(model, STATE_BEGIN, LOG_FROM, false), slice(model, LOG_TO, END, false)];
 
 /** The map as it should be, and what a crash may leave of it. */
 class Expected {
@@ -90,12 +95,20 @@ class Expected {
     this.reopened();
   }
 
-  write(of: 'log' | 'state' | 'all', ops: readonly { key: string; value: string | null }[]): void {
+  write(of: 'state' | 'all', ops: readonly { key: string; value: string | null }[]): void {
     this.model = apply(this.model, ops);
-    if (of === 'log') this.logWrites++;
-    const { model, logWrites } = this;
-    (of === 'log' ? this.logs : this.states).push({ model, logWrites });
+    this.states.push({ model: this.model, logWrites: this.logWrites });
     if (of === 'all') this.owed = this.states.at(-1);
+  }
+
+  /** Adds records to the journal, of which a crash may keep the first. */
+  writeLog(values: readonly string[]): WriteOp[] {
+    return values.map((value) => {
+      const key = journalKey(++this.logWrites);
+      this.model = new Map([...this.model, [key, value]]);
+      this.logs.push({ model: this.model, logWrites: this.logWrites });
+      return { key, value: text(value) };
+    });
   }
 
   /** What is to be called when the sync that begins now is done. */
@@ -121,14 +134,15 @@ class Expected {
    */
   async crashed(engine: Engine): Promise<void> {
     const foundIn = async (from: string, to: string): Promise<string> => JSON.stringify(shown(await drain(engine.scan(k(from), k(to)))));
-    const state = await foundIn(STATE_BEGIN, END);
-    const log = await foundIn(LOG_PREFIX, STATE_BEGIN);
-    const inLog = this.logs.findLast((past) => JSON.stringify(slice(past.model, LOG_PREFIX, STATE_BEGIN, false)) === log);
-    const inState = this.states.find((past) => JSON.stringify(slice(past.model, STATE_BEGIN, END, false)) === state);
+    const state = `${await foundIn(STATE_BEGIN, LOG_FROM)}${await foundIn(LOG_TO, END)}`;
+    const log = await foundIn(LOG_FROM, LOG_TO);
+    const inLog = this.logs.findLast((past) => JSON.stringify(logOf(past.model)) === log);
+    const inState = this.states.find((past) => stateOf(past.model).map((part) => JSON.stringify(part)).join('') === state);
     expect(inLog, 'the log is as it was at a write since the last sync').toBeDefined();
     expect(inState, 'state is as it was at a write since the last that was synced').toBeDefined();
     expect(inState?.logWrites, 'no state without the log before it').toBeLessThanOrEqual(inLog?.logWrites ?? 0);
-    this.model = new Map([...slice(inState?.model ?? this.model, STATE_BEGIN, END, false), ...slice(inLog?.model ?? this.model, LOG_PREFIX, STATE_BEGIN, false)]);
+    this.model = new Map([...stateOf(inState?.model ?? this.model).flat(), ...logOf(inLog?.model ?? this.model)]);
+    this.logWrites = logOf(this.model).length;
     this.reopened();
   }
 }
@@ -143,12 +157,9 @@ function write(engine: Engine, expected: Expected, at: Extract<Step, { ops: unkn
       engine.writeState(toOps(at.ops).map((op) => ({ ...op, isHot: op.key.length % 2 === 0, ...(expected.model.has(op.key) ? {} : { isNew: true }) })));
       expected.write('state', at.ops);
       break;
-    case 'writeLog': {
-      const ops = at.ops.map(({ key, value }) => ({ key: LOG_PREFIX + key, value }));
-      engine.writeLog(toOps(ops));
-      expected.write('log', ops);
+    case 'writeLog':
+      engine.writeLog(expected.writeLog(at.ops.map(({ value }) => value ?? '')));
       break;
-    }
   }
 }
 
@@ -259,7 +270,7 @@ describe('the engine behaves as a sorted list', () => {
         const env = new TestEnvironment(seed);
         const disk = new SimDisk(env.scheduler, new SeededRandom(seed));
         const home: Home = {
-          open: async () => openEngine(disk, env),
+          open: async () => openEngine(disk, env, { stateBytes: 64 }),
           advance: async () => {
             for (let n = env.random.int(4); n > 0; n--) env.step();
           },

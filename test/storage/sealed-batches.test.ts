@@ -29,3 +29,24 @@ it('has nothing in the journal on the disk before what was written in earlier tu
   }
   expect(mixed).toBeGreaterThan(0);
 });
+
+it('has no state on the disk before the journal that it was made from', () => {
+  let ahead = 0;
+  for (let seed = 0; seed < 1_000; seed++) {
+    const env = new TestEnvironment(seed);
+    const disk = new SimDisk(env.scheduler, new SeededRandom(seed));
+    const engine = openEngine(disk, env, { stateBytes: 100 });
+    let sequence = 0;
+    for (let n = env.random.int(30); n > 0; n--) {
+      engine.writeLog([{ key: journalKey(++sequence), value: text('entries') }]);
+      if (env.random.int(2) === 0) engine.sync(() => undefined);
+      engine.writeState([{ key: k('applied'), value: text(String(sequence)) }, { key: k(`row${String(sequence)}`), value: text('x') }]);
+      for (let steps = env.random.int(3); steps > 0; steps--) env.step();
+    }
+    disk.crash();
+    const applied = Number(disk.getSync(k('applied')) ?? 0);
+    for (let each = 1; each <= applied; each++) expect(disk.getSync(journalKey(each)), `seed ${String(seed)}, record ${String(each)} of ${String(applied)}`).toBeDefined();
+    if (disk.getSync(journalKey(applied + 1)) !== undefined) ahead++;
+  }
+  expect(ahead).toBeGreaterThan(100);
+});
