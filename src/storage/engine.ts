@@ -42,7 +42,7 @@ const FLUSH_BYTES = 1 << 20;
 /** After a crash the log is applied again for at most about this long. */
 const STATE_DELAY_MICROS = 500_000;
 /** What one batch takes, about: the binding copies it in one turn. */
-const STATE_BYTES = 1 << 18;
+const STATE_BYTES = 1 << 19;
 /**
  * Rooms above hold writes back long before this (status().pendingBytes); beyond it the disk has stopped working. The largest
  * transaction becomes rows in one write of up to 128 MiB, and every node may lead one that does so at the same time.
