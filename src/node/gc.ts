@@ -110,10 +110,13 @@ export class GarbageCollector {
   }
 
   private async pass(hosted: HostedSplit, horizon: Timestamp): Promise<void> {
+    const { application } = hosted;
+    const noTombstones = application instanceof Participant ? application.ledger.looksForTombstones() : undefined;
     const begun = { slot: hosted.appliedSlot(), startedAt: this.env.clock.interval().earliest, monotonic: this.env.clock.monotonicMicros() };
     let nextDue = Infinity;
     let examined = 0;
     let removed = 0;
+    let tombstones = 0;
     for (let from: Key | undefined; ; ) {
       const range = hosted.descriptor();
       // The rest may have gone to another split meanwhile, which has a pass of its own.
@@ -121,6 +124,7 @@ export class GarbageCollector {
       const slice = await collectGarbage(this.host.engine, range, horizon, SLICE_VERSIONS, from);
       examined += slice.examined;
       removed += slice.removed;
+      tombstones += slice.tombstones;
       this.total += slice.removed;
       nextDue = Math.min(nextDue, slice.nextDue ?? Infinity);
       from = slice.resumeKey;
@@ -129,6 +133,7 @@ export class GarbageCollector {
       if (!this.holds(hosted)) return;
     }
     this.passes.set(hosted, { ...begun, nextDue });
+    if (tombstones === 0) noTombstones?.();
     if (removed > 0) this.env.log.debug('gc.pass', { split: hosted.split, examined, removed, horizon });
   }
 

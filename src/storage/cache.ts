@@ -13,9 +13,6 @@ const SLAB_SHARE = 16;
 /** Of typed arrays up to this size V8 keeps the bytes beside the object. */
 const IN_HEAP_BYTES = 64;
 
-/** In place of a value: the key is known not to exist. One look into a map then tells both. */
-const ABSENT = Buffer.alloc(0);
-
 export class ValueCache {
   private readonly generationBytes: number;
   private young = new Map<string, Uint8Array>();
@@ -30,27 +27,25 @@ export class ValueCache {
     this.generationBytes = maxBytes / 2;
   }
 
-  /** null: not known. undefined: known not to exist. */
-  get(key: string): Uint8Array | undefined | null {
-    if (this.kinds[key.charCodeAt(0)] !== 1) return null;
+  get(key: string): Uint8Array | undefined {
+    if (this.kinds[key.charCodeAt(0)] !== 1) return undefined;
     const young = this.young.get(key);
-    if (young !== undefined) return young === ABSENT ? undefined : young;
+    if (young !== undefined) return young;
     const old = this.old.get(key);
-    if (old === undefined) return null;
-    const value = old === ABSENT ? undefined : old;
+    if (old === undefined) return undefined;
     this.old.delete(key);
-    this.add(key, value);
-    return value;
+    this.add(key, old);
+    return old;
   }
 
-  add(key: string, value: Uint8Array | undefined): void {
-    const size = key.length + (value?.length ?? 0) + ENTRY_OVERHEAD;
+  add(key: string, value: Uint8Array): void {
+    const size = key.length + value.length + ENTRY_OVERHEAD;
     if (size > this.generationBytes / 4) {
-      this.young.delete(key);
+      this.forget(key);
       return;
     }
     this.kinds[key.charCodeAt(0)] = 1;
-    this.young.set(key, value === undefined ? ABSENT : this.detached(value));
+    this.young.set(key, this.detached(value));
     this.youngBytes += size;
     if (this.youngBytes < this.generationBytes) return;
     this.old = this.young;
@@ -64,7 +59,13 @@ export class ValueCache {
   update(key: string, value: Uint8Array | undefined): void {
     if (this.kinds[key.charCodeAt(0)] !== 1) return;
     // In its place, and not deleted before: holes in a Map make V8 replace its table, and keep the old one (transient-map.ts).
-    if (this.young.has(key) || this.old.delete(key)) this.add(key, value);
+    if (value === undefined) this.forget(key);
+    else if (this.young.has(key) || this.old.delete(key)) this.add(key, value);
+  }
+
+  private forget(key: string): void {
+    this.young.delete(key);
+    this.old.delete(key);
   }
 
   /** A copy, unless the value has a buffer of its own: a view of a large one, such as Node's pool for small buffers, would keep all of it. */

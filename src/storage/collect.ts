@@ -21,6 +21,8 @@ export interface CollectionResult {
   readonly removed: number;
   /** The least horizon at which anything that was examined and kept can go; undefined when nothing ever can. */
   readonly nextDue: Timestamp | undefined;
+  /** Rows that are deleted, and whose tombstones stay. */
+  readonly tombstones: number;
 }
 
 const BATCH = 256;
@@ -67,6 +69,7 @@ class Collector {
   private ops: WriteOp[] = [];
   private removed = 0;
   private nextDue: Timestamp | undefined;
+  private tombstones = 0;
 
   constructor(engine: Engine, horizon: Timestamp) {
     this.engine = engine;
@@ -83,6 +86,7 @@ class Collector {
       const head = latestVersion(this.engine, key);
       group = { key, newer: head?.timestamp ?? 0, dead: head !== undefined && head.record === undefined && head.timestamp <= this.horizon };
       this.group = group;
+      if (head !== undefined && head.record === undefined) this.tombstones++;
     }
     if (group.newer <= this.horizon) {
       // One deletion stays behind until the row's end, to go together with the tombstone.
@@ -106,6 +110,7 @@ class Collector {
     // Written in this turn: in a later one the row may be there again, and its new head must not go.
     this.ops.push({ key: at, value: undefined });
     this.write(this.ops.splice(0));
+    this.tombstones--;
   }
 
   private write(ops: readonly WriteOp[]): void {
@@ -114,9 +119,9 @@ class Collector {
   }
 
   /** Writes what is left. */
-  finish(): Pick<CollectionResult, 'removed' | 'nextDue'> {
+  finish(): Pick<CollectionResult, 'removed' | 'nextDue' | 'tombstones'> {
     this.endGroup();
     if (this.ops.length > 0) this.write(this.ops.splice(0));
-    return { removed: this.removed, nextDue: this.nextDue };
+    return { removed: this.removed, nextDue: this.nextDue, tombstones: this.tombstones };
   }
 }

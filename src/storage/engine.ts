@@ -113,15 +113,14 @@ class DiskEngine implements Engine {
 
   get(key: Key): Uint8Array | undefined {
     const cached = this.cache.get(key);
-    if (cached !== null) return cached;
+    if (cached !== undefined) return cached;
     const value = this.lookUp(key);
-    this.cache.add(key, value);
+    if (value !== undefined) this.cache.add(key, value);
     return value;
   }
 
   getOnce(key: Key): Uint8Array | undefined {
-    const cached = this.cache.get(key);
-    return cached === null ? this.lookUp(key) : cached;
+    return this.cache.get(key) ?? this.lookUp(key);
   }
 
   private lookUp(key: Key): Uint8Array | undefined {
@@ -201,7 +200,7 @@ class DiskEngine implements Engine {
     assert(this.life === 'open', 'engine is closed');
     for (const op of ops) {
       this.state.put(op);
-      if (op.isHot === true) this.cache.add(op.key, op.value);
+      if (op.isHot === true && op.value !== undefined) this.cache.add(op.key, op.value);
       else this.cache.update(op.key, op.value);
       this.pages.noteWrite(op.key);
     }

@@ -285,12 +285,12 @@ export async function* scanLatest(engine: Engine, from: Key, to: Key): AsyncGene
 
 /**
  * Stages a new version: the row becomes `record`, or is deleted. What was the head moves into the history. A key may be
- * staged once between two calls of `engine.write`, since the head is read from the engine.
+ * staged once between two calls of `engine.write`, since the head is read from the engine. `isNew`: it is known to have no head.
  */
-export function stageWrite(engine: Engine, out: WriteOp[], key: Key, record: Uint8Array | undefined, timestamp: Timestamp): void {
+export function stageWrite(engine: Engine, out: WriteOp[], key: Key, record: Uint8Array | undefined, timestamp: Timestamp, isNew = false): void {
   const at = headKey(key);
   // Rows that are written once are not kept in memory.
-  const head = engine.getOnce(at);
+  const head = isNew ? undefined : engine.getOnce(at);
   if (head === undefined) {
     if (record !== undefined) out.push({ key: at, value: encodeVersion(record, timestamp) });
     return;

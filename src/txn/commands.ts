@@ -22,6 +22,8 @@ import type { Span } from './locks.ts';
 export interface PhysicalWrite {
   readonly key: Key;
   readonly record: Uint8Array | undefined;
+  /** The leader had nothing at the key, not even a tombstone, when it locked it: where there are none, nobody has to look. */
+  readonly isNew?: boolean;
 }
 
 /** Its writes are in so many parts, which were logged before it; absent: here. */
@@ -93,6 +95,10 @@ export type Command = TxnCommand | FenceCommand;
 const TAG = { commit: 1, prepare: 2, decide: 3, outcome: 4, fence: 5, part: 6, discard: 7 } as const;
 /** Before a command whose writes are in parts: their number. */
 const PARTED = 8;
+/** What a write makes of its row. */
+const DELETION = 0;
+const RECORD = 1;
+const NEW = 2;
 /** In the place of the transaction's id where there is none. */
 export const NO_TXN = txnId('0'.repeat(32));
 
@@ -122,8 +128,8 @@ export function readSpans(input: ByteReader): Span[] {
 
 export function writePhysicalWrites(out: ByteWriter, writes: readonly PhysicalWrite[]): void {
   out.varint(writes.length);
-  for (const { key, record } of writes) {
-    out.binary(key).bool(record !== undefined);
+  for (const { key, record, isNew } of writes) {
+    out.binary(key).u8(record === undefined ? DELETION : isNew === true ? NEW : RECORD);
     if (record !== undefined) out.bytes(record);
   }
 }
@@ -131,7 +137,10 @@ export function readPhysicalWrites(input: ByteReader): PhysicalWrite[] {
   const writes: PhysicalWrite[] = [];
   for (let n = input.count(); n > 0; n--) {
     const key = input.binary() as Key;
-    writes.push({ key, record: input.bool() ? input.bytes() : undefined });
+    const kind = input.u8();
+    if (kind > NEW) throw new CorruptBytes('unknown kind of write');
+    const record = kind === DELETION ? undefined : input.bytes();
+    writes.push(kind === NEW ? { key, record, isNew: true } : { key, record });
   }
   return writes;
 }

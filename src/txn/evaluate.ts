@@ -3,7 +3,7 @@
  * under exclusive locks, so the newest versions cannot change meanwhile. Preconditions are checked here.
  */
 import { latestVersion, scanLatest } from '../storage/mvcc.ts';
-import { encodeRecord, mergeRecord, resolveCommitTimestamps } from '../storage/record.ts';
+import { encodeRecord, hasPlaceholder, mergeRecord, resolveCommitTimestamps } from '../storage/record.ts';
 import { SortedMap } from '../storage/sorted.ts';
 import type { Engine } from '../storage/types.ts';
 import type { Key, Timestamp } from '../base/ids.ts';
@@ -64,6 +64,8 @@ class Pending {
   readonly rows = new Map<Key, Uint8Array | undefined>();
   /** Those that are there, in order, when ranges of them may be deleted. */
   private readonly present: SortedMap<true> | undefined;
+  /** Those that were looked for, and have neither a version nor a tombstone. */
+  private absent: Set<Key> | undefined;
   private bytes: number;
 
   constructor(engine: Engine, bytes: number, hasRanges: boolean) {
@@ -73,7 +75,10 @@ class Pending {
   }
 
   read(key: Key): Uint8Array | undefined {
-    return this.rows.has(key) ? this.rows.get(key) : latestVersion(this.engine, key)?.record;
+    if (this.rows.has(key)) return this.rows.get(key);
+    const version = latestVersion(this.engine, key);
+    if (version === undefined) (this.absent ??= new Set()).add(key);
+    return version?.record;
   }
 
   set(key: Key, record: Uint8Array | undefined): void {
@@ -126,7 +131,7 @@ class Pending {
     for (const [key, record] of this.rows) {
       // Deleting what was never there needs no tombstone.
       if (record === undefined && latestVersion(this.engine, key)?.record === undefined) continue;
-      out.push({ key, record });
+      out.push({ key, record, isNew: this.absent?.has(key) === true });
     }
     return { writes: out, bytes: this.bytes };
   }
@@ -155,6 +160,7 @@ async function evaluateWithRanges(engine: Engine, ops: readonly WriteOp[], pendi
 }
 
 /** The writes with the placeholder of the commit timestamp filled in. */
-export function withCommitTimestamp(writes: readonly PhysicalWrite[], at: Timestamp): PhysicalWrite[] {
-  return writes.map(({ key, record }) => ({ key, record: record === undefined ? undefined : resolveCommitTimestamps(record, at) }));
+export function withCommitTimestamp(writes: readonly PhysicalWrite[], at: Timestamp): readonly PhysicalWrite[] {
+  if (!writes.some(({ record }) => record !== undefined && hasPlaceholder(record))) return writes;
+  return writes.map((write) => (write.record === undefined ? write : { ...write, record: resolveCommitTimestamps(write.record, at) }));
 }

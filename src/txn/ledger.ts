@@ -36,6 +36,12 @@ export class Ledger {
   private readonly inherited: readonly string[];
   /** Prepared and undecided, as of the last applied entry. */
   readonly prepared = new TransientMap<TxnId, PrepareCommand>();
+  /**
+   * Rows deleted so far, about, and how many of these are known to have left no tombstone. What the leader of a row found gone
+   * for good may still have one here, since each replica collects its own (storage/collect.ts).
+   */
+  private deletions = 0;
+  private traceless = 0;
   /** Those that the engine has, and the commands of those that it has not. */
   private readonly told = new Set<TxnId>();
   private readonly untold = new TransientMap<TxnId, Uint8Array>();
@@ -144,7 +150,10 @@ export class Ledger {
     // Where the timestamp was known before the writes were logged, it is filled in already.
     const resolves = command.kind === 'prepare' || command.parts !== undefined;
     if (at > 0) {
-      for (const { key, record } of this.writesOf(command)) stageWrite(this.engine, ops, key, resolves && record !== undefined ? resolveCommitTimestamps(record, at) : record, at);
+      for (const { key, record, isNew } of this.writesOf(command)) {
+        if (record === undefined) this.deletions++;
+        stageWrite(this.engine, ops, key, resolves && record !== undefined ? resolveCommitTimestamps(record, at) : record, at, isNew === true && !this.mayHaveTombstones);
+      }
     }
     if (command.parts !== undefined) this.parts.drop(command.txn, command.parts, ops);
   }
@@ -153,8 +162,25 @@ export class Ledger {
     ops.push({ key: (this.outcomePrefix + txn) as Key, value: new ByteWriter(8).varint(at).finish() });
   }
 
+  private get mayHaveTombstones(): boolean {
+    return this.deletions > this.traceless;
+  }
+
+  /** To be called before all rows are looked through; the answer, when there was no tombstone then. */
+  looksForTombstones(): () => void {
+    const { deletions } = this;
+    return () => (this.traceless = deletions);
+  }
+
+  /** This split has the rows of another's from now on. */
+  inherit(left: Ledger): void {
+    if (left.mayHaveTombstones) this.deletions++;
+  }
+
   /** Derives the memory from the engine. */
   async load(): Promise<void> {
+    // There may be tombstones.
+    this.deletions++;
     this.prepared.clear();
     this.told.clear();
     this.untold.clear();

@@ -128,6 +128,7 @@ export class Participant implements SplitApplication, Leader {
   inherit(right: SplitApplication, ops: EngineOp[]): void {
     assert(right instanceof Participant, 'both halves of a cut are participants');
     this.fence.handTo(right.fence, ops);
+    right.ledger.inherit(this.ledger);
   }
 
   cut(right: SplitApplication): void {

@@ -170,7 +170,7 @@ describe('garbage collection', () => {
     for (let at = 1; at <= 2000; at++) put(engine, 'live', `v${at}`, at);
     for (let at = 1; at <= 2000; at++) put(engine, 'dead', at === 2000 ? undefined : `v${at}`, at);
     const result = await collectGarbage(engine, { from: k(''), to: k('z') }, timestamp(2000), 10_000);
-    expect(result).toEqual({ resumeKey: undefined, examined: 3998, removed: 3999, nextDue: undefined });
+    expect(result).toEqual({ resumeKey: undefined, examined: 3998, removed: 3999, nextDue: undefined, tombstones: 0 });
     const left = await drain(engine.scan(k(''), k('\xff')));
     expect(left.map(({ key }) => key)).toEqual(['dlive']);
     const again = await collectGarbage(engine, { from: k(''), to: k('z') }, timestamp(3000), 10_000);

@@ -4,7 +4,8 @@ import { decodeCommand, encodeCommand, type Command } from '../../src/txn/comman
 import { nodeId, splitId, timestamp, txnId, type Key } from '../../src/base/ids.ts';
 import { bytes, expectOnlyCorruptBytes, keys, nodeIds, spans, splitIds, timestamps, txnIds } from './arbitraries.ts';
 
-const writes = fc.array(fc.record({ key: keys, record: fc.option(bytes, { nil: undefined }) }), { maxLength: 5 });
+const write = fc.oneof(fc.record({ key: keys, record: fc.option(bytes, { nil: undefined }) }), fc.record({ key: keys, record: bytes, isNew: fc.constant(true) }));
+const writes = fc.array(write, { maxLength: 5 });
 
 const withParts = <T extends object>(command: fc.Arbitrary<T>): fc.Arbitrary<T & { parts?: number }> =>
   fc.tuple(command, fc.option(fc.integer({ min: 1, max: 1000 }))).map(([whole, parts]) => (parts === null ? whole : { ...whole, parts }));
@@ -34,6 +35,7 @@ describe('commands of transactions in the log', () => {
 
   it.each<[Command, string]>([
     [{ kind: 'commit', txn: ID, timestamp: AT, writes: [{ key: 'a' as Key, record: Buffer.of(1, 2) }, { key: 'b\xff' as Key, record: undefined }] }, `01${HEAD}020161010201020262ff00`],
+    [{ kind: 'commit', txn: ID, timestamp: AT, writes: [{ key: 'a' as Key, record: Buffer.of(1), isNew: true }] }, `01${HEAD}010161020101`],
     [
       {
         kind: 'prepare', txn: ID, age: 5, gateway: nodeId(3), timestamp: AT, coordinator: splitId(300),
