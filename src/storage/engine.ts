@@ -236,9 +236,10 @@ class DiskEngine implements Engine {
   }
 
   private pendingBytes(): number {
-    let bytes = this.state.bytes + this.log.bytes;
-    for (const { state, log } of this.sealed) bytes += state.bytes + log.bytes;
-    for (const { state, log } of this.inFlight()) bytes += state.bytes + log.bytes;
+    const { state, log, sealed, logFlight, stateFlight } = this;
+    let bytes = state.bytes + log.bytes + bytesOf(logFlight);
+    if (stateFlight !== logFlight) bytes += bytesOf(stateFlight);
+    for (let i = 0; i < sealed.length; i++) bytes += bytesOf(sealed[i]);
     return bytes;
   }
 
@@ -310,7 +311,7 @@ class DiskEngine implements Engine {
       if (this.life === 'failed') return;
       if (error !== undefined) this.fail(error);
       this.batchesSynced++;
-      this.bytesWritten += batch.log.bytes + batch.state.bytes;
+      this.bytesWritten += bytesOf(batch);
       this.settle(batch);
     });
   }
@@ -357,6 +358,8 @@ class DiskEngine implements Engine {
 function inLog(log: Writes, key: Key): Written | undefined {
   return log.size > 0 && (log.isMixed || isJournalKey(key)) ? log.get(key) : undefined;
 }
+
+const bytesOf = (batch: Batch | undefined): number => (batch === undefined ? 0 : batch.log.bytes + batch.state.bytes);
 
 function inBatch(batch: Batch | undefined, key: Key): Written | undefined {
   return batch === undefined ? undefined : (batch.state.get(key) ?? inLog(batch.log, key));

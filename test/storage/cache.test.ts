@@ -18,11 +18,13 @@ it('never has anything but the newest value of a key', () => {
     fc.property(fc.array(step, { maxLength: 200, size: 'max' }), (steps) => {
       const cache = new ValueCache(ROOM);
       const newest = new Map<string, Buffer | undefined>();
+      const given: { readonly value: Uint8Array; readonly was: Buffer }[] = [];
       for (const [n, at] of steps.entries()) {
         if (at.do === 'get') {
           const cached = cache.get(at.key);
           if (cached === undefined) continue;
           found++;
+          given.push({ value: cached, was: Buffer.from(cached) });
           expect(Buffer.from(cached).equals(newest.get(at.key) ?? Buffer.from('deleted'))).toBe(true);
           continue;
         }
@@ -31,6 +33,7 @@ it('never has anything but the newest value of a key', () => {
         if (at.do === 'add' && value !== undefined) cache.add(at.key, value);
         else cache.update(at.key, value);
       }
+      for (const { value, was } of given) expect(was.equals(value)).toBe(true);
     }),
     { numRuns: 500 },
   );
