@@ -102,7 +102,7 @@ describe('SPANNER_SYS', () => {
     statement(nodes.database(2).statistics, 'SELECT 2', 'cancelled', 'app=web');
     nodes.database(3).statistics.read().end({ columns: ['Songs.Id'], tag: '', partitioned: false, inReadWrite: true, rows: 4, bytes: 40, clientWaitMicros: 0 });
     nodes.database(1).statistics.transaction({
-      tag: 'checkout', footprints: new Set([{ readColumns: ['Songs.Id'], writeColumns: ['Songs.Title'], deleteTables: [] }]), writes: new Map([['Songs', { rows: 3, bytes: 30 }]]),
+      tag: 'checkout', footprints: new Set([{ readColumns: ['Songs.Id'], writeColumns: ['Songs.Title'], deleteTables: [] }]), writes: new Map([['Songs', { rows: 3, bytes: 30 }], ['constructor', { rows: 1, bytes: 5 }]]),
       deletedRows: new Map(), ending: 'committed', retries: false, participants: 2, totalMicros: 3_000, commitMicros: 1_000, repeatableRead: false,
     });
     expect(await nodes.query(1, 'SELECT COUNT(*) FROM SPANNER_SYS.QUERY_STATS_TOP_MINUTE')).toEqual([[0]]);
@@ -112,10 +112,10 @@ describe('SPANNER_SYS', () => {
       expect(top).toEqual([['SELECT 1', 4, 2, 10, '', 0, 0, 'QUERY'], ['SELECT 2', 1, 0, 0, 'app=web', 1, 1, 'QUERY']]);
       expect(await nodes.query(node, 'SELECT execution_count, latency_distribution[OFFSET(0)].count FROM SPANNER_SYS.QUERY_STATS_TOTAL_MINUTE')).toEqual([[5, 4]]);
       expect(await nodes.query(node, 'SELECT read_columns, execution_count, run_in_rw_transaction_execution_count, read_type FROM SPANNER_SYS.READ_STATS_TOP_MINUTE')).toEqual([[['Songs.Id'], 1, 1, 'READ']]);
-      const transactions = await nodes.query(node, 'SELECT transaction_tag, read_columns, write_constructive_columns, commit_attempt_count, avg_participants, avg_bytes, operations_by_table[OFFSET(0)].table_name FROM SPANNER_SYS.TXN_STATS_TOP_MINUTE');
-      expect(transactions).toEqual([['checkout', ['Songs.Id'], ['Songs.Title'], 1, 2, 30, 'Songs']]);
+      const transactions = await nodes.query(node, 'SELECT transaction_tag, read_columns, write_constructive_columns, commit_attempt_count, avg_participants, avg_bytes, ARRAY(SELECT table_name FROM UNNEST(operations_by_table) ORDER BY 1) FROM SPANNER_SYS.TXN_STATS_TOP_MINUTE');
+      expect(transactions).toEqual([['checkout', ['Songs.Id'], ['Songs.Title'], 1, 2, 35, ['Songs', 'constructor']]]);
       expect(await nodes.query(node, 'SELECT attempt_count, avg_commit_latency_seconds FROM SPANNER_SYS.TXN_STATS_TOTAL_MINUTE')).toEqual([[1, 0.001]]);
-      expect(await nodes.query(node, 'SELECT table_name, read_query_count, write_count, delete_count FROM SPANNER_SYS.TABLE_OPERATIONS_STATS_MINUTE')).toEqual([['Songs', 6, 3, 0]]);
+      expect(await nodes.query(node, 'SELECT table_name, read_query_count, write_count, delete_count FROM SPANNER_SYS.TABLE_OPERATIONS_STATS_MINUTE')).toEqual([['Songs', 6, 3, 0], ['constructor', 0, 1, 0]]);
       expect(await nodes.query(node, 'SELECT column_name, query_count, read_count, write_count FROM SPANNER_SYS.COLUMN_OPERATIONS_STATS_MINUTE ORDER BY 1')).toEqual([['Id', 5, 1, 0], ['Title', 5, 0, 1]]);
     }
     expect(await nodes.query(1, 'SELECT COUNT(*) FROM SPANNER_SYS.QUERY_STATS_TOP_HOUR')).toEqual([[0]]);

@@ -127,6 +127,12 @@ export class IntervalStore<L, S extends Sums> {
     return this.minute.entry(key, labels);
   }
 
+  /** The same, if it is there. */
+  known(nowMicros: number, key: string): Entry<L, S> | undefined {
+    if (nowMicros >= this.minute.endMicros) this.roll(nowMicros);
+    return this.minute.open.get(key);
+  }
+
   /** What is known of the intervals of one length that have ended, oldest first. */
   finished(nowMicros: number, length: IntervalLength): readonly Finished<L, S>[] {
     if (nowMicros >= this.minute.endMicros) this.roll(nowMicros);

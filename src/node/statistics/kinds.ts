@@ -57,7 +57,9 @@ export const READS: EntryKind<ReadLabels, ReadSums> = {
   weight: (sums) => sums.processor + sums.bytes / 1000 + sums.count,
 };
 
+/** A list of them has few, and goes to other nodes. */
 export interface TableWrites {
+  readonly table: string;
   rows: number;
   bytes: number;
   deleted: number;
@@ -69,7 +71,7 @@ export interface TransactionLabels {
   readonly deleteTables: readonly string[];
   readonly tag: string;
   /** Added up with the sums; every entry has its own. */
-  readonly tables: Record<string, TableWrites>;
+  readonly tables: TableWrites[];
 }
 
 export type TransactionSums = {
@@ -87,21 +89,22 @@ export type TransactionSums = {
   repeatableRead: number;
 };
 
-export function addTables(into: Record<string, TableWrites>, from: Readonly<Record<string, TableWrites>>): void {
-  for (const [table, { rows, bytes, deleted }] of Object.entries(from)) addTable(into, table, rows, bytes, deleted);
+function addTables(into: TableWrites[], from: readonly TableWrites[]): void {
+  for (const { table, rows, bytes, deleted } of from) addTable(into, table, rows, bytes, deleted);
 }
 
-export function addTable(into: Record<string, TableWrites>, table: string, rows: number, bytes: number, deleted: number): void {
-  const sums = (into[table] ??= { rows: 0, bytes: 0, deleted: 0 });
+export function addTable(into: TableWrites[], table: string, rows: number, bytes: number, deleted: number): void {
+  let sums = into.find((each) => each.table === table);
+  if (sums === undefined) into.push((sums = { table, rows: 0, bytes: 0, deleted: 0 }));
   sums.rows += rows;
   sums.bytes += bytes;
   sums.deleted += deleted;
 }
 
 export const TRANSACTIONS: EntryKind<TransactionLabels, TransactionSums> = {
-  noLabels: { readColumns: [], writeColumns: [], deleteTables: [], tag: '', tables: {} },
+  noLabels: { readColumns: [], writeColumns: [], deleteTables: [], tag: '', tables: [] },
   make: (key, labels) =>
-    entry(key, { ...labels, tables: {} }, {
+    entry(key, { ...labels, tables: [] }, {
       attempts: 0, commitAttempts: 0, failedPrecondition: 0, aborts: 0, retries: 0, participants: 0, latency: 0, latencySquares: 0,
       commitLatency: 0, bytes: 0, serializable: 0, repeatableRead: 0,
     }, true),

@@ -162,7 +162,7 @@ export class DatabaseRecorder implements DatabaseStatistics {
     this.lastUseMicros = now;
     const shape = shapeOf(end.footprints);
     const key = end.tag === '' ? keyOf(shape) : `t${end.tag}`;
-    const { sums, histogram, labels } = this.transactions.entry(now, key, { ...shape, tag: end.tag, tables: {} });
+    const { sums, histogram, labels } = this.transactions.known(now, key) ?? this.transactions.entry(now, key, { ...shape, tag: end.tag, tables: [] });
     sums.attempts++;
     if (end.repeatableRead) sums.repeatableRead++;
     else sums.serializable++;
@@ -180,7 +180,7 @@ export class DatabaseRecorder implements DatabaseStatistics {
     if (end.ending === 'committed') this.written(now, end, shape, labels.tables, sums);
   }
 
-  private written(now: number, end: TransactionEnd, shape: Footprint, tables: Record<string, TableWrites>, sums: { bytes: number }): void {
+  private written(now: number, end: TransactionEnd, shape: Footprint, tables: TableWrites[], sums: { bytes: number }): void {
     for (const [table, { rows, bytes }] of end.writes) {
       addTable(tables, table, rows, bytes, 0);
       sums.bytes += bytes;

@@ -75,7 +75,7 @@ export function transactionTotal({ sums, labels, histogram }: Entry<TransactionL
     AVG_COMMIT_LATENCY_SECONDS: seconds(average(sums.commitLatency, sums.commitAttempts)),
     AVG_BYTES: average(sums.bytes, sums.commitAttempts),
     COMMIT_RETRY_COUNT: sums.retries,
-    OPERATIONS_BY_TABLE: Object.entries(labels.tables).map(([table, { rows, bytes }]) => [table, rows, bytes]),
+    OPERATIONS_BY_TABLE: labels.tables.map(({ table, rows, bytes }) => [table, rows, bytes]),
     TOTAL_LATENCY_DISTRIBUTION: distribution(histogram, sums.latency, sums.latencySquares),
     ATTEMPT_COUNT: sums.attempts,
     SERIALIZABLE_PESSIMISTIC_TXN_COUNT: sums.serializable,
