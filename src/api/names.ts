@@ -56,12 +56,20 @@ export function operationParent(name: string): string {
 
 /** The database of a session name. Called on every request: no regular expression over the whole name. */
 export function databaseOfSession(name: string): string {
+  const known = databases.get(name);
+  if (known !== undefined) return known;
   const at = name.lastIndexOf(SESSION_MARK);
   if (at < 0 || name.length > MAX_NAME_CHARS || at + SESSION_MARK.length === name.length) throw invalid('session', name);
   const database = name.slice(0, at);
   if (!DATABASE_NAME.test(database)) throw invalid('session', name);
+  if (databases.size >= MAX_KNOWN) databases.clear();
+  databases.set(name, database);
   return database;
 }
+
+/** Of sessions that were named of late: every call names one. */
+const databases = new Map<string, string>();
+const MAX_KNOWN = 1_000;
 
 export function newInstanceName(project: string, id: string): string {
   if (!INSTANCE_ID.test(id)) {

@@ -45,8 +45,8 @@ function parse<T>(record: Uint8Array): T {
 
 export class MetaStore {
   private readonly core: NodeCore;
-  /** Commit timestamps of records as of an applied slot: every call asks for three, and they change with the log only. */
-  private readonly timestamps = new Map<string, Timestamp>();
+  /** Commit timestamps of records, by kind and name, as of an applied slot: every call asks for three, and they change with the log only. */
+  private readonly timestamps = new Map<Kind, Map<string, Timestamp>>();
   private timestampsAsOf = -1;
 
   constructor(core: NodeCore) {
@@ -65,15 +65,16 @@ export class MetaStore {
     const replica = this.core.host.get(META_SPLIT);
     if (replica === undefined || replica.installing) return this.lookUpTimestamp(kind, name);
     const slot = replica.appliedSlot();
-    if (slot !== this.timestampsAsOf || this.timestamps.size > MAX_TIMESTAMPS) {
+    if (slot !== this.timestampsAsOf) {
       this.timestamps.clear();
       this.timestampsAsOf = slot;
     }
-    const key = kind + name;
-    const known = this.timestamps.get(key);
+    let ofKind = this.timestamps.get(kind);
+    if (ofKind === undefined || ofKind.size > MAX_TIMESTAMPS) this.timestamps.set(kind, (ofKind = new Map()));
+    const known = ofKind.get(name);
     if (known !== undefined) return known;
     const found = this.lookUpTimestamp(kind, name);
-    if (found !== undefined) this.timestamps.set(key, found);
+    if (found !== undefined) ofKind.set(name, found);
     return found;
   }
 

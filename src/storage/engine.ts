@@ -201,7 +201,7 @@ class DiskEngine implements Engine {
     for (const op of ops) {
       this.state.put(op);
       if (op.isHot === true && op.value !== undefined) this.cache.add(op.key, op.value);
-      else this.cache.update(op.key, op.value);
+      else if (op.isNew !== true) this.cache.update(op.key, op.value);
       this.pages.noteWrite(op.key);
     }
     if (this.pendingBytes() > PENDING_BYTES_MAX) this.fail(new DiskError('io', 'the disk has fallen too far behind'));

@@ -292,7 +292,7 @@ export function stageWrite(engine: Engine, out: WriteOp[], key: Key, record: Uin
   // Rows that are written once are not kept in memory.
   const head = isNew ? undefined : engine.getOnce(at);
   if (head === undefined) {
-    if (record !== undefined) out.push({ key: at, value: encodeVersion(record, timestamp) });
+    if (record !== undefined) out.push({ key: at, value: encodeVersion(record, timestamp), isNew: true });
     return;
   }
   const version = decodeVersion(head);

@@ -154,7 +154,10 @@ function write(engine: Engine, expected: Expected, at: Extract<Step, { ops: unkn
       expected.write('all', at.ops);
       break;
     case 'writeState':
-      engine.writeState(toOps(at.ops).map((op) => ({ ...op, isHot: op.key.length % 2 === 0, ...(expected.model.has(op.key) ? {} : { isNew: true }) })));
+      engine.writeState(toOps(at.ops).map((op, i, ops) => {
+        const isKnown = expected.model.has(op.key) || ops.findIndex(({ key }) => key === op.key) < i;
+        return { ...op, isHot: op.key.length % 2 === 0, ...(isKnown ? {} : { isNew: true }) };
+      }));
       expected.write('state', at.ops);
       break;
     case 'writeLog':
