@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { SeededRandom } from '../../src/base/random.ts';
 import type { Disk } from '../../src/storage/disk.ts';
 import { openEngine } from '../../src/storage/engine.ts';
@@ -398,39 +398,6 @@ describe('group commit', () => {
     expect(called).toBe(0);
     env.settle();
     expect(called).toBe(1);
-  });
-});
-
-describe('estimates of what a range takes', () => {
-  const value = text('x'.repeat(1_000));
-  const fill = (engine: Engine): void => engine.write(Array.from({ length: 9_000 }, (_, i) => ({ key: k(`k${String(i).padStart(5, '0')}`), value })));
-
-  it('are exact in memory', async () => {
-    const env = new TestEnvironment();
-    const engine = openEngine(new MemoryDisk(env.scheduler), env);
-    fill(engine);
-    engine.sync(() => undefined);
-    env.settle();
-    expect(await engine.approximateBytes(k('k00000'), k('k00010'))).toBe(10 * 1_006);
-    expect(await engine.approximateBytes(k('l'), k('a'))).toBe(0);
-  });
-
-  it('are those of the tables of LevelDB', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'engine-'));
-    const engine = openEngine(await openLevelDisk(folder), new RealEnvironment());
-    // A write buffer becomes a table when a batch comes that finds it full.
-    for (let round = 0; round < 3; round++) {
-      fill(engine);
-      await new Promise<void>((resolve) => engine.sync(resolve));
-    }
-    // LevelDB does that in a thread of its own.
-    let all = 0;
-    await vi.waitFor(async () => expect((all = await engine.approximateBytes(k('k'), k('l')))).toBeGreaterThan(0), { timeout: 20_000 });
-    expect(all).toBeLessThan(9_000 * 1_100);
-    expect(await engine.approximateBytes(k('k00000'), k('k01000'))).toBeLessThan(all);
-    expect(await engine.approximateBytes(k('x'), k('y'))).toBe(0);
-    await engine.close();
-    rmSync(folder, { recursive: true });
   });
 });
 
