@@ -7,7 +7,8 @@
  *   get, scan read state, log, both parts of what is sealed and of what is in flight, then the disk
  *
  * The log is what others are told of once it is durable. State can be made again from the log that is on disk, so it
- * goes there seldom: what is written over and struck again meanwhile costs the disk nothing. The log does not wait for it.
+ * goes there seldom: what is written over and struck again meanwhile costs the disk nothing. The log does not wait for it,
+ * unless STATE_BEHIND_BYTES of it have gathered.
  *
  * `write` is for everything that is neither, and takes the state before it along. It ends a batch with its turn, and the
  * batch is alone in flight: the disk may have its log without the rest of it, and what is logged in later turns, in a new
@@ -43,6 +44,8 @@ const FLUSH_BYTES = 1 << 20;
 const STATE_DELAY_MICROS = 500_000;
 /** What one batch takes, about: the binding copies it in one turn. */
 const STATE_BYTES = 1 << 19;
+/** With so much of it waiting for state in flight, the log waits, too: what fills the memory must not be faster than the disk. */
+const STATE_BEHIND_BYTES = 8 << 20;
 /**
  * Rooms above hold writes back long before this (status().pendingBytes); beyond it the disk has stopped working. The largest
  * transaction becomes rows in one write of up to 128 MiB, and every node may lead one that does so at the same time.
@@ -282,7 +285,8 @@ class DiskEngine implements Engine {
       this.send(batch);
       return;
     }
-    if (this.logFlight === undefined && (this.log.size > 0 || this.waiting.length > 0)) {
+    const isBehind = this.stateFlight !== undefined && this.state.bytes > STATE_BEHIND_BYTES;
+    if (this.logFlight === undefined && !isBehind && (this.log.size > 0 || this.waiting.length > 0)) {
       const batch = this.cut(true, false);
       this.logFlight = batch;
       this.send(batch);

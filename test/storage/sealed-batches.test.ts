@@ -50,3 +50,30 @@ it('has no state on the disk before the journal that it was made from', () => {
   }
   expect(ahead).toBeGreaterThan(100);
 });
+
+it('lets the log wait where state is written more slowly than it comes', () => {
+  const env = new TestEnvironment();
+  // A disk for which state is slow, and the journal is not.
+  const disk = new SimDisk(env.scheduler, env.random, { minLatencyMicros: 10, maxLatencyMicros: 10, bytesPerMicro: 1 });
+  const engine = openEngine(disk, env);
+  const row = text('x'.repeat(10_000));
+  let written = 0;
+  let synced = 0;
+  let most = 0;
+  const commit = (): void => {
+    if (written >= 4_000) return;
+    engine.writeLog([{ key: journalKey(++written), value: text('entry') }]);
+    engine.writeState([{ key: k(`row${String(written)}`), value: row }]);
+    most = Math.max(most, engine.status().pendingBytes);
+    engine.sync(() => {
+      synced++;
+      commit();
+    });
+  };
+  for (let client = 0; client < 50; client++) commit();
+  env.settle();
+  expect([written, synced]).toEqual([4_000, 4_000]);
+  expect(most).toBeGreaterThan(8 << 20);
+  expect(most).toBeLessThan(24 << 20);
+  expect(engine.status().pendingBytes).toBe(0);
+});
