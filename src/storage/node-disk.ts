@@ -3,7 +3,8 @@
  *
  * A batch with both goes to the journal first, so of one that a crash cut off there may be the records without the rest: a
  * longer prefix of the log than of the state, which is what the engine asks for (engine.ts). What is left of the journal, and
- * how far it had come, is noted in LevelDB with every batch there:
+ * how far it had come, is noted in LevelDB with every batch there. Records that are on their way beside such a batch are not
+ * counted: the note may be durable, and they not.
  *
  *   'l'    first record that is wanted, last one written (varints); sealed
  */
