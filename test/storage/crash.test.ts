@@ -40,7 +40,8 @@ describe('a killed process', () => {
     const folder = newFolder();
     const random = new SeededRandom(7);
     let first = 0;
-    for (let round = 0; round < 4; round++) {
+    let ahead = 0;
+    for (let round = 0; round < 4 || (ahead === 0 && round < 12); round++) {
       const durable = await writeAndKill(folder, first, 50 + random.int(2000));
       expect(durable.length).toBeGreaterThan(0);
       const engine = openEngine(await openNodeDisk(folder), new RealEnvironment());
@@ -49,7 +50,8 @@ describe('a killed process', () => {
       expect(as.map(({ key }) => key.slice(1))).toEqual(bs.map(({ key }) => key.slice(1)));
       // A prefix of what was written, without gaps: no later write without the earlier ones.
       expect(as.map(({ key }) => Number(key.slice(1)))).toEqual(as.map((_, i) => i));
-      expect(as.length).toBeGreaterThan(durable.at(-1) ?? Infinity);
+      expect(records.at(-1)).toBeGreaterThan(durable.at(-1) ?? Infinity);
+      if (records.at(-1) !== as.length) ahead++;
       // The journal is at least as far, without gaps from what is wanted on.
       expect(records).toEqual(records.map((_, i) => (records[0] ?? 0) + i));
       expect(records.at(-1)).toBeGreaterThanOrEqual(as.length);
@@ -58,6 +60,7 @@ describe('a killed process', () => {
       for (let n = as.length; n < first; n++) engine.write([{ key: k(`a${String(n).padStart(8, '0')}`), value: Buffer.of(1) }, { key: k(`b${String(n).padStart(8, '0')}`), value: Buffer.of(1) }]);
       await engine.close();
     }
+    expect(ahead).toBeGreaterThan(0);
   });
 });
 
