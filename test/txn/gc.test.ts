@@ -84,6 +84,36 @@ describe('collection in the background', () => {
     expect(scans).toBe(0);
   });
 
+  it('lets replicas write new rows without a look again, once no tombstone is left, also after a restart', async () => {
+    const test = await start(5);
+    // All three replicas write each row; the leader has looked whether it is there, in another way.
+    const looksFor = async (name: string): Promise<number> => {
+      let looks = 0;
+      const restore = [1, 2, 3].map((node) => {
+        const { engine } = test.core(node);
+        const { getOnce } = engine;
+        engine.getOnce = (key) => {
+          if (key === `d${k(name)}`) looks++;
+          return getOnce.call(engine, key);
+        };
+        return () => (engine.getOnce = getOnce);
+      });
+      await test.run(transact(test.core(1), (txn) => txn.write([{ kind: 'upsert', key: k(name), cells: [] }])));
+      await test.settle(0.5); // The followers apply it.
+      for (const undo of restore) undo();
+      return looks;
+    };
+    expect(await looksFor('a')).toBe(0);
+    await remove(test, 'a');
+    expect(await looksFor('b')).toBe(3);
+    await test.settle(30);
+    expect(await looksFor('c')).toBe(0);
+    for (const id of test.cluster.ids) test.cluster.crash(id, false);
+    for (const id of test.cluster.ids) test.cluster.start(id);
+    await test.settle(10);
+    expect(await looksFor('d')).toBe(0);
+  });
+
   it('keeps snapshots whole while rows change under them', async () => {
     const test = await start(4);
     const core = test.core(1);
