@@ -91,10 +91,10 @@ describe('collection in the background', () => {
       let looks = 0;
       const restore = [1, 2, 3].map((node) => {
         const { engine } = test.core(node);
-        const { getOnce } = engine;
+        const getOnce = engine.getOnce.bind(engine);
         engine.getOnce = (key) => {
           if (key === `d${k(name)}`) looks++;
-          return getOnce.call(engine, key);
+          return getOnce(key);
         };
         return () => (engine.getOnce = getOnce);
       });
