@@ -4,7 +4,7 @@
  *
  * A key's chars (00..FF) are stored as the UTF-8 encoding of those code points, which keeps their order: a byte above
  * 7F takes two. The binding then hands keys over as strings without a buffer each, so scans are half again as fast.
- * Block cache and the two write buffers are 36 MiB together. LevelDB maps its tables into memory: OPEN_FILES, the least
+ * Block cache and the two write buffers are 36 MiB together at most. LevelDB maps its tables into memory: OPEN_FILES, the least
  * that it takes, and FILE_BYTES bound what is mapped to 256 MiB, which the system counts as the process's but can drop.
  */
 import { asBuffer } from '../base/bytes.ts';
@@ -17,6 +17,11 @@ import type { Entry, WriteOp } from './types.ts';
 
 const CACHE_BYTES = 4 << 20;
 const WRITE_BUFFER_BYTES = 16 << 20;
+/**
+ * The least share of that which a store takes; each takes another. The nodes of a cluster write the same at the same pace, and
+ * with the same buffers they would all merge tables at the same moment, on processors that they share.
+ */
+const WRITE_BUFFER_SHARE = 0.7;
 const FILE_BYTES = 4 << 20;
 const OPEN_FILES = 74;
 /** What one read of an iterator may return, in bytes; a single larger entry is returned alone. */
@@ -60,7 +65,7 @@ export async function openLevelDisk(folder: string, othersTurn: () => Promise<vo
     keyEncoding: 'utf8',
     valueEncoding: 'buffer',
     cacheSize: CACHE_BYTES,
-    writeBufferSize: WRITE_BUFFER_BYTES,
+    writeBufferSize: Math.round(WRITE_BUFFER_BYTES * (WRITE_BUFFER_SHARE + (1 - WRITE_BUFFER_SHARE) * Math.random())),
     maxFileSize: FILE_BYTES,
     maxOpenFiles: OPEN_FILES,
   });
