@@ -185,11 +185,12 @@ class ServerProcess {
   }
 
   private async openDisk(scheduler: Scheduler): Promise<Disk> {
-    const { dataDir, nodeId: node, clusterId: cluster } = this.config;
+    const { dataDir, nodeId: node, clusterId: cluster, nodes } = this.config;
     if (dataDir === undefined) return new MemoryDisk(scheduler);
+    const pace = nodes.findIndex(({ id }) => id === node) / nodes.length;
     let disk: Disk;
     try {
-      disk = await openNodeDisk(dataDir, () => new Promise((resolve) => void setImmediate(resolve)));
+      disk = await openNodeDisk(dataDir, { othersTurn: () => new Promise((resolve) => void setImmediate(resolve)), pace });
     } catch (error) {
       throw openingError(error, dataDir);
     }

@@ -17,11 +17,8 @@ import type { Entry, WriteOp } from './types.ts';
 
 const CACHE_BYTES = 4 << 20;
 const WRITE_BUFFER_BYTES = 16 << 20;
-/**
- * The least share of that which a store takes; each takes another. The nodes of a cluster write the same at the same pace, and
- * with the same buffers they would all merge tables at the same moment, on processors that they share.
- */
-const WRITE_BUFFER_SHARE = 0.7;
+/** By so much it is smaller, at most. */
+const WRITE_BUFFER_SPREAD = 0.3;
 const FILE_BYTES = 4 << 20;
 const OPEN_FILES = 74;
 /** What one read of an iterator may return, in bytes; a single larger entry is returned alone. */
@@ -59,13 +56,23 @@ class OpenResources {
   }
 }
 
-/** Opens the store in a folder, making both if need be. Throws DiskError. `othersTurn` resolves when other events had their turn. */
-export async function openLevelDisk(folder: string, othersTurn: () => Promise<void> = () => Promise.resolve()): Promise<Disk> {
+export interface LevelOptions {
+  /** Resolves when other events had their turn. */
+  readonly othersTurn?: () => Promise<void>;
+  /**
+   * From 0 to 1, another one for each node of a cluster: they write the same at the same time, and with the same write buffers
+   * all of them would merge tables at the same moment, on processors that they share.
+   */
+  readonly pace?: number;
+}
+
+/** Opens the store in a folder, making both if need be. Throws DiskError. */
+export async function openLevelDisk(folder: string, { othersTurn = () => Promise.resolve(), pace = 0 }: LevelOptions = {}): Promise<Disk> {
   const database: Database = new Level<string, Buffer>(folder, {
     keyEncoding: 'utf8',
     valueEncoding: 'buffer',
     cacheSize: CACHE_BYTES,
-    writeBufferSize: Math.round(WRITE_BUFFER_BYTES * (WRITE_BUFFER_SHARE + (1 - WRITE_BUFFER_SHARE) * Math.random())),
+    writeBufferSize: Math.round(WRITE_BUFFER_BYTES * (1 - WRITE_BUFFER_SPREAD * pace)),
     maxFileSize: FILE_BYTES,
     maxOpenFiles: OPEN_FILES,
   });

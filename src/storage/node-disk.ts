@@ -12,7 +12,7 @@ import { ByteWriter } from '../base/bytes.ts';
 import type { Key } from '../base/ids.ts';
 import type { Disk, DiskError, DiskIterator } from './disk.ts';
 import { isJournalKey, JOURNAL_PREFIX, journalKey, sequenceOf } from './journal.ts';
-import { openLevelDisk } from './level-disk.ts';
+import { openLevelDisk, type LevelOptions } from './level-disk.ts';
 import { LogFiles, type LogBounds } from './log-files.ts';
 import { begin, sealed, unsealed } from './sealed.ts';
 import type { Entry, WriteOp } from './types.ts';
@@ -21,8 +21,8 @@ const MARK = 'l' as Key;
 const NEW: LogBounds = { floor: 1, last: 0 };
 
 /** Opens both in a folder, making them if need be. Throws DiskError. See `openLevelDisk`. */
-export async function openNodeDisk(folder: string, othersTurn?: () => Promise<void>): Promise<Disk> {
-  const level = await openLevelDisk(folder, othersTurn);
+export async function openNodeDisk(folder: string, options?: LevelOptions): Promise<Disk> {
+  const level = await openLevelDisk(folder, options);
   try {
     const mark = level.getSync(MARK);
     const bounds = mark === undefined ? NEW : unsealed(mark, 'the mark of the journal', (input) => ({ floor: input.varint(), last: input.varint() }));
