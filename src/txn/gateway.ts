@@ -20,7 +20,7 @@ import type { KeyRange, ReadWriteOptions, ReadWriteTransaction, ReplicaSelection
 
 /**
  * An id is 32 hexadecimal digits: the microseconds of the age, 14 of them, and what nobody guesses. The last six of the age
- * are written by themselves: numbers beyond 32 bits take V8 ten times as long, and the others change four times a minute.
+ * are written by themselves: numbers beyond 32 bits take V8 five times as long, and the others change four times a minute.
  */
 const AGE_LOW = 2 ** 24;
 const AGE_HIGH_DIGITS = 8;

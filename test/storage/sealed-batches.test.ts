@@ -77,3 +77,33 @@ it('lets the log wait where state is written more slowly than it comes', () => {
   expect(most).toBeLessThan(24 << 20);
   expect(engine.status().pendingBytes).toBe(0);
 });
+
+it('keeps promises that it called durable, which are logged beside the journal and not in it', () => {
+  let promised = 0;
+  let beside = 0;
+  for (let seed = 0; seed < 1_000; seed++) {
+    const env = new TestEnvironment(seed);
+    const disk = new SimDisk(env.scheduler, new SeededRandom(seed));
+    const engine = openEngine(disk, env, { stateBytes: 100 });
+    let sequence = 0;
+    let durable = 0;
+    for (let n = env.random.int(30); n > 0; n--) {
+      const at = ++sequence;
+      engine.writeState([{ key: k('applied'), value: text(String(at)) }, { key: k(`row${String(at)}`), value: text('x'.repeat(50)) }]);
+      if (env.random.int(2) === 0) engine.writeLog([{ key: journalKey(at), value: text('entries') }]);
+      else engine.writeLog([{ key: journalKey(at), value: text('entries') }, { key: k('promise'), value: text(String(at)) }]);
+      const wanted = engine.get(k('promise'));
+      engine.sync(() => (durable = Number(Buffer.from(wanted ?? text('0')).toString())));
+      for (let steps = env.random.int(4); steps > 0; steps--) env.step();
+    }
+    disk.crash();
+    const found = Number(disk.getSync(k('promise')) ?? 0);
+    expect(found, `seed ${String(seed)}`).toBeGreaterThanOrEqual(durable);
+    const applied = Number(disk.getSync(k('applied')) ?? 0);
+    for (let each = 1; each <= applied; each++) expect(disk.getSync(journalKey(each)), `seed ${String(seed)}, record ${String(each)} of ${String(applied)}`).toBeDefined();
+    if (durable > 0) promised++;
+    if (applied > 0) beside++;
+  }
+  expect(promised).toBeGreaterThan(100);
+  expect(beside).toBeGreaterThan(100);
+});
