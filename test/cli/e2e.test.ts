@@ -69,11 +69,12 @@ describe('a cluster of three processes', { timeout: 180_000 }, () => {
     await ok(dataDir, 'sql', '-e', 'CREATE TABLE Singers (SingerId INT64 NOT NULL, Name STRING(MAX)) PRIMARY KEY (SingerId)');
     expect(await ok(dataDir, 'sql', '-e', "INSERT INTO Singers (SingerId, Name) VALUES (1, 'Ada'), (2, 'Bo')")).toContain('2 rows changed');
     await ok(dataDir, 'split', 'Singers', '2');
-    const split = await until('two splits of the database', async () => {
+    // The right half's first leader is elected some 100 ms after the cut.
+    await until('two splits of the database, and a leader of each split', async () => {
       const { splits } = await statusOf(dataDir);
-      return splits.filter((each) => each.database?.endsWith('/test-db') === true).length >= 2 ? splits : undefined;
+      const halves = splits.filter((each) => each.database?.endsWith('/test-db') === true);
+      return (halves.length >= 2 && splits.every((each) => each.leader !== null)) || undefined;
     });
-    expect(split.every((each) => each.leader !== null)).toBe(true);
 
     for (const node of ['1', '2', '3']) {
       await ok(dataDir, 'kill', node);
