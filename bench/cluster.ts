@@ -24,7 +24,8 @@ Needs a build: npm run build.
 
   --workloads A,B    default: ${DEFAULT_WORKLOADS}
   --clients N,M      logical clients (default: 1,16,64)
-  --peers A,B        beside Trestle: etcd, postgres, galera, emulator, each if it is installed (default: none)
+  --peers A,B        beside Trestle: etcd, postgres, galera, emulator, each if it is installed; limit and limit-grpc-js, the
+                     building blocks alone, which only commit (default: none)
   --only             the peers alone, without Trestle
   --repeat N         measurements of each; the median counts (default: 3)
   --seconds S        of each measurement (default: 5), after --warm-up S (default: 2)

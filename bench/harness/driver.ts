@@ -25,8 +25,8 @@ export type Query = (sql: string, values: readonly SqlValue[]) => Promise<readon
 export interface Client {
   /** A row that may be there already. */
   insert(key: number): Promise<void>;
-  update(key: number): Promise<void>;
-  read(key: number): Promise<void>;
+  update?(key: number): Promise<void>;
+  read?(key: number): Promise<void>;
   staleRead?(key: number): Promise<void>;
   scan?(from: number, count: number): Promise<void>;
   select?(key: number): Promise<void>;

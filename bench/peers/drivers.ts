@@ -3,7 +3,7 @@ import type { Driver, Target } from '../harness/driver.ts';
 import { EtcdDriver } from './etcd-driver.ts';
 import { GaleraDriver } from './galera-driver.ts';
 import { PostgresDriver } from './postgres-driver.ts';
-import { SpannerDriver } from './spanner-driver.ts';
+import { CommitDriver, SpannerDriver } from './spanner-driver.ts';
 
 const CONNECTIONS = 3;
 
@@ -11,6 +11,8 @@ export function driverOf(target: Target): Driver {
   switch (target.driver) {
     case 'spanner':
       return new SpannerDriver(target, CONNECTIONS);
+    case 'limit':
+      return new CommitDriver(new SpannerDriver(target, CONNECTIONS));
     case 'etcd':
       return new EtcdDriver(target, CONNECTIONS);
     case 'postgres':

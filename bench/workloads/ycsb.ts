@@ -22,17 +22,18 @@ export const YCSB: readonly Workload[] = [
     name: 'ycsb-b',
     about: 'YCSB B: 95 % reads, 5 % updates, Zipfian',
     operation: (client, { rows }) => {
+      if (client.read === undefined || client.update === undefined) return undefined;
       const next = zipfian(rows);
-      return () => (randomInt(100) < 95 ? client.read(next()) : client.update(next()));
+      return async () => (randomInt(100) < 95 ? await client.read?.(next()) : await client.update?.(next()));
     },
   },
   {
     name: 'ycsb-f',
     about: 'YCSB F: 50 % reads, 50 % read-modify-write, Zipfian',
     operation: (client, { rows }) => {
-      if (client.readModifyWrite === undefined) return undefined;
+      if (client.read === undefined || client.readModifyWrite === undefined) return undefined;
       const next = zipfian(rows);
-      return async () => (randomInt(100) < 50 ? await client.read(next()) : await client.readModifyWrite?.(next()));
+      return async () => (randomInt(100) < 50 ? await client.read?.(next()) : await client.readModifyWrite?.(next()));
     },
   },
 ];

@@ -1,53 +1,41 @@
 /**
  * What the building blocks can do: the edge, batched messages between three processes, one synced batch of LevelDB a
- * turn, and nothing else: no consensus, no transactions, no rows. The upper bound for commits of one row.
- * `npm run bench:limit -- --help`.
+ * turn, and nothing else: no consensus, no transactions, no rows. The upper bound for commits of one row, as a peer of
+ * bench:cluster (bench/peers/limit.ts), which starts this file three times with its orders as an argument.
+ *
+ * The edge is Trestle's own, or the library's that Trestle began with: the first shows what is left to be gained behind
+ * the edge, the second what ready-made parts do.
  *
  * A process that is asked passes the commit to the first; that one writes what came in a turn as one batch, sends it to
  * the others in one message each, and answers what is on its own disk and on one more.
  */
-import { fork, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import { GrpcServer, type GrpcHandler } from '../src/api/grpc/grpc-server.ts';
-import { decodeCommit } from '../src/api/wire/requests.ts';
-import { encodeCommitResponse } from '../src/api/wire/results.ts';
-import { ByteReader, ByteWriter } from '../src/base/bytes.ts';
-import type { Key } from '../src/base/ids.ts';
-import { nodeId } from '../src/base/ids.ts';
-import { systemEnvironment } from '../src/node/environment.ts';
-import { Channel } from '../src/net/transport.ts';
-import { TcpTransport } from '../src/net/tcp.ts';
-import type { Disk } from '../src/storage/disk.ts';
-import { openLevelDisk } from '../src/storage/level-disk.ts';
-import { plainTable } from '../src/cli/commands/status.ts';
-import { ROWS } from './harness/driver.ts';
-import { measure } from './harness/load.ts';
-import { freePorts } from './harness/peer.ts';
-import { RESULTS, writeResults } from './harness/results.ts';
-
-const HELP = `Usage: npm run bench:limit -- [options]
-
-  --clients N,M   default: 1,16,64
-  --seconds S     default: 5, after --warm-up S (default: 3)
-  --out FILE      default: bench/results/limit.json
-  --help          this text
-
-Commits of one 256-byte row through the building blocks alone; compare with bench:cluster's insert.
-`;
+import { Server, ServerCredentials, type handleUnaryCall, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { GrpcServer, type GrpcHandler } from '../../src/api/grpc/grpc-server.ts';
+import { decodeCommit } from '../../src/api/wire/requests.ts';
+import { encodeCommitResponse } from '../../src/api/wire/results.ts';
+import { ByteReader, ByteWriter } from '../../src/base/bytes.ts';
+import type { Key } from '../../src/base/ids.ts';
+import { nodeId } from '../../src/base/ids.ts';
+import { systemEnvironment } from '../../src/node/environment.ts';
+import { Channel } from '../../src/net/transport.ts';
+import { TcpTransport } from '../../src/net/tcp.ts';
+import type { Disk } from '../../src/storage/disk.ts';
+import { openLevelDisk } from '../../src/storage/level-disk.ts';
 
 const COMMIT = '/google.spanner.v1.Spanner/Commit';
 const CREATE_SESSION = '/google.spanner.v1.Spanner/CreateSession';
-const NODES = 3;
 const Kind = { commit: 1, committed: 2, append: 3, appended: 4 } as const;
 
-interface Order {
+export interface LimitOrder {
+  /** From 1. */
   readonly self: number;
+  /** Ports of all processes, for each other. */
   readonly peers: readonly number[];
+  /** Where it serves clients. */
+  readonly port: number;
   readonly folder: string;
+  readonly edge: 'own' | 'grpc-js';
 }
 
 /** A commit that waits: for whoever asked here, or for a peer. */
@@ -62,14 +50,16 @@ const fatal = (reason: string): never => {
 /** The first process: numbers the turns' batches, writes each, has it copied, answers. */
 class Writer {
   private readonly disk: Disk;
+  private readonly others: readonly number[];
   private readonly send: (to: number, out: ByteWriter) => void;
   private lastSlot = 0;
   private turn: { value: Buffer; done: Done }[] = [];
   private writing = false;
   private readonly pending = new Map<number, { copies: number; done: Done[] }>();
 
-  constructor(disk: Disk, send: (to: number, out: ByteWriter) => void) {
+  constructor(disk: Disk, others: readonly number[], send: (to: number, out: ByteWriter) => void) {
     this.disk = disk;
+    this.others = others;
     this.send = send;
   }
 
@@ -88,7 +78,7 @@ class Writer {
     const out = new ByteWriter().u8(Kind.append).varint(slot);
     for (const { value } of batch) out.bytes(value);
     const message = out.finish();
-    for (let to = 2; to <= NODES; to++) this.send(to, new ByteWriter(message.length).raw(message));
+    for (const to of this.others) this.send(to, new ByteWriter(message.length).raw(message));
     this.writing = true;
     this.disk.batch(batch.map(({ value }, i) => ({ key: keyOf(slot, i), value })), (error) => {
       if (error !== undefined) fatal(error.message);
@@ -108,7 +98,7 @@ class Writer {
 
 const keyOf = (slot: number, i: number): Key => `${String(slot)}/${String(i)}` as Key;
 
-async function serve({ self, peers, folder }: Order): Promise<void> {
+async function serve({ self, peers, port, folder, edge }: LimitOrder): Promise<void> {
   const env = systemEnvironment({ uncertaintyMicros: 250, log: LOG, fatal });
   const disk = await openLevelDisk(folder);
   const transport = new TcpTransport({ self: nodeId(self), clusterId: 'limit', env });
@@ -118,7 +108,7 @@ async function serve({ self, peers, folder }: Order): Promise<void> {
   const send = (to: number, out: ByteWriter): void => {
     transport.send(nodeId(to), Channel.paxos, out.finish());
   };
-  const writer = new Writer(disk, send);
+  const writer = new Writer(disk, others, send);
   const waiting = new Map<number, Done>();
   let lastId = 0;
   transport.onMessage(Channel.paxos, (from, payload) => {
@@ -150,49 +140,31 @@ async function serve({ self, peers, folder }: Order): Promise<void> {
     });
     return encodeCommitResponse(env.clock.interval().latest, undefined);
   };
-  const methods = new Map<string, GrpcHandler>([
-    [COMMIT, { kind: 'unary', run: commit }],
-    [CREATE_SESSION, { kind: 'unary', run: async () => Buffer.from([0x0a, 1, 0x73]) }],
-  ]);
-  const port = await new GrpcServer(methods, LOG).listen('127.0.0.1', 0);
+  const methods: Methods = [[COMMIT, commit], [CREATE_SESSION, async () => Buffer.from([0x0a, 1, 0x73])]];
   while (others.some((id) => !transport.isUp(nodeId(id)))) await sleep(20);
-  process.send?.(port);
+  await LISTEN[edge](methods, port);
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: { clients: { type: 'string', default: '1,16,64' }, seconds: { type: 'string', default: '5' }, 'warm-up': { type: 'string', default: '3' }, out: { type: 'string', default: join(RESULTS, 'limit.json') }, help: { type: 'boolean', default: false } },
-  });
-  if (values.help) {
-    process.stdout.write(HELP);
-    return;
-  }
-  const folder = mkdtempSync(join(tmpdir(), 'trestle-limit-'));
-  const peers = await freePorts(NODES);
-  const children: ChildProcess[] = [];
-  try {
-    const ports = await Promise.all(Array.from({ length: NODES }, (_, i) => new Promise<number>((resolve, reject) => {
-      const order: Order = { self: i + 1, peers, folder: join(folder, String(i)) };
-      const child = fork(import.meta.filename, ['serve', JSON.stringify(order)]);
-      children.push(child);
-      child.once('message', (port) => resolve(Number(port)));
-      child.once('exit', (code) => reject(new Error(`a process ended with exit code ${String(code)}`)));
-    })));
-    const target = { driver: 'spanner', addresses: ports.map((port) => `127.0.0.1:${String(port)}`) };
-    const processes = children.map((child, i) => ({ name: `process ${String(i + 1)}`, pid: child.pid ?? 0 }));
-    const measured = [];
-    for (const clients of values.clients.split(',').map(Number)) {
-      const run = await measure({ target, workload: 'insert', clients, rows: ROWS, warmUpSeconds: Number(values['warm-up']), seconds: Number(values.seconds) }, processes);
-      if (run !== undefined) measured.push({ clients, ...run });
+/** Paths of methods, and what they do with the bytes of a request. */
+type Methods = readonly (readonly [path: string, run: (request: Buffer) => Promise<Buffer>])[];
+
+const LISTEN: Readonly<Record<LimitOrder['edge'], (methods: Methods, port: number) => Promise<unknown>>> = {
+  own: (methods, port) => new GrpcServer(new Map(methods.map(([path, run]): [string, GrpcHandler] => [path, { kind: 'unary', run }])), LOG).listen('127.0.0.1', port),
+  'grpc-js': (methods, port) => {
+    const server = new Server();
+    const asTheyAre = { requestStream: false, responseStream: false, requestSerialize: same, requestDeserialize: same, responseSerialize: same, responseDeserialize: same };
+    const handlers: UntypedServiceImplementation = {};
+    for (const [path, run] of methods) {
+      const answer: handleUnaryCall<Buffer, Buffer> = ({ request }, done) => void run(request).then((bytes) => done(null, bytes), fatal);
+      handlers[path] = answer;
     }
-    const rows = measured.map((run) => [String(run.clients), String(run.perSecond), (run.latencyMicros.p50 / 1e3).toFixed(2), (run.latencyMicros.p99 / 1e3).toFixed(2), run.serverCpuMicros.toFixed(0), run.clientCpuMicros.toFixed(0)]);
-    process.stdout.write(`${plainTable(['CLIENTS', 'PER SECOND', 'P50 MS', 'P99 MS', 'SERVER µs/OP', 'LOAD µs/OP'], rows)}\n`);
-    writeResults(values.out, { measured });
-  } finally {
-    for (const child of children) child.kill('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
+    server.addService(Object.fromEntries(methods.map(([path]) => [path, { path, ...asTheyAre }])), handlers);
+    return new Promise((resolve, reject) => {
+      server.bindAsync(`127.0.0.1:${String(port)}`, ServerCredentials.createInsecure(), (error) => (error === null ? resolve(undefined) : reject(error)));
+    });
+  },
+};
 
-if (process.argv[2] === 'serve') await serve(JSON.parse(process.argv[3] ?? '{}') as Order);
-else await main();
+const same = (bytes: Buffer): Buffer => bytes;
+
+await serve(JSON.parse(process.argv[2] ?? '{}') as LimitOrder);
