@@ -3,10 +3,12 @@
  * as one or more versions of the schema with work on rows between them. At any time at most two neighbouring versions are
  * in use (docs/decisions/0006-schema-changes.md, docs/decisions/0013-schema-fence.md), so that
  *
- *  - an index is maintained first, then filled, then read; a foreign key that needs it comes with its being read;
+ *  - of an index entries are removed first, then it is maintained, then filled, then read; a foreign key that needs it comes
+ *    with its being read;
  *  - a column with a value of its own is given it by every write first, then filled in the rows that exist, then seen;
  *  - a constraint is enforced for new writes first, then the rows that exist are checked;
- *  - an index that is dropped, or a column dropped from one, is first no longer read, then no longer maintained;
+ *  - an index that is dropped, a column dropped from one, or a column with a value of its own, is first no longer read, then no
+ *    longer maintained; a unique index is only rid of entries in between, lest what others left in it refuse a row;
  *  - data of what was dropped is deleted last: from then on there is no way back.
  *
  * A node that does not answer holds nothing up: what it writes or reads by an older version is refused at the splits.
@@ -16,7 +18,7 @@
  */
 import { parseDdl } from '../sql/parse/parse.ts';
 import type { SchemaAction } from '../sql/schema/actions.ts';
-import { applyDdl, beforeForeignKeys, broughtBack, markColumnFilled, markIndexReady, markStoredColumnsReady, whileFilling, withHidden, type DdlContext } from '../sql/schema/apply.ts';
+import { applyDdl, beforeForeignKeys, broughtBack, markColumnFilled, markIndexReady, markStoredColumnsReady, whileFilling, withDeleteOnly, withHidden, type DdlContext } from '../sql/schema/apply.ts';
 import { encodeSchema } from '../sql/schema/codec.ts';
 import { Schema } from '../sql/schema/schema.ts';
 import type { Environment } from '../base/env.ts';
@@ -95,11 +97,17 @@ interface Stage {
 function stagesOf(before: Schema, { schema, actions }: PlannedStatement): Stage[] {
   const stages: Stage[] = [];
   const hidden = withHidden(before, schema);
-  if (hidden !== undefined) stages.push({ schema: hidden, work: [] });
+  if (hidden !== undefined) {
+    stages.push({ schema: hidden, work: [] });
+    const dying = rid(hidden, schema);
+    if (dying !== undefined) stages.push({ schema: dying, work: [] });
+  }
   const work = actions.filter((action) => !deletes(action));
   const fills = work.filter((action) => ready(schema, action) !== schema);
   const readied = fills.reduce(ready, schema);
   const early = fills.length === 0 ? undefined : (beforeForeignKeys(before, schema) ?? whileFilling(schema, fills));
+  const newborn = withDeleteOnly(early ?? schema, ({ id }) => fills.some((fill) => fill.kind === 'backfillIndex' && fill.index === id));
+  if (newborn !== undefined) stages.push({ schema: newborn, work: [] });
   if (early !== undefined) {
     stages.push({ schema: early, work: fills }, { schema: readied, work: work.filter((action) => !fills.includes(action)) });
     return stages;
@@ -108,6 +116,9 @@ function stagesOf(before: Schema, { schema, actions }: PlannedStatement): Stage[
   if (fills.length > 0) stages.push({ schema: readied, work: [] });
   return stages;
 }
+
+/** The version between one and the next in which unique indexes that go are only rid of entries. */
+const rid = (schema: Schema, next: Schema): Schema | undefined => withDeleteOnly(schema, ({ id, unique }) => unique && next.findIndexById(id) === undefined);
 
 export class SchemaChanges {
   readonly ddlContext: DdlContext;
@@ -178,6 +189,8 @@ export class SchemaChanges {
   async goBack(database: OpenDatabase, before: Schema, guard: ChangeHooks['guard'], check: () => void): Promise<void> {
     const current = database.schema();
     const back = broughtBack(before, current);
+    const dying = rid(current, back);
+    if (dying !== undefined) await this.install(database, dying, guard);
     await this.install(database, back, guard);
     for (const { id } of current.data.indexes) {
       if (back.findIndexById(id) === undefined) await this.delete(database, current, { kind: 'dropIndexData', index: id }, check);

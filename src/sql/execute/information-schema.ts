@@ -120,7 +120,7 @@ function indexes(schema: Schema): Fields[] {
     PARENT_TABLE_NAME: i.interleaveIn === undefined ? '' : localPart(schema.tableById(i.interleaveIn).name),
     IS_UNIQUE: i.unique,
     IS_NULL_FILTERED: i.nullFiltered,
-    INDEX_STATE: i.state === 'ready' ? 'READ_WRITE' : 'WRITE_ONLY',
+    INDEX_STATE: { ready: 'READ_WRITE', backfilling: 'WRITE_ONLY', deleteOnly: 'PREPARE' }[i.state],
     SPANNER_IS_MANAGED: i.managed,
   }));
   return [...primary, ...own];

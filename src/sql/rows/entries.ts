@@ -32,7 +32,7 @@ export class EntryChanges {
       const oldKey = before === undefined ? undefined : keyOf(index, before);
       const newKey = after === undefined ? undefined : keyOf(index, after);
       if (oldKey !== undefined) this.release(index, owner, oldKey);
-      if (newKey !== undefined && after !== undefined) this.claim(index, owner, newKey, after);
+      if (newKey !== undefined && after !== undefined && takesEntries(index)) this.claim(index, owner, newKey, after);
     }
   }
 
@@ -63,8 +63,10 @@ function duplicate(plan: IndexPlan, row: WriteRow): Error {
   return uniqueViolation(plan.index, keyText(values, plan.index.keys.map((key) => columnById(plan.layout.table, key.column))));
 }
 
+const takesEntries = ({ index }: IndexPlan): boolean => index.state !== 'deleteOnly';
+
 /** Whether an index's entry of this row has the open commit timestamp in its key. */
-export const opensKey = (index: IndexPlan, row: WriteRow): boolean => isIndexed(index, row) && settle(entryKeyValues(index, row), undefined) === undefined;
+export const opensKey = (index: IndexPlan, row: WriteRow): boolean => takesEntries(index) && isIndexed(index, row) && settle(entryKeyValues(index, row), undefined) === undefined;
 
 function keyOf(index: IndexPlan, row: WriteRow): Key | undefined {
   if (!isIndexed(index, row)) return undefined;

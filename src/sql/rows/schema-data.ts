@@ -151,12 +151,14 @@ async function backfillColumn(context: ActionContext, transaction: ReadWriteTran
   const ops: WriteOp[] = [];
   for (const { key, record } of rows) {
     const row = plan.decode(key, record);
-    // A row written since the column is there has its value; nobody can have set it to NULL, since none can name it yet.
-    if (row[position] !== null) continue;
-    const value = column.value.kind === 'generated' ? generated(context, plan, row, position) : context.evaluator.defaultValue(plan.table, column);
-    if (value === DEFAULT_VALUE || value === null) {
+    // A row written since the column is there has its value; nobody can have set it to NULL, since none can name it yet. What is
+    // made of other columns may be older than these, by a write that did not know of it.
+    if (row[position] !== null && column.value.kind !== 'generated') continue;
+    const given = column.value.kind === 'generated' ? generated(context, plan, row, position) : context.evaluator.defaultValue(plan.table, column);
+    const value = given === DEFAULT_VALUE ? null : given;
+    if (value === null) {
       if (column.notNull) throw containsNull(plan, column, row);
-      continue;
+      if (row[position] === null) continue;
     }
     ops.push({ kind: 'update', key, cells: [cellOf(column, value)] });
   }

@@ -97,8 +97,9 @@ function drop(editor: SchemaEditor, statement: DropObject): void {
 }
 
 /**
- * The version before the one in which indexes, or stored columns of them, are gone: still written, no longer read, so that
- * readers at the version before and writers at the one after never meet. Undefined when nothing of the kind goes.
+ * The version before the one in which indexes, stored columns of them, or columns with values of their own are gone: still
+ * written, no longer read, so that readers at the version before and writers at the one after never meet. Undefined when nothing
+ * of the kind goes.
  */
 export function withHidden(before: Schema, after: Schema): Schema | undefined {
   const kept = (index: Index): Index | undefined => {
@@ -109,9 +110,23 @@ export function withHidden(before: Schema, after: Schema): Schema | undefined {
     return gone.length === 0 ? undefined : { ...next, storing: [...next.storing, ...gone], storingBackfill: [...next.storingBackfill, ...gone] };
   };
   const hidden = before.data.indexes.flatMap((index) => kept(index) ?? []);
-  if (hidden.length === 0) return undefined;
+  const tables = after.data.tables.map((table) => withHiddenColumns(before.findTableById(table.id), table));
+  if (hidden.length === 0 && tables.every((table, i) => table === after.data.tables[i])) return undefined;
   const ids = new Set(hidden.map(({ id }) => id));
-  return new Schema({ ...after.data, indexes: [...after.data.indexes.filter(({ id }) => !ids.has(id)), ...hidden] });
+  return new Schema({ ...after.data, tables, indexes: [...after.data.indexes.filter(({ id }) => !ids.has(id)), ...hidden] });
+}
+
+function withHiddenColumns(before: Table | undefined, after: Table): Table {
+  const next = new Map(after.columns.map((column) => [column.id, column]));
+  const hidden = (before?.columns ?? []).filter(({ id, value }) => value !== undefined && !next.has(id));
+  if (hidden.length === 0) return after;
+  return { ...after, columns: [...after.columns, ...hidden.map((column) => ({ ...column, filling: true as const }))] };
+}
+
+/** The same with writes that only remove the entries of some indexes; undefined when it has none of them. */
+export function withDeleteOnly(schema: Schema, isMeant: (index: Index) => boolean): Schema | undefined {
+  if (!schema.data.indexes.some(isMeant)) return undefined;
+  return new Schema({ ...schema.data, indexes: schema.data.indexes.map((index) => (isMeant(index) ? { ...index, state: 'deleteOnly' } : index)) });
 }
 
 /**

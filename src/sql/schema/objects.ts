@@ -67,7 +67,7 @@ export interface Column {
   readonly hidden: boolean;
   /** `allow_commit_timestamp`; undefined when the option is absent or NULL. */
   readonly allowCommitTimestamp: boolean | undefined;
-  /** Being filled in the rows that existed before it: every write gives it its value, no statement can name it yet. */
+  /** Being filled in the rows that existed before it, or about to go: every write gives it its value, no statement can name it. */
   readonly filling?: true;
 }
 
@@ -130,8 +130,10 @@ export interface ForeignKeyConstraint {
 // ---- Indexes
 
 /**
- * A secondary index. Its entries lie at tag(id); see rows/keyspace.ts for their layout. `state` is `backfilling` from creation until
- * the entries of rows that existed are written; writes maintain it from the start, reads use it when it is `ready`.
+ * A secondary index. Its entries lie at tag(id); see rows/keyspace.ts for their layout. Reads use it when it is `ready`. Before
+ * that, and again before it goes, writes maintain it (`backfilling`), and before and after that in turn they only remove entries
+ * (`deleteOnly`). So whoever writes beside those who do not know of it leaves nothing that they would have had to remove. Source:
+ * Rae et al., "Online, Asynchronous Schema Change in F1" (VLDB 2013), §3.2, delete-only and write-only states.
  */
 export interface Index {
   readonly id: ObjectId;
@@ -148,7 +150,7 @@ export interface Index {
   readonly interleaveIn: ObjectId | undefined;
   /** Created for foreign keys, and dropped with the last of them; not printed. */
   readonly managed: boolean;
-  readonly state: 'backfilling' | 'ready';
+  readonly state: 'deleteOnly' | 'backfilling' | 'ready';
   readonly options: readonly SchemaOption[];
 }
 

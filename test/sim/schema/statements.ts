@@ -10,7 +10,7 @@ const CHANGES = [
   'CREATE INDEX Wide ON T (A DESC, K) STORING (B)', 'DROP INDEX Wide', 'ALTER INDEX Wide DROP STORED COLUMN B', 'ALTER INDEX Wide ADD STORED COLUMN B',
   'CREATE NULL_FILTERED INDEX Some ON T (B, A)', 'DROP INDEX Some',
   'ALTER TABLE T ADD COLUMN C INT64', 'ALTER TABLE T DROP COLUMN C',
-  'ALTER TABLE T ADD COLUMN D INT64 DEFAULT (7)', 'ALTER TABLE T DROP COLUMN D', 'ALTER TABLE T ADD COLUMN G INT64 AS (K + 1) STORED', 'ALTER TABLE T DROP COLUMN G',
+  'ALTER TABLE T ADD COLUMN D INT64 DEFAULT (7)', 'ALTER TABLE T DROP COLUMN D', 'ALTER TABLE T ADD COLUMN G INT64 AS (IFNULL(B, -5) + 1) STORED', 'ALTER TABLE T DROP COLUMN G',
   'ALTER TABLE T ADD CONSTRAINT Positive CHECK (A >= 0)', 'ALTER TABLE T DROP CONSTRAINT Positive',
   'ALTER TABLE T ADD CONSTRAINT ToR FOREIGN KEY (B) REFERENCES R (Y)', 'ALTER TABLE T ADD CONSTRAINT ToR FOREIGN KEY (B) REFERENCES R (X)', 'ALTER TABLE T DROP CONSTRAINT ToR',
   'ALTER TABLE T ALTER COLUMN A INT64 NOT NULL', 'ALTER TABLE T ALTER COLUMN A INT64',
@@ -19,8 +19,8 @@ const CHANGES = [
 /** Indexes of T, and the columns that each has: a query over them reads nothing else. */
 export const INDEXES: Readonly<Record<string, readonly string[]>> = { ByA: ['A', 'K'], ByB: ['B', 'K'], Wide: ['A', 'K', 'B'], Some: ['B', 'A', 'K'] };
 
-/** Columns with values of their own, that no client sets: no snapshot that has the column has a row without it. */
-export const FILLED: readonly string[] = ['D', 'G'];
+/** Columns with values of their own, that no client sets, and what no row of a snapshot that has the column is like. */
+export const FILLED: Readonly<Record<string, string>> = { D: 'D IS NULL', G: 'IFNULL(G, -100) != IFNULL(B, -5) + 1' };
 
 const pick = <T>(random: Random, items: readonly T[]): T => items[random.int(items.length)] as T;
 
