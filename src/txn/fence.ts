@@ -8,10 +8,10 @@
  *  1. It is part of the split's state: raised by an entry of the log, handed to the right half of a cut.
  *  2. Its leader refuses older versions from the moment that it proposes to raise it. Whatever passed before holds its
  *     locks until it has ended, so that work that reads rows under locks after the raise sees all of it.
- *  3. Any replica refuses a snapshot read at or above the fence with a schema below it. A change may therefore go on to
- *     a version that no longer maintains what the version below the fence reads, whoever has not heard of it.
+ *  3. Any replica refuses a snapshot read at or above a fence, of now or before, with a schema below it. A change may therefore
+ *     go on to a version that no longer maintains what the version below the fence reads, whoever has not heard of it.
  *
- * In the engine, per split: 'f' ++ split → the version.
+ * In the engine, per split: 'f' ++ split → the versions that it was raised to, in order.
  */
 import { ByteReader, ByteWriter } from '../base/bytes.ts';
 import { aborted, unavailable } from '../base/errors.ts';
@@ -27,10 +27,13 @@ function keyOf(split: SplitId): string {
   return `f${bytes.toString('latin1')}`;
 }
 
+/** Past fences that are remembered. Reads by an older schema than the first of them are refused: nobody knows better. */
+const MAX_REMEMBERED = 256;
+
 export class SchemaFence {
   private readonly engine: Engine;
   private readonly key: string;
-  private known: Timestamp | undefined;
+  private known: readonly Timestamp[] | undefined;
   private expected: Timestamp = ANY_VERSION;
 
   constructor(engine: Engine, split: SplitId) {
@@ -40,9 +43,15 @@ export class SchemaFence {
 
   /** As of the applied entries. */
   now(): Timestamp {
+    return this.fences().at(-1) ?? ANY_VERSION;
+  }
+
+  private fences(): readonly Timestamp[] {
     if (this.known === undefined) {
-      const bytes = this.engine.get(this.key as Key);
-      this.known = bytes === undefined ? ANY_VERSION : timestamp(new ByteReader(bytes).varint());
+      const fences: Timestamp[] = [];
+      const input = new ByteReader(this.engine.get(this.key as Key) ?? new Uint8Array());
+      while (input.remaining > 0) fences.push(timestamp(input.varint()));
+      this.known = fences;
     }
     return this.known;
   }
@@ -58,22 +67,30 @@ export class SchemaFence {
   }
 
   /**
-   * UNAVAILABLE for a reader at `at` with a version that is over there. By applied entries: what is written under a newer
+   * UNAVAILABLE for a reader at `at` with a version that was over there. By applied entries: what is written under a newer
    * version comes behind the fence in the log, so a replica that has it to show has the fence, too.
    */
   checkRead(version: Timestamp, at: Timestamp): void {
-    if (version !== ANY_VERSION && version < this.now() && at >= this.now()) throw unavailable('The schema has changed, and this node has not heard of it yet; try again.');
+    if (version === ANY_VERSION || version >= this.now()) return;
+    const fences = this.fences();
+    const reached = fences.findLast((fence) => fence <= at) ?? (fences.length < MAX_REMEMBERED ? ANY_VERSION : fences[0]);
+    if (reached !== undefined && version < reached) throw unavailable('The schema has changed, and this node has not heard of it yet; try again.');
   }
 
   apply(version: Timestamp, ops: WriteOp[]): void {
-    if (version <= this.now()) return;
-    this.known = version;
-    ops.push({ key: this.key as Key, value: new ByteWriter(8).varint(version).finish() });
+    if (version > this.now()) this.remember([...this.fences(), version].slice(-MAX_REMEMBERED), ops);
+  }
+
+  private remember(fences: readonly Timestamp[], ops: WriteOp[]): void {
+    this.known = fences;
+    const out = new ByteWriter(8 * fences.length);
+    for (const fence of fences) out.varint(fence);
+    ops.push({ key: this.key as Key, value: out.finish() });
   }
 
   /** The right half of a cut begins with what holds here. */
   handTo(right: SchemaFence, ops: WriteOp[]): void {
-    right.apply(this.now(), ops);
+    if (this.now() > ANY_VERSION) right.remember(this.fences(), ops);
   }
 
   /** The stored state was replaced. */

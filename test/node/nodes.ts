@@ -1,8 +1,9 @@
 /** Simulated clusters of whole nodes, up to what the edge sees of them: databases, SQL, transactions. */
-import type { DatabaseHandle } from '../../src/api/backend.ts';
+import type { DatabaseHandle, OperationRecord } from '../../src/api/backend.ts';
 import type { ReadSpec, RowStream, SqlRow } from '../../src/api/sql.ts';
-import { nodeId, timestamp } from '../../src/base/ids.ts';
+import { nodeId, timestamp, type Key, type SplitId } from '../../src/base/ids.ts';
 import { NodeBackend } from '../../src/node/backend.ts';
+import { META_SPLIT } from '../../src/node/keyspace.ts';
 import type { ReadView } from '../../src/txn/types.ts';
 import { startCluster, type TestCluster } from '../txn/cluster.ts';
 
@@ -74,3 +75,25 @@ export async function startNodes(options: { seed: number; nodes?: 1 | 3; stateme
 }
 
 export const at = (micros: number): { kind: 'readTimestamp'; timestamp: ReturnType<typeof timestamp> } => ({ kind: 'readTimestamp', timestamp: timestamp(micros) });
+
+/** Asks a node for a change of the schema. */
+export const change = (nodes: TestNodes, node: number, ...statements: string[]): Promise<OperationRecord> => nodes.databases(node).updateDdl(DATABASE, { statements, operationId: undefined });
+
+export async function lead(nodes: TestNodes, split: SplitId, to: number): Promise<void> {
+  for (let i = 0; i < 50 && nodes.test.core(to).host.get(split)?.isLeading() !== true; i++) {
+    for (const id of [1, 2, 3]) {
+      const hosted = nodes.test.core(id).host.get(split);
+      if (hosted?.isLeading() === true && id !== to) nodes.test.core(id).host.transferLeadership(hosted, nodeId(to));
+    }
+    await nodes.test.settle(0.2);
+  }
+}
+
+/** From here on node 3 hears nothing from the leader of the metadata, node 1, and reaches that of the rows, node 2. */
+export async function cutFromMetadata(nodes: TestNodes): Promise<void> {
+  const data = (await nodes.test.core(1).router.locate('\0\0\0\x01' as Key)).id;
+  await lead(nodes, META_SPLIT, 1);
+  await lead(nodes, data, 2);
+  nodes.test.cluster.network.block(nodeId(1), nodeId(3));
+  nodes.test.cluster.network.block(nodeId(3), nodeId(1));
+}

@@ -1,9 +1,14 @@
 /** The least schema version that splits take writes under. */
 import { describe, expect, it } from 'vitest';
 import { Code } from '../../src/base/errors.ts';
-import { nodeId, timestamp, type Timestamp } from '../../src/base/ids.ts';
+import { nodeId, splitId, timestamp, type Timestamp } from '../../src/base/ids.ts';
+import { openEngine } from '../../src/storage/engine.ts';
+import { MemoryDisk } from '../../src/storage/memory-disk.ts';
+import type { WriteOp } from '../../src/storage/types.ts';
+import { SchemaFence } from '../../src/txn/fence.ts';
 import { Participant } from '../../src/txn/participant.ts';
 import type { ReadWriteTransaction } from '../../src/txn/types.ts';
+import { TestEnvironment } from '../storage/support.ts';
 import { k, put, startCluster, type TestCluster } from './cluster.ts';
 
 const DATABASE = { from: k(''), to: k('\xff') };
@@ -66,5 +71,40 @@ describe('the fence of a split', () => {
     for (const hosted of test.core(2).host.all()) {
       if (hosted.descriptor().from >= DATABASE.from && hosted.application instanceof Participant) expect(hosted.application.fence.now()).toBe(NEW);
     }
+  });
+
+  it('remembers what it was, for readers of the past that had not heard of it then', () => {
+    const engine = openEngine(new MemoryDisk(new TestEnvironment().scheduler), new TestEnvironment());
+    const fence = new SchemaFence(engine, splitId(3));
+    const raiseTo = (to: SchemaFence, version: number): void => {
+      const ops: WriteOp[] = [];
+      to.apply(timestamp(version), ops);
+      engine.write(ops);
+    };
+    const reads = (by: SchemaFence, version: number, at: number): boolean => {
+      try {
+        by.checkRead(timestamp(version), timestamp(at));
+        return true;
+      } catch (error) {
+        expect(error).toMatchObject({ code: Code.UNAVAILABLE });
+        return false;
+      }
+    };
+    for (const version of [1_000, 2_000, 3_000]) raiseTo(fence, version);
+    const right = new SchemaFence(engine, splitId(4));
+    const ops: WriteOp[] = [];
+    fence.handTo(right, ops);
+    engine.write(ops);
+    for (const one of [fence, right, new SchemaFence(engine, splitId(3)), new SchemaFence(engine, splitId(4))]) {
+      expect(one.now()).toBe(3_000);
+      // With the schema of 500, which was over at 1,000; with that of 1,000, over at 2,000; with the newest; with one that was looked up.
+      expect([999, 1_000, 1_999, 2_500, 9_999].map((at) => reads(one, 500, at))).toEqual([true, false, false, false, false]);
+      expect([999, 1_000, 1_999, 2_500, 9_999].map((at) => reads(one, 1_000, at))).toEqual([true, true, true, false, false]);
+      expect([2_500, 9_999].map((at) => reads(one, 3_000, at))).toEqual([true, true]);
+      expect(reads(one, 0, 9_999)).toBe(true);
+    }
+    for (let version = 4_000; version < 1_000_000; version += 1_000) raiseTo(fence, version);
+    expect(engine.get(fence.ranges()[0]?.from ?? k(''))?.length).toBeLessThan(2_048);
+    expect([reads(fence, 500, 999), reads(fence, 900_000, 900_500), reads(fence, 899_000, 900_500)]).toEqual([false, true, false]);
   });
 });
