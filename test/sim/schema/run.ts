@@ -145,16 +145,16 @@ const text = (rows: readonly SqlRow[]): string => rows.map((row) => row.map(Stri
 async function disagreement(backend: NodeBackend, index: string): Promise<string | undefined> {
   const handle = await backend.open(DATABASE);
   const view = await handle.transactions.snapshot({ kind: 'strong' });
-  const columns = (INDEXES[index] ?? []).join(', ');
+  const { table = 'T', columns = '' } = INDEXES[index] ?? {};
   const filter = index === 'Some' ? ' WHERE B IS NOT NULL AND A IS NOT NULL' : '';
   let through: SqlRow[];
   try {
-    through = await rowsOf(handle, `SELECT ${columns} FROM T@{FORCE_INDEX=${index}}${filter}`, view);
+    through = await rowsOf(handle, `SELECT ${columns} FROM ${table}@{FORCE_INDEX=${index}}${filter}`, view);
   } catch (error) {
     if (error instanceof TrestleError) return undefined;
     throw error;
   }
-  const [a, b] = [text(through), text(await rowsOf(handle, `SELECT ${columns} FROM T@{FORCE_INDEX=_BASE_TABLE}${filter}`, view))];
+  const [a, b] = [text(through), text(await rowsOf(handle, `SELECT ${columns} FROM ${table}@{FORCE_INDEX=_BASE_TABLE}${filter}`, view))];
   return a === b ? undefined : `at ${String(view.readTimestamp)} index ${index} shows [${a}], its table [${b}]`;
 }
 
@@ -258,6 +258,7 @@ async function examine(run: SchemaRun): Promise<void> {
   await none('CONSTRAINT Positive', 'SELECT K, A FROM T WHERE A < 0');
   await none('A INT64 NOT NULL', 'SELECT K FROM T@{FORCE_INDEX=_BASE_TABLE} WHERE IFNULL(A, -100) = -100');
   await none('UNIQUE INDEX ByB', 'SELECT B FROM T@{FORCE_INDEX=_BASE_TABLE} GROUP BY B HAVING COUNT(*) > 1');
+  await none('INTERLEAVE IN PARENT T', 'SELECT K, J FROM C@{FORCE_INDEX=_BASE_TABLE} WHERE K NOT IN (SELECT K FROM T)');
   await none('REFERENCES R(Y)', 'SELECT K, B FROM T WHERE B IS NOT NULL AND B NOT IN (SELECT Y FROM R WHERE Y IS NOT NULL)');
   await none('REFERENCES R(X)', 'SELECT K, B FROM T WHERE B IS NOT NULL AND B NOT IN (SELECT X FROM R)');
 }
