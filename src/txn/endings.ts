@@ -67,6 +67,8 @@ export class Endings {
     try {
       const readied = this.readyNow(request, request.generation);
       const { leadership, txn } = readied instanceof Promise ? await readied : readied;
+      // It may have been released while this was on its way back from what it waited for.
+      if (readied instanceof Promise) this.at.checkStill(leadership, txn);
       return await this.conclude(txn, () => this.commitLocked(leadership, txn, request));
     } catch (error) {
       // Its other call may have come through while this one waited.
@@ -140,6 +142,7 @@ export class Endings {
     if (delayed !== undefined) await delayed;
     const readied = this.readyNow(request, undefined);
     const { leadership, txn } = readied instanceof Promise ? await readied : readied;
+    if (readied instanceof Promise) this.at.checkStill(leadership, txn);
     if (this.at.ledger.prepared.has(request.txn)) return { floor: txn.assigned ?? timestamp(0), ceiling: NO_CEILING, token: txn.token, committed: NOT_COMMITTED };
     if (txn.preparing !== undefined) return await txn.preparing;
     const preparing = this.prepareLocked(leadership, txn, request);
@@ -160,6 +163,7 @@ export class Endings {
     const { fixed } = request;
     const agreed = fixed > 0 && evaluated.writes.length > 0 ? agree(this.at.context, leadership, txn, fixed, evaluated.writes) : undefined;
     const { writes, parts }: LoggedWrites = this.log.isLarge(evaluated) ? await this.inParts(leadership, txn, evaluated, agreed) : evaluated;
+    if (parts !== undefined) this.at.checkStill(leadership, txn);
     const ceiling = this.at.context.leaseEnd();
     txn.writes = writes;
     txn.promisedUntil = ceiling;
