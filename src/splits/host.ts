@@ -73,6 +73,7 @@ export class SplitHost implements HostInternals {
   private readonly scratch = new ByteWriter();
   private readonly ticks: Ticks;
   private readonly telling: Telling<HostedSplit>;
+  isLoaded = false; // Every split that this node has on disk is here.
   /** The number of the last common heartbeat. */
   private lastBeat = 0;
   private stopped = false;
@@ -112,6 +113,7 @@ export class SplitHost implements HostInternals {
       await hosted.application.reload();
       hosted.installing = state.installing;
     }
+    this.isLoaded = true;
   }
 
   /** Begins ticking: elections and heartbeats start. */

@@ -80,9 +80,9 @@ export class Snapshots {
     }
   }
 
-  /** Copies the split from a peer, unless that is under way. */
+  /** Copies the split from a peer, unless that is under way, or what is on disk is still being read: then it would seem to be missing. */
   fetch(split: SplitId, from: NodeId): void {
-    if (this.fetching.has(split)) return;
+    if (!this.host.isLoaded || this.fetching.has(split)) return;
     this.fetching.add(split);
     this.install(split, from)
       .catch((error: unknown) => {
