@@ -78,5 +78,7 @@ describe('two versions of a schema', () => {
     };
     expect(await statesOf(nodes, 'ALTER TABLE T ADD COLUMN D INT64 DEFAULT (7)', column)).toEqual(['gone', 'filling', 'seen']);
     expect(await statesOf(nodes, 'ALTER TABLE T DROP COLUMN D', column)).toEqual(['seen', 'filling', 'gone']);
+    expect(await statesOf(nodes, 'ALTER TABLE T ADD COLUMN D INT64 AS (V + 1)', column)).toEqual(['gone', 'seen']);
+    expect(await statesOf(nodes, 'ALTER TABLE T DROP COLUMN D', column)).toEqual(['seen', 'gone']);
   });
 });

@@ -13,7 +13,7 @@ import { createFunction, dropFunction } from './functions.ts';
 import { alterIndex, createIndex, dropIndex } from './indexes.ts';
 import { nameOf } from './names.ts';
 import { createSchema, dropSchema } from './named-schemas.ts';
-import type { ColumnId, ForeignKeyConstraint, Index, ObjectId, Table } from './objects.ts';
+import type { Column, ColumnId, ForeignKeyConstraint, Index, ObjectId, Table } from './objects.ts';
 import { createRole, dropRole, grantOrRevoke, grantOrRevokeRole } from './roles.ts';
 import { Schema } from './schema.ts';
 import { alterSequence, createSequence, dropSequence } from './sequences.ts';
@@ -118,7 +118,9 @@ export function withHidden(before: Schema, after: Schema): Schema | undefined {
 
 function withHiddenColumns(before: Table | undefined, after: Table): Table {
   const next = new Map(after.columns.map((column) => [column.id, column]));
-  const hidden = (before?.columns ?? []).filter(({ id, value }) => value !== undefined && !next.has(id));
+  // What is not stored nobody writes: it is made of the row by whoever reads it.
+  const isWritten = ({ value }: Column): boolean => value !== undefined && !(value.kind === 'generated' && !value.stored);
+  const hidden = (before?.columns ?? []).filter((column) => isWritten(column) && !next.has(column.id));
   if (hidden.length === 0) return after;
   return { ...after, columns: [...after.columns, ...hidden.map((column) => ({ ...column, filling: true as const }))] };
 }
