@@ -9,6 +9,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { plainTable } from '../src/cli/commands/status.ts';
+import { positive, runCommand, UsageError } from './harness/command.ts';
 import { ROWS } from './harness/driver.ts';
 import { measure, type LoadOrder, type Measurement } from './harness/load.ts';
 import { PeerMissing, type Peer, type RunningPeer } from './harness/peer.ts';
@@ -126,8 +127,10 @@ async function main(): Promise<void> {
   for (const name of workloads) workloadNamed(name);
   const wanted = [...(values.only ? [] : ['trestle']), ...list(values.peers)];
   const unknown = wanted.find((name) => PEERS.every((peer) => peer.name !== name));
-  if (unknown !== undefined) throw new Error(`no peer ${unknown}`);
-  const base = { rows: Number(values.rows), warmUpSeconds: Number(values['warm-up']), seconds: Number(values.seconds), ...(values.rate === undefined ? {} : { rate: Number(values.rate) }) };
+  if (unknown !== undefined) throw new UsageError(`no peer ${unknown}; there are ${PEERS.map((peer) => peer.name).join(', ')}`);
+  const base = { rows: positive('rows', values.rows), warmUpSeconds: positive('warm-up', values['warm-up'], true), seconds: positive('seconds', values.seconds), ...(values.rate === undefined ? {} : { rate: positive('rate', values.rate) }) };
+  const clientCounts = list(values.clients).map((each) => positive('clients', each));
+  const repeat = positive('repeat', values.repeat);
   const peers: Ready[] = [];
   const summaries: Summary[] = [];
   try {
@@ -136,9 +139,9 @@ async function main(): Promise<void> {
       if (ready !== undefined) peers.push(ready);
     }
     for (const workload of workloads) {
-      for (const clients of list(values.clients).map(Number)) {
+      for (const clients of clientCounts) {
         const runs = new Map<string, Measurement[]>();
-        for (let round = 0; round < Number(values.repeat); round++) {
+        for (let round = 0; round < repeat; round++) {
           for (const { name, running } of peers) {
             const run = await measure({ ...base, target: running.target, workload, clients }, running.processes);
             if (run !== undefined) runs.set(name, [...(runs.get(name) ?? []), run]);
@@ -157,4 +160,4 @@ async function main(): Promise<void> {
   writeResults(values.out, { settings: { ...base, nodes: Number(nodes), splits: Number(splits), inMemory: values['in-memory'], durable: !values['in-memory'], loop: rate === undefined ? 'closed' : 'open' }, versions, summaries });
 }
 
-await main();
+await runCommand(main);

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { plainTable } from '../src/cli/commands/status.ts';
 import { Cluster } from '../test/e2e/support.ts';
+import { runCommand } from './harness/command.ts';
 import { writeCharts, type Chart } from './harness/chart.ts';
 import { ROWS, type Target } from './harness/driver.ts';
 import { measure, type Measurement } from './harness/load.ts';
@@ -167,4 +168,4 @@ async function main(): Promise<void> {
   writeResults(values.out, { settings, ...results });
 }
 
-await main();
+await runCommand(main);

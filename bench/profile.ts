@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { layoutOf } from '../src/cli/supervisor/layout.ts';
 import { plainTable } from '../src/cli/commands/status.ts';
 import { Cluster } from '../test/e2e/support.ts';
+import { runCommand } from './harness/command.ts';
 import { ROWS, type Target } from './harness/driver.ts';
 import { flameHtml, frames, hottest } from './harness/flame.ts';
 import { measure } from './harness/load.ts';
@@ -91,4 +92,4 @@ async function main(): Promise<void> {
   process.stdout.write(`\nFlame graphs in ${folder}\n`);
 }
 
-await main();
+await runCommand(main);

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { plainTable } from '../src/cli/commands/status.ts';
 import { Cluster } from '../test/e2e/support.ts';
+import { runCommand } from './harness/command.ts';
 import { writeCharts, type Chart } from './harness/chart.ts';
 import { ROWS, type Target } from './harness/driver.ts';
 import { measure } from './harness/load.ts';
@@ -155,4 +156,4 @@ async function main(): Promise<void> {
   writeResults(values.out, { settings: timing, parts });
 }
 
-await main();
+await runCommand(main);

@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, platform } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { runCommand } from './harness/command.ts';
 import { plainTable } from '../src/cli/commands/status.ts';
 import { overGrpc } from './sql/grpc.ts';
 import { postgres, sqlite, type Peer } from './sql/peers.ts';
@@ -190,4 +191,4 @@ function report({ rows, loadBefore, skipped, results, peers, out }: Report): num
   return checks.every(({ met }) => met) ? 0 : 1;
 }
 
-process.exitCode = await main();
+await runCommand(main);

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { plainTable } from '../src/cli/commands/status.ts';
 import { Cluster } from '../test/e2e/support.ts';
+import { runCommand } from './harness/command.ts';
 import { machine, median, RESULTS, round, writeResults } from './harness/results.ts';
 import { usageOf } from './harness/usage.ts';
 
@@ -90,4 +91,4 @@ async function main(): Promise<number> {
   return checks.every(({ met }) => met) ? 0 : 1;
 }
 
-process.exitCode = await main();
+await runCommand(main);

@@ -1,3 +1,4 @@
+import { UsageError } from '../harness/command.ts';
 import type { Workload } from '../harness/workload.ts';
 import { POINTS } from './points.ts';
 import { TPCC } from './tpcc.ts';
@@ -8,6 +9,6 @@ export const WORKLOADS: readonly Workload[] = [...POINTS, ...TRANSACTIONS, ...YC
 
 export function workloadNamed(name: string): Workload {
   const found = WORKLOADS.find((workload) => workload.name === name);
-  if (found === undefined) throw new Error(`no workload ${name}; there are ${WORKLOADS.map((workload) => workload.name).join(', ')}`);
+  if (found === undefined) throw new UsageError(`no workload ${name}; there are ${WORKLOADS.map((workload) => workload.name).join(', ')}`);
   return found;
 }

@@ -2,7 +2,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { positive, runCommand, UsageError } from '../../bench/harness/command.ts';
 import { writeCharts } from '../../bench/harness/chart.ts';
 import { flameHtml, frames, hottest } from '../../bench/harness/flame.ts';
 import { Histogram } from '../../bench/harness/histogram.ts';
@@ -51,4 +52,25 @@ test('this process uses processor time and memory', () => {
   expect(cpuSeconds).toBeGreaterThan(0);
   expect(residentBytes).toBeGreaterThan(10e6);
   expect(familyOf(process.pid)[0]).toBe(process.pid);
+});
+
+test('what a command is asked wrongly is told in one line, and other failures as they are', async () => {
+  const before = process.exitCode;
+  const told: string[] = [];
+  const stderr = vi.spyOn(process.stderr, 'write').mockImplementation((text) => told.push(String(text)) > 0);
+  try {
+    await runCommand(async () => {
+      positive('clients', 'many');
+    });
+    expect(process.exitCode).toBe(2);
+    await runCommand(async () => 1);
+    expect(process.exitCode).toBe(1);
+    await expect(runCommand(() => Promise.reject(new Error('the disk is full')))).rejects.toThrow('the disk is full');
+  } finally {
+    stderr.mockRestore();
+    process.exitCode = before;
+  }
+  expect(told).toEqual(["--clients takes a number above zero, not 'many'\nSee --help.\n"]);
+  expect(() => positive('seconds', '0')).toThrow(UsageError);
+  expect(positive('seconds', '2.5')).toBe(2.5);
 });
