@@ -104,7 +104,7 @@ interface Ready {
 
 async function startPeer(peer: Peer, values: Values, base: Omit<LoadOrder, 'target' | 'workload' | 'clients'>, workloads: readonly string[]): Promise<Ready | undefined> {
   try {
-    const running = await peer.start({ nodes: Number(values.nodes), inMemory: values['in-memory'], splits: Number(values.splits) });
+    const running = await peer.start({ nodes: positive('nodes', values.nodes), inMemory: values['in-memory'], splits: positive('splits', values.splits) });
     process.stdout.write(`${peer.name} ${running.version} runs\n`);
     const [first = ''] = workloads;
     await measure({ ...base, target: running.target, workload: first, clients: 1, prepare: 'rows' });

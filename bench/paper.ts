@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { plainTable } from '../src/cli/commands/status.ts';
 import { Cluster } from '../test/e2e/support.ts';
-import { runCommand } from './harness/command.ts';
+import { positive, runCommand } from './harness/command.ts';
 import { writeCharts, type Chart } from './harness/chart.ts';
 import { ROWS, type Target } from './harness/driver.ts';
 import { measure, type Measurement } from './harness/load.ts';
@@ -149,7 +149,7 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  const settings: Settings = { seconds: Number(values.seconds), warmUpSeconds: Number(values['warm-up']), clients: Number(values.clients), participants: Number(values.participants) };
+  const settings: Settings = { seconds: positive('seconds', values.seconds), warmUpSeconds: positive('warm-up', values['warm-up'], true), clients: positive('clients', values.clients), participants: positive('participants', values.participants) };
   const parts = values.parts.split(',');
   const charts: Chart[] = [];
   const results: Record<string, object[]> = {};

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { layoutOf } from '../src/cli/supervisor/layout.ts';
 import { plainTable } from '../src/cli/commands/status.ts';
 import { Cluster } from '../test/e2e/support.ts';
-import { runCommand } from './harness/command.ts';
+import { positive, runCommand } from './harness/command.ts';
 import { ROWS, type Target } from './harness/driver.ts';
 import { flameHtml, frames, hottest } from './harness/flame.ts';
 import { measure } from './harness/load.ts';
@@ -69,9 +69,9 @@ async function main(): Promise<void> {
   await using cluster = await Cluster.start({ args: ['--nodes', values.nodes, ...(values['in-memory'] ? ['--in-memory'] : [])] });
   delete process.env['NODE_OPTIONS'];
   const status = await cluster.status();
-  const target: Target = { driver: 'spanner', addresses: [cluster.grpcAddress], splits: Number(values.splits) };
-  const order = { target, workload, clients: Number(values.clients), rows: ROWS, warmUpSeconds: Number(values['warm-up']), seconds: Number(values.seconds) };
-  const nodes = await inspectors(cluster.dataDir, Number(values.nodes));
+  const target: Target = { driver: 'spanner', addresses: [cluster.grpcAddress], splits: positive('splits', values.splits) };
+  const order = { target, workload, clients: positive('clients', values.clients), rows: ROWS, warmUpSeconds: positive('warm-up', values['warm-up'], true), seconds: positive('seconds', values.seconds) };
+  const nodes = await inspectors(cluster.dataDir, positive('nodes', values.nodes));
   const profiles: { name: string; profile: Profile }[] = [];
   const record = async (): Promise<void> => {
     for (const { profiler } of nodes) await profiler.start();
@@ -88,7 +88,7 @@ async function main(): Promise<void> {
     profiles.push({ name: 'load', profile: JSON.parse(readFileSync(join(folder, 'load.cpuprofile'), 'utf8')) as Profile });
     process.stdout.write(`${String(run.perSecond)} a second; processor time of an operation: ${run.processes.map(({ name, cpuMicros }) => `${name} ${String(cpuMicros)} µs`).join(', ')}, load ${String(run.clientCpuMicros)} µs\n`);
   }
-  for (const { name, profile } of profiles) write(folder, workload, name, profile, Number(values.top));
+  for (const { name, profile } of profiles) write(folder, workload, name, profile, positive('top', values.top));
   process.stdout.write(`\nFlame graphs in ${folder}\n`);
 }
 

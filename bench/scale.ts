@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { plainTable } from '../src/cli/commands/status.ts';
 import { Cluster } from '../test/e2e/support.ts';
-import { runCommand } from './harness/command.ts';
+import { positive, runCommand } from './harness/command.ts';
 import { writeCharts, type Chart } from './harness/chart.ts';
 import { ROWS, type Target } from './harness/driver.ts';
 import { measure } from './harness/load.ts';
@@ -140,7 +140,7 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  const timing: Timing = { seconds: Number(values.seconds), warmUpSeconds: Number(values['warm-up']) };
+  const timing: Timing = { seconds: positive('seconds', values.seconds), warmUpSeconds: positive('warm-up', values['warm-up'], true) };
   const numbers = (text: string): number[] => text.split(',').map(Number);
   const parts: Part[] = [];
   const show = (part: Part): void => {
@@ -151,7 +151,7 @@ async function main(): Promise<void> {
   if (wanted.includes('splits')) show(await splitsPart(numbers(values.splits), timing));
   if (wanted.includes('rows')) show(await rowsPart(numbers(values.rows), timing));
   if (wanted.includes('sessions')) show(await sessionsPart(numbers(values.sessions), timing));
-  if (wanted.includes('hours')) show(await hoursPart(Number(values.minutes), Number(values.rate)));
+  if (wanted.includes('hours')) show(await hoursPart(positive('minutes', values.minutes), positive('rate', values.rate)));
   writeCharts(values.out.replace(/\.json$/, '.svg'), parts.flatMap(chartsOf));
   writeResults(values.out, { settings: timing, parts });
 }

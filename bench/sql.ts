@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, platform } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { runCommand } from './harness/command.ts';
+import { positive, runCommand } from './harness/command.ts';
 import { plainTable } from '../src/cli/commands/status.ts';
 import { overGrpc } from './sql/grpc.ts';
 import { postgres, sqlite, type Peer } from './sql/peers.ts';
@@ -110,9 +110,9 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const rows = Math.max(1000, Number(values.rows));
-  if (values.remote) return await reportRemote(Number(values.rounds));
-  if (values.sizes) return await measureSizes(Number(values.rounds), values.out, values.grpc);
+  const rows = Math.max(1000, positive('rows', values.rows));
+  if (values.remote) return await reportRemote(positive('rounds', values.rounds));
+  if (values.sizes) return await measureSizes(positive('rounds', values.rounds), values.out, values.grpc);
   const queries = QUERIES.filter((query) => query.name.includes(values.only));
   const loadBefore = round(loadavg()[0] ?? 0);
   const trestle = await InProcess.load(values.explain ? Math.min(rows, 40_000) : rows);
@@ -124,9 +124,9 @@ async function main(): Promise<number> {
   const { peers, skipped } = await openPeers(values.peers, rows, values.grpc);
   const results = [];
   for (const query of queries) {
-    const own = await measure((n) => trestle.run(query, n), query, Number(values.rounds));
+    const own = await measure((n) => trestle.run(query, n), query, positive('rounds', values.rounds));
     const others: Record<string, Timing> = {};
-    for (const peer of peers) others[peer.name] = await measure((n) => peer.run(query, n), query, Number(values.rounds));
+    for (const peer of peers) others[peer.name] = await measure((n) => peer.run(query, n), query, positive('rounds', values.rounds));
     results.push({ query: query.name, trestle: own, peers: others });
   }
   await trestle.close();

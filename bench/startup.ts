@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { plainTable } from '../src/cli/commands/status.ts';
 import { Cluster } from '../test/e2e/support.ts';
-import { runCommand } from './harness/command.ts';
+import { positive, runCommand } from './harness/command.ts';
 import { machine, median, RESULTS, round, writeResults } from './harness/results.ts';
 import { usageOf } from './harness/usage.ts';
 
@@ -74,8 +74,8 @@ async function main(): Promise<number> {
     return 0;
   }
   const { cores, load } = machine();
-  const millis = await startTimes(Math.max(1, Number(values.runs)));
-  const rest = await watchAtRest(Number(values.settle), Math.max(1, Number(values.rest)));
+  const millis = await startTimes(Math.max(1, positive('runs', values.runs)));
+  const rest = await watchAtRest(positive('settle', values.settle, true), Math.max(1, positive('rest', values.rest)));
   const nodes = rest.filter((each) => each.process !== 'supervisor');
   const checks = [
     { what: 'ready (median)', measured: `${String(median(millis))} ms of ${millis.join(', ')}`, target: `≤ ${String(TARGETS.readyMillis)} ms`, met: median(millis) <= TARGETS.readyMillis },
